@@ -1,0 +1,41 @@
+"""The base of every noun: an immutable record that can be encoded at any moment.
+
+Subclasses repeat `frozen=True, kw_only=True` (msgspec does not inherit `kw_only`, and type checkers want `frozen`
+repeated). What crosses the wire or a disk is encoded as a map, so that a field may be added without breaking an
+older reader; sets and dicts are encoded in a fixed order, so that equal values have equal bytes everywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+_ENCODER = msgspec.msgpack.Encoder(order="deterministic")
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True):
+    """An immutable record."""
+
+
+def encode(value: Any) -> bytes:
+    """Encode a value as msgpack, with equal bytes for equal values on every machine."""
+    return _ENCODER.encode(value)
+
+
+def decode(raw: bytes, kind: type[T]) -> T:
+    """Decode msgpack; raises `msgspec.ValidationError` or `msgspec.DecodeError` on anything else than a `kind`."""
+    return msgspec.msgpack.decode(raw, type=kind)
+
+
+def digest(value: Any) -> str:
+    """A short name for a value's content: the first 16 hex digits of SHA-256 over its encoded bytes."""
+    return digest_bytes(value if isinstance(value, bytes) else encode(value))
+
+
+def digest_bytes(raw: bytes) -> str:
+    """The first 16 hex digits of SHA-256."""
+    return hashlib.sha256(raw).hexdigest()[:16]

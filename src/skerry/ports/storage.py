@@ -1,0 +1,32 @@
+"""A node's own durable memory: a map from keys to bytes, and nothing else.
+
+Contract (suite `tests/contracts/storage`): `commit` is all or nothing and durable on return (a power cut a moment later
+loses none of it); one process at a time may hold a folder (N5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from skerry.core.kernel.effects import Persist
+
+
+class Storage(Protocol):
+    """The state file of one agent or manager."""
+
+    def load(self) -> Mapping[str, bytes]:
+        """Everything that is kept. Raises `StorageError` on a damaged file."""
+        ...
+
+    def commit(self, changes: Iterable[Persist]) -> None:
+        """Apply all changes in order, durably. Raises `StorageError` (disk full, read-only); then nothing is applied."""
+        ...
+
+    def close(self) -> None:
+        """Let the folder go."""
+        ...
+
+
+class StorageError(Exception):
+    """The state could not be read or written; says what, where and what to do."""
