@@ -7,10 +7,13 @@ lost and counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from skerry.core.kernel.ids import NodeId
+
+PAYLOAD_LIMIT_BYTES = 4 * 1024 * 1024
+"""The largest payload of one message; a larger one is lost and counted, so long things travel in parts."""
 
 
 class Fabric(Protocol):
@@ -63,6 +66,11 @@ class Uplink(Protocol):
 
 class Hub(Protocol):
     """A manager's end of the uplinks."""
+
+    async def admit(self, sites: Collection[str]) -> None:
+        """From now on take part with exactly these sites. A changed list may make all nodes open a new session.
+        Raises `TransportError`."""
+        ...
 
     def on_message(self, handler: Callable[[str, NodeId, bytes], None]) -> None:
         """Call `handler(site, node, payload)`."""

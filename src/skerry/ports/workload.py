@@ -33,7 +33,7 @@ class Exit(Value, frozen=True, kw_only=True):
 
     instance: InstanceId
     reason: str
-    """`exit 1`, `signal 9`, `deadline`."""
+    """`exit 1`, `signal 9`, `deadline`, `no agent` (none was there for longer than it may run alone), `guard ended`."""
     log_tail: str = ""
 
 
@@ -102,6 +102,14 @@ class Workloads(Protocol):
 
     def log(self, instance: InstanceId, lines: int) -> str:
         """The last lines that it printed."""
+        ...
+
+    async def close(self) -> None:
+        """Let go: what runs goes on without this agent, for as long as it may."""
+        ...
+
+    async def end(self) -> None:
+        """Stop everything and the guard too (`agent leave`). Raises `WorkloadError` if something would not stop."""
         ...
 
 

@@ -58,6 +58,16 @@ class Act(Value, frozen=True, kw_only=True):
     """The base of what is done to the machine; each subclass names the events that complete it."""
 
 
+class Record(Value, frozen=True, kw_only=True):
+    """Something that the site's journal must hold: the actor has the journal sign and chain it in the same step."""
+
+    kind: str
+    """`decision`, `reading`, `operator` or `telemetry` (J2)."""
+    what: str
+    about: str = ""
+    data: dict[str, Any] = {}
+
+
 class Note(Value, frozen=True, kw_only=True):
     """A public event: what happened, in fields that a program can read. Shown by `skerry events`, never acted on."""
 
@@ -78,6 +88,8 @@ class Effects(Value, frozen=True, kw_only=True):
     """All that one step wants done."""
 
     persist: tuple[Persist, ...] = ()
+    record: tuple[Record, ...] = ()
+    """Becomes part of `persist` before the step ends."""
     send: tuple[Send, ...] = ()
     report: tuple[Report, ...] = ()
     instruct: tuple[Instruct, ...] = ()
@@ -89,6 +101,7 @@ class Effects(Value, frozen=True, kw_only=True):
     def __add__(self, other: Effects) -> Effects:
         return Effects(
             persist=self.persist + other.persist,
+            record=self.record + other.record,
             send=self.send + other.send,
             report=self.report + other.report,
             instruct=self.instruct + other.instruct,
@@ -102,7 +115,14 @@ class Effects(Value, frozen=True, kw_only=True):
     def empty(self) -> bool:
         """Whether nothing is to be done."""
         return not (
-            self.persist or self.send or self.report or self.instruct or self.act or self.note or self.reply
+            self.persist
+            or self.record
+            or self.send
+            or self.report
+            or self.instruct
+            or self.act
+            or self.note
+            or self.reply
         )
 
 
@@ -149,6 +169,14 @@ class WriteEndpoints(Act, frozen=True, kw_only=True, tag=True):
     instance: InstanceId
     content: bytes
     """JSON."""
+
+
+class AwaitDrained(Act, frozen=True, kw_only=True, tag=True):
+    """Ask an instance that is to go whether its clients have gone, until it says so or the time is up.
+    Completed by `WorkloadDrained`."""
+
+    instance: InstanceId
+    within_ms: int
 
 
 class MeasureInstance(Act, frozen=True, kw_only=True, tag=True):

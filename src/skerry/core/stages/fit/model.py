@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from skerry.core.kernel.ids import NodeId
 from skerry.core.kernel.values import Value
+from skerry.core.stages.capability.model import NodeFacts, Resources
 
 
 class Measured(Value, frozen=True, kw_only=True):
@@ -27,12 +28,15 @@ class Measured(Value, frozen=True, kw_only=True):
     """Why it could not be measured; `figures_milli` is then empty."""
 
 
-class RoleFit(Value, frozen=True, kw_only=True):
+class RoleFit(Value, frozen=True, kw_only=True, tag="role_fit"):
     """All that one node reports, for every element that it knows of."""
 
     node: NodeId
     version: int
     """Grows with each change."""
+    facts: NodeFacts
+    free: Resources
+    """What was free when this was reported: advice, since only the node's own ledger reserves (P3)."""
     measured: dict[str, dict[str, Measured]]
     """By `<intent>/<element>`, then by configuration."""
     limitations: dict[str, dict[str, str]] = {}

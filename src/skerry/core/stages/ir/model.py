@@ -150,7 +150,7 @@ class Governance(Value, frozen=True, kw_only=True):
     """What follows when the last clause's rounds are used up (G2)."""
 
 
-class IntermediateRepresentation(Value, frozen=True, kw_only=True):
+class IntermediateRepresentation(Value, frozen=True, kw_only=True, tag="ir"):
     """What a site gets of an intent."""
 
     intent: IntentId
@@ -166,6 +166,8 @@ class IntermediateRepresentation(Value, frozen=True, kw_only=True):
     priority: int = 100
     limits: dict[str, int] = {}
     """The intent's resolved limits, in thousandths of each one's unit."""
+    limits_text: dict[str, str] = {}
+    """The same as a person wrote them, with those that are no figures (cost)."""
     replace_if_gain_permille: int = 100
     """On reconnection work moves only for a gain of at least this (D18)."""
     withdrawn: bool = False
@@ -174,7 +176,7 @@ class IntermediateRepresentation(Value, frozen=True, kw_only=True):
     """Handed in at the site while cut off (U4): temporary until its owner ratifies it."""
 
 
-class SiteDocument(Value, frozen=True, kw_only=True):
+class SiteDocument(Value, frozen=True, kw_only=True, tag="site"):
     """The site's own settings (FORMAT `Site`)."""
 
     name: str
@@ -205,7 +207,7 @@ class Operator(Value, frozen=True, kw_only=True):
     may: tuple[str, ...] = ()
 
 
-class Roster(Value, frozen=True, kw_only=True):
+class Roster(Value, frozen=True, kw_only=True, tag="roster"):
     """Who belongs to the site. One author, the home manager (N4)."""
 
     site: str

@@ -1,0 +1,138 @@
+"""Zenoh's settings, and why each is as it is. Every session is built here and nowhere else.
+
+Rules: nothing that we do not ask for is on (no multicast, no gossip, no shared memory, no admin space, TLS alone); every
+queue and message has a bound; both ends show a certificate (N6).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import zenoh
+
+from skerry.adapters.keys.tls import TlsFiles
+from skerry.core.kernel.values import Value
+from skerry.ports.transport import PAYLOAD_LIMIT_BYTES, TransportError
+
+KEEP_ALIVES = 3
+"""Per lease, in each direction and link, when nothing else is sent. Three let a process stall for two thirds of a lease
+before others miss it, at three quarters of the traffic of Zenoh's own four."""
+
+RETRY_FIRST_MS = 200
+RETRY_LONGEST_MS = 1000
+
+_FRAME_ALLOWANCE_BYTES = 64 * 1024
+_BATCH_BYTES = 16 * 1024
+_QUEUE_BATCHES = 16
+_SETUP_LIMIT_MS = 2000
+_DROP_AFTER_US = 1000
+_DROP_FRAGMENT_AFTER_US = 20_000
+
+# The library reads this when its first session opens. One thread for each of its task groups is what it needs at our
+# rates; the default is one or more a core, each with its stack and its allocator's arena.
+os.environ.setdefault(
+    "ZENOH_RUNTIME",
+    "(rx: (worker_threads: 1, max_blocking_threads: 2), net: (handover: rx), acc: (handover: rx), app: (handover: rx))",
+)
+
+
+class Link(Value, frozen=True, kw_only=True):
+    """How one session reaches others."""
+
+    mode: str
+    """`peer`, `client` or `router`."""
+    tls: TlsFiles
+    listen: tuple[str, ...] = ()
+    connect: tuple[str, ...] = ()
+    lease_ms: int
+    keep_alives: int = KEEP_ALIVES
+    multicast: str | None = None
+    """The network device on which peers may find each other; None: multicast is off."""
+    gossip: bool = False
+    connect_within_ms: int | None = None
+    """Give up after that; None: go on in the background, for ever."""
+
+
+def settings(link: Link, access: Mapping[str, Any] | None = None) -> zenoh.Config:
+    """Zenoh's own form of it. Raises `TransportError` on an endpoint that is no `tls/<host>:<port>`."""
+    _check((*link.listen, *link.connect))
+    config = zenoh.Config()
+    for key, value in {**_reach(link), **_transport(link), **_tls(link.tls)}.items():
+        config.insert_json5(key, json.dumps(value))
+    if access is not None:
+        config.insert_json5("access_control", json.dumps(access))
+    return config
+
+
+def _check(endpoints: Sequence[str]) -> None:
+    for endpoint in endpoints:
+        host, colon, port = endpoint.removeprefix("tls/").rpartition(":")
+        if not endpoint.startswith("tls/") or not host or not colon or not port.isdigit() or "#" in endpoint:
+            raise TransportError(f"endpoint {endpoint!r}: expected tls/<host>:<port>, for example tls/192.0.2.7:7447")
+
+
+def _reach(link: Link) -> dict[str, Any]:
+    return {
+        "mode": link.mode,
+        "listen/endpoints": list(link.listen),
+        "listen/exit_on_failure": True,
+        "connect/endpoints": list(link.connect),
+        "connect/timeout_ms": -1 if link.connect_within_ms is None else link.connect_within_ms,
+        "connect/exit_on_failure": link.connect_within_ms is not None,
+        "connect/retry": {
+            "period_init_ms": RETRY_FIRST_MS,
+            "period_max_ms": RETRY_LONGEST_MS,
+            "period_increase_factor": 2,
+        },
+        # A site that is alone must start at once: nobody is waited for.
+        "open/return_conditions/connect_scouted": False,
+        "open/return_conditions/declares": False,
+        "scouting/delay": 0,
+        "scouting/multicast/enabled": link.multicast is not None,
+        "scouting/multicast/interface": link.multicast or "auto",
+        "scouting/multicast/autoconnect": {"peer": ["peer"]},
+        "scouting/gossip/enabled": link.gossip,
+        "scouting/gossip/autoconnect": {"peer": ["peer"]},
+    }
+
+
+def _transport(link: Link) -> dict[str, Any]:
+    return {
+        "transport/link/protocols": ["tls"],
+        "transport/link/tx/lease": link.lease_ms,
+        "transport/link/tx/keep_alive": link.keep_alives,
+        # Small batches, several of them: memory is taken per batch that was ever in use.
+        "transport/link/tx/batch_size": _BATCH_BYTES,
+        "transport/link/tx/queue/size/data": _QUEUE_BATCHES,
+        "transport/link/tx/queue/congestion_control/drop": {
+            "wait_before_drop": _DROP_AFTER_US,
+            "max_wait_before_drop_fragments": _DROP_FRAGMENT_AFTER_US,
+        },
+        "transport/link/rx/buffer_size": _BATCH_BYTES,
+        "transport/link/rx/max_message_size": PAYLOAD_LIMIT_BYTES + _FRAME_ALLOWANCE_BYTES,
+        # One priority: order within a link is then the order of sending, and seven queues fewer are kept.
+        "transport/unicast/qos/enabled": False,
+        # A far end that swallows everything must not hold a connection attempt for longer than this.
+        "transport/unicast/open_timeout": link.connect_within_ms or _SETUP_LIMIT_MS,
+        "transport/unicast/accept_timeout": link.connect_within_ms or _SETUP_LIMIT_MS,
+        "transport/shared_memory/enabled": False,
+        "adminspace/enabled": False,
+    }
+
+
+def _tls(files: TlsFiles) -> dict[str, Any]:
+    return {
+        "transport/link/tls": {
+            "root_ca_certificate": str(files.authority),
+            "listen_certificate": str(files.certificate),
+            "listen_private_key": str(files.key),
+            "connect_certificate": str(files.certificate),
+            "connect_private_key": str(files.key),
+            "enable_mtls": True,
+            # Addresses change; who belongs is decided by the roster, and every message is signed.
+            "verify_name_on_connect": False,
+        }
+    }

@@ -1,0 +1,94 @@
+"""Keeping documents, and seeing that every member has them (C2).
+
+Who sees in a beat that another lacks something sends it: the author if it is there, else the leader, else whoever has
+the least name of those that hold it. Sending twice does no harm; at most once a beat and peer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from skerry.core.group.custody.model import CARRY_BYTES_MAX, CARRY_MAX, Carry, Kept, Version
+from skerry.core.kernel.effects import Effects, Put, Send
+from skerry.core.kernel.ids import NodeId
+from skerry.core.kernel.sealing import Sealed
+from skerry.core.kernel.values import Value, digest, encode
+
+DOCUMENT_PREFIX = "document/"
+
+
+class Holdings(Value, frozen=True, kw_only=True, array_like=True):
+    """What a beat says of what its sender holds: the digest always, the list only while somebody differs."""
+
+    digest: str = ""
+    versions: dict[str, Version] | None = None
+    heads: dict[str, int] | None = None
+
+
+@dataclass
+class Custody:
+    """One node's documents."""
+
+    me: NodeId
+    kept: dict[str, Kept] = field(default_factory=dict)
+    version: int = 0
+    """Grows whenever `kept` changes."""
+
+    def newer(self, name: str, version: Version) -> bool:
+        """Whether this would be news."""
+        return name not in self.kept or self.kept[name].version < version
+
+    def keep(self, document: Kept) -> Effects:
+        """Take a document into custody, durably. The caller has checked that its author may say this."""
+        self.kept = {**self.kept, document.name: document}
+        self.version += 1
+        return Effects(persist=(Put(key=DOCUMENT_PREFIX + document.name, value=encode(document.sealed)),))
+
+    def restore(self, document: Kept) -> None:
+        """Put back what the disk holds."""
+        self.kept = {**self.kept, document.name: document}
+
+    def versions(self) -> dict[str, Version]:
+        """What I hold."""
+        return {name: kept.version for name, kept in sorted(self.kept.items())}
+
+    def lacking(
+        self, peer: NodeId, theirs: dict[str, Version], holders: dict[NodeId, dict[str, Version]], leader: NodeId | None
+    ) -> list[Sealed]:
+        """What `peer` lacks and is mine to send."""
+        found: list[Sealed] = []
+        for name, kept in sorted(self.kept.items()):
+            held = theirs.get(name)
+            if held is not None and held >= kept.version:
+                continue
+            if self._is_mine_to_send(kept, peer, holders, leader):
+                found.append(kept.sealed)
+        return found
+
+    def _is_mine_to_send(
+        self, kept: Kept, peer: NodeId, holders: dict[NodeId, dict[str, Version]], leader: NodeId | None
+    ) -> bool:
+        able = {n for n, held in holders.items() if n != peer and held.get(kept.name) == kept.version} | {self.me}
+        for first in (kept.author, leader):
+            if first in able:
+                return first == self.me
+        return self.me == min(able)
+
+
+def packed(peer: NodeId | None, items: list[Sealed]) -> tuple[Send, ...]:
+    """The items in messages of bounded size; what does not fit goes with the next beat."""
+    if not items:
+        return ()
+    fitting: list[Sealed] = []
+    size_bytes = 0
+    for item in items[:CARRY_MAX]:
+        size_bytes += len(item.statement) + 100
+        if fitting and size_bytes > CARRY_BYTES_MAX:
+            break
+        fitting.append(item)
+    return (Send(to=peer, message=Carry(items=tuple(fitting))),)
+
+
+def holdings_digest(versions: dict[str, Version], heads: dict[str, int]) -> str:
+    """Equal for two nodes that hold the same."""
+    return digest((versions, heads))

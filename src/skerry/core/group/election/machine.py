@@ -1,0 +1,397 @@
+"""Who leads (L1-L6). The same everywhere, in code; no role and no plan hangs on it being single.
+
+A leader leads exactly the nodes whose follow of its term it holds: its part, which is its certificate and binds nobody
+else. A node follows at most one leader a term, only in a term above every term it followed before, and has its follow
+on disk before anybody hears of it. Two leaders at once are harmless; when they meet, one of them calls a higher term.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from skerry.core.group.election.model import (
+    APART_FOR_MS,
+    ASK_AGAIN_MS,
+    CALLING_FOR_MS,
+    INELIGIBLE,
+    INELIGIBLE_FOR_MS,
+    RANK_WAIT_MS,
+    REFUSED_MAX,
+    ROUND_MS,
+    START_WAIT_MS,
+    Leadership,
+    Standing,
+)
+from skerry.core.group.election.wire import AskHandOver, ElectionMessage, Follow, FollowMe, HandOver, IWould, WouldYou
+from skerry.core.kernel.effects import Effects, Note, Put, Send
+from skerry.core.kernel.events import DeadlinePassed, Reconsider
+from skerry.core.kernel.ids import NodeId
+from skerry.core.kernel.inputs import Input
+from skerry.core.kernel.sealing import Sealed, Verified
+from skerry.core.kernel.values import Value, decode, encode
+
+FOLLOWED_KEY = "election/followed"
+
+ElectionEvent = Verified[ElectionMessage] | DeadlinePassed | Reconsider
+
+
+class ElectionView(Value, frozen=True, kw_only=True):
+    """What election may know of the rest."""
+
+    contacts: dict[NodeId, Standing]
+    """Those in contact, with what their latest beats say."""
+    fit_permille: int
+    """How well I would lead; `INELIGIBLE` if I may not."""
+
+
+@dataclass
+class _Asking:
+    """A round of "would you?" that is on its way."""
+
+    round: int
+    until_ms: int
+    electorate: int
+    yes: set[NodeId] = field(default_factory=set)
+
+
+@dataclass
+class Election:
+    """One node's part in who leads."""
+
+    me: NodeId
+    started_ms: int
+    followed: Follow | None = None
+    highest: int = 0
+    certificate: dict[NodeId, Sealed] = field(default_factory=dict)
+    leadership: Leadership = field(default_factory=Leadership)
+    version: int = 0
+    """Grows whenever `leadership` or what `standing()` says changes."""
+    _stand_at_ms: int | None = None
+    _asking: _Asking | None = None
+    _round: int = 0
+    _called_ms: int = -(10**9)
+    _asked_follow_ms: int = -(10**9)
+    _handed_to: NodeId | None = None
+    _handed_ms: int = -(10**9)
+    _ineligible_since_ms: int | None = None
+    _apart_since_ms: int | None = None
+    _refused: int = 0
+    _standing: Standing = field(default_factory=Standing)
+    _deadline_ms: int | None = None
+
+    @classmethod
+    def recover(cls, me: NodeId, kept: bytes | None, at_ms: int) -> Election:
+        """After a start: the follow on disk stands, every wait begins anew (T2)."""
+        followed = decode(kept, Follow) if kept is not None else None
+        return cls(me=me, started_ms=at_ms, followed=followed, highest=followed.term if followed else 0)
+
+    def standing(self) -> Standing:
+        """What my beats carry."""
+        return self._standing
+
+    def step(self, given: Input[ElectionEvent], view: ElectionView) -> Effects:
+        """Take a message or the passing of time."""
+        done = Effects()
+        match given.event:
+            case Verified(statement=statement, body=body, sealed=sealed):
+                done = self._on_message(NodeId(statement.signer), body, sealed, given, view)
+            case DeadlinePassed() | Reconsider():
+                pass
+        done = done + self._review(given, view)
+        self._publish(view)
+        return done
+
+    def next_deadline_ms(self) -> int | None:
+        """When I stand, ask again, hand over or repeat a request."""
+        return self._deadline_ms
+
+    def check_invariants(self, view: ElectionView) -> None:
+        """I1: I lead nobody whose follow of my term I do not hold."""
+        if self.leadership.leads(self.me):
+            assert self.followed is not None and self.followed.leader == self.me, "I1: a leader that does not follow itself"
+            assert self.leadership.part <= {self.me, *self.certificate}, "I1: a part without the follows of it"
+        assert self.followed is None or self.highest >= self.followed.term, "I10: the highest known term went back"
+
+    # --- what peers say -------------------------------------------------------------------------------------------
+
+    def _on_message(
+        self, peer: NodeId, body: ElectionMessage, sealed: Sealed, given: Input[ElectionEvent], view: ElectionView
+    ) -> Effects:
+        if peer not in view.contacts and not isinstance(body, Follow):
+            return Effects()
+        match body:
+            case WouldYou(round=number):
+                answer = IWould(round=number, yes=self._would(peer, view), highest=self.highest)
+                return Effects(send=(Send(to=peer, message=answer),))
+            case IWould(round=number, yes=yes, highest=highest):
+                self.highest = max(self.highest, highest)
+                if yes and self._asking is not None and number == self._asking.round:
+                    self._asking.yes.add(peer)
+                return Effects()
+            case FollowMe(term=term):
+                return self._on_follow_me(peer, term, given, view)
+            case Follow(term=term, leader=leader):
+                if leader == self.me and self.followed is not None and self.followed == Follow(term=term, leader=self.me):
+                    self.certificate[peer] = sealed
+                return Effects()
+            case HandOver(term=term, to=to):
+                return self._on_hand_over(peer, term, to, given, view)
+            case AskHandOver(term=term):
+                if self._leads() and self.followed is not None and term == self.followed.term:
+                    return self._hand_over(peer, given.at_ms, view, "a member reaches more nodes")
+                return Effects()
+
+    def _would(self, peer: NodeId, view: ElectionView) -> bool:
+        """L3, L4; and of two that ask at once the better one goes first, so that they do not both take the term."""
+        if view.contacts[peer].fit_permille == INELIGIBLE and self._anyone_eligible(view):
+            return False
+        leader = self._leader(view)
+        if leader is not None and leader != peer:
+            return leader != self.me and view.contacts[leader].leader == peer
+        mine = (view.fit_permille, self.me)
+        theirs = (view.contacts[peer].fit_permille, peer)
+        return self._asking is None or (-theirs[0], theirs[1]) < (-mine[0], mine[1])
+
+    def _on_follow_me(self, peer: NodeId, term: int, given: Input[ElectionEvent], view: ElectionView) -> Effects:
+        self.highest = max(self.highest, term)
+        if self.followed is not None and term <= self.followed.term:
+            if self.followed == Follow(term=term, leader=peer):
+                return Effects(send=(Send(to=peer, message=self.followed),))
+            return Effects()
+        if not self._may_follow(peer, term, view):
+            return Effects()
+        told: tuple[Send, ...] = ()
+        if self._leads() and self.followed is not None:
+            tell = HandOver(term=self.followed.term, to=peer)
+            told = tuple(Send(to=node, message=tell) for node in sorted(self.leadership.part - {self.me, peer}))
+        follow = Follow(term=term, leader=peer)
+        return self._persist_follow(follow) + Effects(send=(Send(to=peer, message=follow), *told))
+
+    def _may_follow(self, peer: NodeId, term: int, view: ElectionView) -> bool:
+        """L4: who hears its leader follows nobody else, unless that leader has followed the asker or hands over."""
+        leader = self._leader(view)
+        if leader is None or leader == peer or self._handed_to == peer:
+            return True
+        if leader == self.me:
+            theirs = view.contacts[peer]
+            return _preferred(theirs.leads, max(theirs.term, term), peer, self._part_size(), self._term(), self.me)
+        return view.contacts[leader].leader == peer
+
+    def _on_hand_over(self, peer: NodeId, term: int, to: NodeId, given: Input[ElectionEvent], view: ElectionView) -> Effects:
+        if self.followed is None or self.followed != Follow(term=term, leader=peer):
+            return Effects()
+        self._handed_to = to
+        return self._call(given.at_ms, view) if to == self.me else Effects()
+
+    # --- what the state of things asks for ------------------------------------------------------------------------
+
+    def _review(self, given: Input[ElectionEvent], view: ElectionView) -> Effects:
+        self.highest = max([self.highest, *(max(c.highest, c.term) for c in view.contacts.values())])
+        self._deadline_ms = None
+        if self._leader(view) is None:
+            return self._stand(given, view)
+        self._stand_at_ms = self._asking = None
+        self._refused = 0
+        if self._leads():
+            return self._lead(given, view)
+        return self._ask_for_hand_over(given, view)
+
+    def _stand(self, given: Input[ElectionEvent], view: ElectionView) -> Effects:
+        """L3: wait by rank, ask without persisting, then take the term above the highest known."""
+        at_ms = given.at_ms
+        if self._asking is not None:
+            if 2 * (len(self._asking.yes) + 1) > self._asking.electorate:
+                return self._call(at_ms, view)
+            if at_ms < self._asking.until_ms:
+                self._wake(self._asking.until_ms)
+                return Effects()
+            self._asking = None
+            self._refused += 1
+            self._stand_at_ms = at_ms + ASK_AGAIN_MS + given.draw % (ASK_AGAIN_MS + 1)
+        if self._stand_at_ms is None:
+            first = self.started_ms + START_WAIT_MS
+            self._stand_at_ms = max(at_ms, first) + RANK_WAIT_MS * self._rank(view)
+        if at_ms < self._stand_at_ms:
+            self._wake(self._stand_at_ms)
+            return Effects()
+        if view.fit_permille == INELIGIBLE and self._anyone_eligible(view):
+            self._stand_at_ms = at_ms + ROUND_MS
+            self._wake(self._stand_at_ms)
+            return Effects()
+        if not view.contacts or self._refused >= REFUSED_MAX:
+            return self._call(at_ms, view)  # I11: itself, if need be
+        self._round += 1
+        self._asking = _Asking(round=self._round, until_ms=at_ms + ROUND_MS, electorate=len(view.contacts) + 1)
+        self._wake(self._asking.until_ms)
+        return Effects(send=tuple(Send(to=n, message=WouldYou(round=self._round)) for n in sorted(view.contacts)))
+
+    def _lead(self, given: Input[ElectionEvent], view: ElectionView) -> Effects:
+        at_ms = given.at_ms
+        if self._must_call_again(view) and at_ms >= self._called_ms + ROUND_MS:
+            return self._call(at_ms, view)
+        done = self._maybe_hand_over(at_ms, view)
+        missing = self._not_yet_following(at_ms, view)
+        if missing:
+            if at_ms >= self._asked_follow_ms + ROUND_MS:
+                self._asked_follow_ms = at_ms
+                done = done + Effects(send=tuple(Send(to=n, message=FollowMe(term=self._term())) for n in missing))
+            self._wake(self._asked_follow_ms + ROUND_MS)
+        if self._must_call_again(view):
+            self._wake(self._called_ms + ROUND_MS)
+        return done
+
+    def _must_call_again(self, view: ElectionView) -> bool:
+        """L5: I meet a leader that should yield to me, or a node without a leader in a term that is not below mine."""
+        term = self._term()
+        for node, theirs in view.contacts.items():
+            if theirs.leads and theirs.leader == node:
+                if theirs.term >= term and _preferred(
+                    self._part_size(), term, self.me, theirs.leads, theirs.term, node
+                ):
+                    return True
+            elif theirs.leader is None and theirs.term >= term and node != self.me:
+                return True
+        return False
+
+    def _not_yet_following(self, at_ms: int, view: ElectionView) -> list[NodeId]:
+        """Whom to ask: nodes without a leader, leaders that should yield, and for a while after a call everybody."""
+        term, calling = self._term(), at_ms < self._called_ms + CALLING_FOR_MS
+        return [
+            node
+            for node, theirs in sorted(view.contacts.items())
+            if theirs.term < term
+            and node not in self.leadership.part
+            and (
+                calling
+                or theirs.leader is None
+                or (theirs.leader == node and _preferred(self._part_size(), term, self.me, theirs.leads, theirs.term, node))
+            )
+        ] + [
+            node  # it says that it follows me, but its follow never reached me
+            for node, theirs in sorted(view.contacts.items())
+            if theirs.term == term and theirs.leader == self.me and node not in self.certificate
+        ]
+
+    def _maybe_hand_over(self, at_ms: int, view: ElectionView) -> Effects:
+        """L6: a leader that has not been eligible for 5 s without a break hands over, and leads until it is taken over."""
+        if view.fit_permille != INELIGIBLE:
+            self._ineligible_since_ms = None
+            return Effects()
+        if self._ineligible_since_ms is None:
+            self._ineligible_since_ms = at_ms
+        due_ms = max(self._ineligible_since_ms + INELIGIBLE_FOR_MS, self._handed_ms + ROUND_MS)
+        if at_ms < due_ms:
+            self._wake(due_ms)
+            return Effects()
+        able = [n for n, c in view.contacts.items() if c.fit_permille != INELIGIBLE and n in self.leadership.part]
+        if not able:
+            self._wake(at_ms + ROUND_MS)
+            return Effects()
+        best = min(able, key=lambda n: (-view.contacts[n].fit_permille, n))
+        self._wake(at_ms + ROUND_MS)
+        return self._hand_over(best, at_ms, view, "not eligible for 5 s")
+
+    def _hand_over(self, to: NodeId, at_ms: int, view: ElectionView, why: str) -> Effects:
+        if to not in self.leadership.part or at_ms < self._handed_ms + ROUND_MS:
+            return Effects()
+        self._handed_to, self._handed_ms = to, at_ms
+        tell = HandOver(term=self._term(), to=to)
+        return Effects(
+            send=tuple(Send(to=n, message=tell) for n in sorted(self.leadership.part - {self.me})),
+            note=(Note(what="leader.hands_over", about=to, data={"why": why, "term": self._term()}),),
+        )
+
+    def _ask_for_hand_over(self, given: Input[ElectionEvent], view: ElectionView) -> Effects:
+        """L5, last sentence: without it a chain of nodes, of which the ends do not hear each other, never joins."""
+        leader = self._leader(view)
+        assert leader is not None
+        led = view.contacts[leader].leads
+        others = any(c.leader != leader for n, c in view.contacts.items() if n != leader)
+        if not others or len(view.contacts) + 1 <= led or led == 0:
+            self._apart_since_ms = None
+            return Effects()
+        if self._apart_since_ms is None:
+            self._apart_since_ms = given.at_ms + given.draw % ROUND_MS
+        due_ms = self._apart_since_ms + APART_FOR_MS
+        if given.at_ms < due_ms:
+            self._wake(due_ms)
+            return Effects()
+        self._apart_since_ms = None
+        return Effects(send=(Send(to=leader, message=AskHandOver(term=self._term())),))
+
+    # --- small words ----------------------------------------------------------------------------------------------
+
+    def _call(self, at_ms: int, view: ElectionView) -> Effects:
+        """Take the term above the highest known: follow myself first, then ask all."""
+        self._asking = self._stand_at_ms = None
+        self._refused = 0
+        self._called_ms = self._asked_follow_ms = at_ms
+        follow = Follow(term=self.highest + 1, leader=self.me)
+        self._wake(at_ms + ROUND_MS)
+        return self._persist_follow(follow) + Effects(
+            send=tuple(Send(to=n, message=FollowMe(term=follow.term)) for n in sorted(view.contacts)),
+        )
+
+    def _persist_follow(self, follow: Follow) -> Effects:
+        assert self.followed is None or follow.term > self.followed.term, "L1: a second follow in a term"
+        self.followed = follow
+        self.highest = max(self.highest, follow.term)
+        self.certificate = {}
+        self._handed_to = self._ineligible_since_ms = None
+        return Effects(
+            persist=(Put(key=FOLLOWED_KEY, value=encode(follow)),),
+            note=(Note(what="leader.followed", about=follow.leader, data={"term": follow.term}),),
+        )
+
+    def _publish(self, view: ElectionView) -> None:
+        leader = self._leader(view)
+        part = frozenset({self.me, *self._part(view)}) if self._leads() else frozenset()
+        leadership = Leadership(term=self._term(), leader=leader, part=part)
+        standing = Standing(
+            term=self._term(), leader=leader, highest=self.highest, leads=len(part), fit_permille=view.fit_permille
+        )
+        if leadership != self.leadership or standing != self._standing:
+            self.leadership, self._standing = leadership, standing
+            self.version += 1
+
+    def _part(self, view: ElectionView) -> list[NodeId]:
+        """Those whose follow I hold, who are in contact, and who have not followed anybody since."""
+        return [n for n in self.certificate if n in view.contacts and view.contacts[n].term <= self._term()]
+
+    def _leader(self, view: ElectionView) -> NodeId | None:
+        if self.followed is None:
+            return None
+        if self.followed.leader == self.me:
+            # A follow of myself from an earlier run is no leadership: nobody's follow of it is at hand.
+            return self.me if self._called_ms >= self.started_ms else None
+        theirs = view.contacts.get(self.followed.leader)
+        if theirs is None or (theirs.term > self.followed.term and theirs.leader != self.followed.leader):
+            return None  # out of contact, or it leads nobody any more
+        return self.followed.leader
+
+    def _leads(self) -> bool:
+        return self.followed is not None and self.followed.leader == self.me and self._called_ms >= self.started_ms
+
+    def _term(self) -> int:
+        return self.followed.term if self.followed is not None else 0
+
+    def _part_size(self) -> int:
+        return len(self.leadership.part)
+
+    def _rank(self, view: ElectionView) -> int:
+        """How many of those in contact would lead better; equal ones by the lesser name."""
+        mine = (-view.fit_permille, self.me)
+        return sum(1 for n, c in view.contacts.items() if (-c.fit_permille, n) < mine)
+
+    def _anyone_eligible(self, view: ElectionView) -> bool:
+        return any(c.fit_permille != INELIGIBLE for c in view.contacts.values())
+
+    def _wake(self, at_ms: int) -> None:
+        self._deadline_ms = at_ms if self._deadline_ms is None else min(self._deadline_ms, at_ms)
+
+
+def _preferred(
+    leads: int, term: int, name: NodeId, other_leads: int, other_term: int, other_name: NodeId
+) -> bool:
+    """L5: of two leaders in contact the one with the larger part, then the higher term, then the lesser name."""
+    return (-leads, -term, name) < (-other_leads, -other_term, other_name)

@@ -1,0 +1,48 @@
+"""Exclusive keys: grants by a weighted majority of the roster, each granter by its own boot-time clock (X1-X4, X9)."""
+
+from __future__ import annotations
+
+from skerry.core.kernel.ids import GrantKey, NodeId
+from skerry.core.kernel.values import Value
+
+LEASE_MS = 3_000
+RENEWAL_DIVISOR = 4
+"""A lease of 3 s is renewed every 0.75 s."""
+DRIFT_PERMILLE = 10
+"""Two clocks of a site differ in speed by at most 1 %."""
+ROUND_MS = 300
+RETRY_MIN_MS = 50
+RETRY_SPAN_MS = 250
+WEIGHT = 2
+TIE_BREAKER_WEIGHT = 3
+
+
+def promise_ms(lease_ms: int) -> int:
+    """How long a granter is bound by an answer: the lease, longer by what clocks may drift apart (X2)."""
+    return lease_ms + -(-lease_ms * DRIFT_PERMILLE // 1000)
+
+
+def weight(node: NodeId, tie_breaker: str | None) -> int:
+    """X3: a tie-breaker decides halves, and never outvotes a majority."""
+    return TIE_BREAKER_WEIGHT if node == tie_breaker else WEIGHT
+
+
+class Electorate(Value, frozen=True, kw_only=True):
+    """Whose grants count: the whole roster, present or not."""
+
+    roster_version: int
+    members: frozenset[NodeId]
+    tie_breaker: str | None = None
+
+    def is_quorum(self, nodes: frozenset[NodeId]) -> bool:
+        """More than half of the sum of the weights (X3)."""
+        total = sum(weight(n, self.tie_breaker) for n in self.members)
+        return 2 * sum(weight(n, self.tie_breaker) for n in nodes & self.members) > total
+
+
+class Held(Value, frozen=True, kw_only=True):
+    """A key that I may be active under until `until_ms`."""
+
+    key: GrantKey
+    fence: int
+    until_ms: int

@@ -1,0 +1,36 @@
+"""What a holder and its granters say. Grants of one holder travel in one message (N6)."""
+
+from __future__ import annotations
+
+from skerry.core.kernel.ids import GrantKey
+from skerry.core.kernel.values import Value
+
+
+class GrantAsk(Value, frozen=True, kw_only=True, tag="grant_ask"):
+    """Promise me these keys. The holder's lease runs from the moment in which this leaves."""
+
+    number: int
+    """Grows within one life of the holder, over requests and releases alike; older ones are ignored (X2)."""
+    roster_version: int
+    lease_ms: int
+    keys: dict[GrantKey, int]
+    """To each key the fence that I take for it; 0 while I do not know which is free."""
+
+
+class GrantGive(Value, frozen=True, kw_only=True, tag="grant_give"):
+    """The answer to one `GrantAsk`."""
+
+    number: int
+    roster_version: int
+    fences: dict[GrantKey, int]
+    """Of each key that is promised, the highest fence that this granter has seen, the asked one included."""
+
+
+class GrantRelease(Value, frozen=True, kw_only=True, tag="grant_release"):
+    """I am not active under these keys any more, and ask for them no longer."""
+
+    number: int
+    keys: tuple[GrantKey, ...]
+
+
+GrantMessage = GrantAsk | GrantGive | GrantRelease

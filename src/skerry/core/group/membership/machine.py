@@ -1,0 +1,189 @@
+"""Contact by beats (C1, C2).
+
+I am in contact with a node when its latest beat is fresh and says that it hears me, in this life of mine. A missing
+liveliness token is believed at once; a present one proves nothing, since a hung agent keeps its token. Beats of a life
+that another life of the same node has followed, and beats numbered no higher than one already heard, are replays and
+are dropped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from skerry.core.group.membership.model import BEAT_GAP_MS, BEAT_PERIOD_MS, FRESH_MS, HUNG_MS, Contact
+from skerry.core.group.membership.wire import Beat
+from skerry.core.kernel.effects import NOTHING, Effects, Note, Send
+from skerry.core.kernel.events import DeadlinePassed, Reconsider
+from skerry.core.kernel.ids import LifeId, NodeId
+from skerry.core.kernel.inputs import Input
+from skerry.core.kernel.sealing import Verified
+from skerry.core.kernel.values import Value, digest_bytes
+
+PAST_LIVES_MAX = 32
+"""Per peer. A replay of a life that is older than so many restarts is caught by `Beat.hears` alone."""
+
+
+class PresenceChanged(Value, frozen=True, kw_only=True, tag=True):
+    """A member's liveliness token appeared or disappeared."""
+
+    node: NodeId
+    present: bool
+
+
+class MembershipView(Value, frozen=True, kw_only=True):
+    """What membership may know of the rest."""
+
+    members: frozenset[NodeId]
+    """The roster's, without me."""
+    carried: bytes
+    """What my next beat is to carry."""
+    stamp: str
+    """Changes when that has changed in a way that should not wait for the next beat (ages grow by themselves)."""
+
+
+MembershipEvent = Verified[Beat] | PresenceChanged | DeadlinePassed | Reconsider
+
+
+@dataclass
+class _Peer:
+    life: LifeId
+    past_lives: tuple[LifeId, ...] = ()
+    number: int = -1
+    heard_ms: int = -(10**9)
+    hears_me: bool = False
+    token_gone: bool = False
+    in_contact_since_ms: int | None = None
+    carried: bytes = b""
+
+
+@dataclass
+class Membership:
+    """One node's view of the others."""
+
+    me: NodeId
+    life: LifeId
+    contacts: dict[NodeId, Contact] = field(default_factory=dict)
+    hung: frozenset[NodeId] = frozenset()
+    version: int = 0
+    """Grows whenever `contacts` changes."""
+    _peers: dict[NodeId, _Peer] = field(default_factory=dict)
+    _number: int = 0
+    _sent_ms: int = -(10**9)
+    _sent_digest: str = ""
+    _beat_wanted: bool = True
+    _deadline_ms: int | None = None
+
+    def step(self, given: Input[MembershipEvent], view: MembershipView) -> Effects:
+        """Take a beat, a token or the passing of time."""
+        match given.event:
+            case Verified(body=Beat()) as heard:
+                self._hear(heard, given.at_ms, view)
+            case PresenceChanged(node=node, present=present):
+                self._token(node, present)
+            case DeadlinePassed() | Reconsider():
+                pass
+        notes = self._review(given.at_ms, view)
+        return Effects(send=self._beat(given.at_ms, view), note=notes) if notes or self._due(given.at_ms, view) else NOTHING
+
+    def next_deadline_ms(self) -> int | None:
+        """The next beat, or the moment at which a beat of somebody gets old."""
+        return self._deadline_ms
+
+    def check_invariants(self, view: MembershipView) -> None:
+        """C1: a contact is a member of the roster with a token and a beat that names my life."""
+        for node in self.contacts:
+            assert node in view.members, f"C1: {node} is no member"
+            assert self._peers[node].hears_me, f"C1: {node} does not hear me"
+            assert not self._peers[node].token_gone, f"C1: the token of {node} is gone"
+
+    def _hear(self, heard: Verified[Beat], at_ms: int, view: MembershipView) -> None:
+        node, life = NodeId(heard.statement.signer), LifeId(heard.statement.life)
+        if node not in view.members:
+            return
+        peer = self._peers.get(node)
+        if peer is None:
+            peer = self._peers[node] = _Peer(life=life)
+            self._beat_wanted = True
+        if life != peer.life:
+            if life in peer.past_lives:
+                return
+            past = (*peer.past_lives, peer.life)[-PAST_LIVES_MAX:]
+            peer = self._peers[node] = _Peer(life=life, past_lives=past, token_gone=peer.token_gone)
+            self._beat_wanted = True
+        if heard.body.number <= peer.number:
+            return
+        peer.number, peer.heard_ms = heard.body.number, at_ms
+        peer.hears_me = heard.body.hears.get(self.me) == self.life
+        if not peer.hears_me:
+            self._beat_wanted = True
+        peer.carried = heard.body.carried
+
+    def _token(self, node: NodeId, present: bool) -> None:
+        peer = self._peers.get(node)
+        if peer is not None:
+            peer.token_gone = not present
+        if present:
+            self._beat_wanted = True
+
+    def _review(self, at_ms: int, view: MembershipView) -> tuple[Note, ...]:
+        """Find who is in contact now, and say what has changed."""
+        notes: list[Note] = []
+        hung: set[NodeId] = set()
+        contacts: dict[NodeId, Contact] = {}
+        for node, peer in sorted(self._peers.items()):
+            age_ms = at_ms - peer.heard_ms
+            if age_ms >= HUNG_MS and not peer.token_gone and peer.number >= 0:
+                hung.add(node)
+            if node not in view.members or peer.token_gone or not peer.hears_me or age_ms >= FRESH_MS:
+                if peer.in_contact_since_ms is not None:
+                    why = "token gone" if peer.token_gone else "no beat" if age_ms >= FRESH_MS else "it does not hear me"
+                    notes.append(Note(what="contact.lost", about=node, data={"why": why}))
+                    peer.in_contact_since_ms = None
+                continue
+            if peer.in_contact_since_ms is None:
+                peer.in_contact_since_ms = at_ms
+                notes.append(Note(what="contact.made", about=node))
+            contacts[node] = Contact(
+                node=node,
+                life=peer.life,
+                since_ms=peer.in_contact_since_ms,
+                heard_ms=peer.heard_ms,
+                carried=peer.carried,
+            )
+        if contacts != self.contacts:
+            self.contacts = contacts
+            self.version += 1
+        self.hung = frozenset(hung)
+        return tuple(notes)
+
+    def _due(self, at_ms: int, view: MembershipView) -> bool:
+        """Whether a beat is to be sent now; sets the next deadline."""
+        changed = self._beat_wanted or self._digest(at_ms, view) != self._sent_digest
+        due_ms = self._sent_ms + (BEAT_GAP_MS if changed else BEAT_PERIOD_MS)
+        if at_ms >= due_ms:
+            return True
+        self._deadline_ms = min([due_ms, *self._getting_old(at_ms)])
+        return False
+
+    def _beat(self, at_ms: int, view: MembershipView) -> tuple[Send, ...]:
+        if not self._due(at_ms, view):
+            return ()
+        self._number += 1
+        self._sent_ms, self._sent_digest, self._beat_wanted = at_ms, self._digest(at_ms, view), False
+        self._deadline_ms = min([at_ms + BEAT_PERIOD_MS, *self._getting_old(at_ms)])
+        return (Send(to=None, message=Beat(number=self._number, hears=self._hears(at_ms), carried=view.carried)),)
+
+    def _hears(self, at_ms: int) -> dict[NodeId, LifeId]:
+        return {
+            node: peer.life
+            for node, peer in sorted(self._peers.items())
+            if not peer.token_gone and at_ms - peer.heard_ms < FRESH_MS
+        }
+
+    def _digest(self, at_ms: int, view: MembershipView) -> str:
+        names = "".join(f"{node}{life}" for node, life in self._hears(at_ms).items())
+        return digest_bytes(f"{names} {view.stamp}".encode())
+
+    def _getting_old(self, at_ms: int) -> list[int]:
+        """The moments at which beats that are fresh now stop being so."""
+        return [peer.heard_ms + FRESH_MS for peer in self._peers.values() if at_ms - peer.heard_ms < FRESH_MS]

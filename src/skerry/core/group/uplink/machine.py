@@ -1,0 +1,343 @@
+"""The uplink: one session a site, questions that are answered or not, and the mode that follows (M1-M4).
+
+The leader holds the session itself. When its questions go unanswered for half of the grace, every other member tries
+once, with a session of its own; whoever is answered keeps asking, and the others stop. Intents of a manager are
+isolated when no member has been answered within the grace, which runs from the *asking* of the last question that was
+answered; they are connected again after answers have come for the settling time. Both times double with each flap.
+
+Messages from and to the manager go through whoever holds the session, and are acted upon by the leader (M3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from skerry.core.group.uplink.model import (
+    FLAP_MAX,
+    GRACE_DIVISOR,
+    QUIET_SETTLINGS,
+    SESSION_TRY_MS,
+    ModeId,
+    ModeName,
+    ModeState,
+    UplinkReport,
+    UplinkSettings,
+)
+from skerry.core.group.uplink.wire import Answer, Question
+from skerry.core.kernel.effects import Act, Effects, Note, Put, Report
+from skerry.core.kernel.events import DeadlinePassed, Reconsider
+from skerry.core.kernel.ids import ManagerId, NodeId
+from skerry.core.kernel.inputs import Input
+from skerry.core.kernel.values import Value, decode, encode
+
+MODES_KEY = "uplink/modes"
+
+
+class OpenSession(Act, frozen=True, kw_only=True, tag=True):
+    """Open a session to a manager and keep trying. Completed by `SessionChanged`, perhaps never."""
+
+    manager: ManagerId
+
+
+class CloseSession(Act, frozen=True, kw_only=True, tag=True):
+    """End the session and the trying. Completed by `SessionChanged` if it was open."""
+
+    manager: ManagerId
+
+
+class SessionChanged(Value, frozen=True, kw_only=True, tag=True):
+    """The fabric opened or lost this node's session. A loss starts nothing by itself (M2)."""
+
+    manager: ManagerId
+    up: bool
+
+
+class Answered(Value, frozen=True, kw_only=True, tag=True):
+    """The manager answered, and its signature was good."""
+
+    manager: ManagerId
+    answer: Answer
+
+
+UplinkEvent = SessionChanged | Answered | DeadlinePassed | Reconsider
+
+
+class UplinkView(Value, frozen=True, kw_only=True):
+    """What the uplink may know of the rest."""
+
+    leader: NodeId | None
+    term: int
+    part: frozenset[NodeId]
+    managers: frozenset[ManagerId]
+    """The home manager and the owners of all intents."""
+    settings: UplinkSettings
+    reports: dict[NodeId, tuple[int, dict[ManagerId, UplinkReport]]]
+    """Of each member in contact: when its latest beat arrived, and what it says."""
+    declared: dict[ManagerId, ModeState]
+    """What my leader's beats say."""
+    carried: bytes
+    """What my next question is to carry."""
+
+
+@dataclass
+class _Line:
+    """My own dealings with one manager."""
+
+    wanted: bool = False
+    session: bool = False
+    number: int = 0
+    asked_ms: dict[int, int] = field(default_factory=dict)
+    """Open questions: number to when it left. Bounded by forgetting what is older than a grace."""
+    next_ms: int = 0
+    answered_ms: int | None = None
+    """When the last answered question was asked."""
+    up_since_ms: int | None = None
+    tried_ms: int | None = None
+    """A standby's one try began."""
+
+
+@dataclass
+class _Flap:
+    """How nervous a manager's link has been (leader only; a new leader starts afresh)."""
+
+    factor: int = 1
+    changed_ms: int = -(10**9)
+
+
+@dataclass
+class Uplink:
+    """One node's uplinks, and as a leader the modes of its part."""
+
+    me: NodeId
+    started_ms: int
+    modes: dict[ManagerId, ModeState] = field(default_factory=dict)
+    version: int = 0
+    """Grows whenever `modes` changes."""
+    _lines: dict[ManagerId, _Line] = field(default_factory=dict)
+    _flaps: dict[ManagerId, _Flap] = field(default_factory=dict)
+    _leading_since_ms: int | None = None
+    _number: int = 0
+    _deadline_ms: int | None = None
+
+    @classmethod
+    def recover(cls, me: NodeId, kept: bytes | None, at_ms: int) -> Uplink:
+        """After a start the last mode stands; whether it is still true is found out anew."""
+        modes = decode(kept, dict[ManagerId, ModeState]) if kept is not None else {}
+        return cls(me=me, started_ms=at_ms, modes=modes)
+
+    def mode(self, manager: ManagerId) -> ModeName:
+        """The mode of this manager's intents; a site that never heard a declaration is connected."""
+        state = self.modes.get(manager)
+        return state.mode if state is not None else "connected"
+
+    def reports(self, at_ms: int) -> dict[ManagerId, UplinkReport]:
+        """What my beats carry."""
+        return {
+            manager: UplinkReport(
+                answered_age_ms=None if line.answered_ms is None else at_ms - line.answered_ms,
+                up_for_ms=0 if line.up_since_ms is None else at_ms - line.up_since_ms,
+                session=line.session,
+            )
+            for manager, line in sorted(self._lines.items())
+            if line.wanted or line.answered_ms is not None
+        }
+
+    def has_session(self, manager: ManagerId) -> bool:
+        """Whether I can say something to this manager now."""
+        line = self._lines.get(manager)
+        return line is not None and line.session
+
+    def step(self, given: Input[UplinkEvent], view: UplinkView) -> Effects:
+        """Take an answer, a change of session or the passing of time."""
+        self._deadline_ms = None
+        match given.event:
+            case SessionChanged(manager=manager, up=up):
+                line = self._lines.setdefault(manager, _Line())
+                line.session = up
+                line.next_ms = given.at_ms
+            case Answered(manager=manager, answer=answer):
+                self._on_answer(manager, answer, given.at_ms)
+            case DeadlinePassed() | Reconsider():
+                pass
+        done = Effects()
+        for manager in sorted(view.managers):
+            done = done + self._duty(manager, given.at_ms, view) + self._question(manager, given.at_ms, view)
+        return done + self._declare(given, view)
+
+    def next_deadline_ms(self) -> int | None:
+        """The next question, or the end of a grace or of a settling time."""
+        return self._deadline_ms
+
+    def check_invariants(self, view: UplinkView) -> None:
+        """M2: only a leader's own number follows its own."""
+        for state in self.modes.values():
+            assert state.id.leader, "M2: a mode that nobody declared"
+
+    # --- my own line ----------------------------------------------------------------------------------------------
+
+    def _on_answer(self, manager: ManagerId, answer: Answer, at_ms: int) -> None:
+        line = self._lines.setdefault(manager, _Line())
+        asked_ms = line.asked_ms.pop(answer.number, None)
+        if asked_ms is None or (line.answered_ms is not None and asked_ms <= line.answered_ms):
+            return
+        line.answered_ms = asked_ms
+        if line.up_since_ms is None:
+            line.up_since_ms = asked_ms
+
+    def _duty(self, manager: ManagerId, at_ms: int, view: UplinkView) -> Effects:
+        """Who holds the session: whoever is answered; without one the leader, and others for one try each."""
+        line = self._lines.setdefault(manager, _Line())
+        grace_ms = view.settings.lost_after_ms
+        if line.up_since_ms is not None and line.answered_ms is not None and at_ms - line.answered_ms > grace_ms:
+            line.up_since_ms = None
+        half = grace_ms // 2
+        ages = {n: age for n in view.reports if (age := self._heard_age(n, manager, at_ms, view)) is not None}
+        if line.answered_ms is not None:
+            ages[self.me] = at_ms - line.answered_ms
+        answered = {n for n, age in ages.items() if age <= half}
+        leading = view.leader in (self.me, None)
+        if answered:
+            # One session a site is enough: the leader's, if it is answered, else the one with the least name.
+            want = self.me == (view.leader if view.leader in answered else min(answered))
+        else:
+            want = leading or self._standby_tries(line, min(ages.values(), default=None), at_ms, half)
+        if want == line.wanted:
+            return Effects()
+        line.wanted = want
+        line.next_ms = at_ms
+        if not want:
+            return Effects(act=(CloseSession(manager=manager),))
+        return Effects(act=(OpenSession(manager=manager),))
+
+    def _standby_tries(self, line: _Line, least_age_ms: int | None, at_ms: int, half_ms: int) -> bool:
+        """From half the grace on a standby tries once, for as long as a try takes (hole 54: our gateway may be ill)."""
+        silent_ms = least_age_ms if least_age_ms is not None else at_ms - self.started_ms
+        if silent_ms <= half_ms:
+            line.tried_ms = None
+            self._wake(at_ms + half_ms - silent_ms + 1)
+            return False
+        if line.tried_ms is None:
+            line.tried_ms = at_ms
+        if at_ms < line.tried_ms + SESSION_TRY_MS + half_ms:
+            self._wake(line.tried_ms + SESSION_TRY_MS + half_ms)
+            return True
+        return False
+
+    def _question(self, manager: ManagerId, at_ms: int, view: UplinkView) -> Effects:
+        line = self._lines[manager]
+        if not line.wanted or not line.session:
+            return Effects()
+        grace_ms = view.settings.lost_after_ms
+        if at_ms < line.next_ms:
+            self._wake(line.next_ms)
+            return Effects()
+        line.number += 1
+        line.asked_ms = {n: t for n, t in line.asked_ms.items() if at_ms - t <= grace_ms}
+        line.asked_ms[line.number] = at_ms
+        line.next_ms = at_ms + grace_ms // GRACE_DIVISOR
+        self._wake(line.next_ms)
+        return Effects(report=(Report(manager=manager, message=Question(number=line.number, carried=view.carried)),))
+
+    def ask_now(self, manager: ManagerId) -> None:
+        """There is something to say: let the next question leave at once."""
+        if manager in self._lines:
+            self._lines[manager].next_ms = 0
+
+    # --- what the leader declares ---------------------------------------------------------------------------------
+
+    def _declare(self, given: Input[UplinkEvent], view: UplinkView) -> Effects:
+        at_ms = given.at_ms
+        if view.leader is not None and view.leader != self.me:
+            self._leading_since_ms = None
+            return self._adopt(view)
+        if view.leader is None:
+            return Effects()
+        if self._leading_since_ms is None:
+            self._leading_since_ms = at_ms
+        changed: dict[ManagerId, ModeState] = {}
+        notes: list[Note] = []
+        for manager in sorted(view.managers):
+            mode = self._due_mode(manager, at_ms, view)
+            state = self.modes.get(manager)
+            if state is not None and state.mode == mode:
+                continue
+            if state is None and mode == "connected":
+                continue
+            self._number += 1
+            id_ = ModeId(term=view.term, leader=self.me, number=self._number)
+            changed[manager] = ModeState(id=id_, mode=mode, wall_ms=given.wall_ms)
+            self._flapped(manager, at_ms, view)
+            notes.append(Note(what=f"mode.{mode}", about=manager, data={"term": view.term, "number": self._number}))
+        return self._keep({**self.modes, **changed}, tuple(notes)) if changed else Effects()
+
+    def _due_mode(self, manager: ManagerId, at_ms: int, view: UplinkView) -> ModeName:
+        flap = self._flaps.setdefault(manager, _Flap())
+        grace_ms = view.settings.lost_after_ms * flap.factor
+        settle_ms = view.settings.back_after_ms * flap.factor
+        ages = [a for n in view.part if (a := self._heard_age(n, manager, at_ms, view)) is not None]
+        own = _age(at_ms, self._lines.get(manager, _Line()))
+        ages += [own] if own is not None else []
+        # Never answered at all: the grace runs from the start of this node.
+        silent_ms = min(ages, default=at_ms - self.started_ms)
+        if self.mode(manager) == "connected":
+            if silent_ms > grace_ms:
+                return "isolated"
+            self._wake(at_ms + grace_ms - silent_ms + 1)
+            return "connected"
+        up_ms = self._up_for_ms(manager, at_ms, view)
+        if ages and silent_ms <= view.settings.lost_after_ms and up_ms >= settle_ms:
+            return "connected"
+        if up_ms > 0:
+            self._wake(at_ms + max(settle_ms - up_ms, 1))
+        return "isolated"
+
+    def _up_for_ms(self, manager: ManagerId, at_ms: int, view: UplinkView) -> int:
+        line = self._lines.get(manager)
+        mine = at_ms - line.up_since_ms if line is not None and line.up_since_ms is not None else 0
+        theirs = [
+            report.up_for_ms + at_ms - heard_ms
+            for n, (heard_ms, reports) in view.reports.items()
+            if n in view.part and (report := reports.get(manager)) is not None and report.up_for_ms > 0
+        ]
+        return max([mine, *theirs])
+
+    def _flapped(self, manager: ManagerId, at_ms: int, view: UplinkView) -> None:
+        """M2: both times double with each flap, up to a limit, and go back after ten quiet settlings."""
+        flap = self._flaps.setdefault(manager, _Flap())
+        quiet_ms = QUIET_SETTLINGS * view.settings.back_after_ms
+        if at_ms - flap.changed_ms > quiet_ms:
+            flap.factor = 1
+        elif self.mode(manager) == "connected":  # it goes, soon after it came
+            flap.factor = min(flap.factor * 2, FLAP_MAX)
+        flap.changed_ms = at_ms
+
+    def _adopt(self, view: UplinkView) -> Effects:
+        """C2: my leader's beats carry its modes; the newest of them is mine."""
+        newer = {
+            manager: state
+            for manager, state in view.declared.items()
+            if manager not in self.modes or self.modes[manager] != state
+        }
+        return self._keep({**self.modes, **newer}, ()) if newer else Effects()
+
+    def _keep(self, modes: dict[ManagerId, ModeState], notes: tuple[Note, ...]) -> Effects:
+        self.modes = modes
+        self.version += 1
+        return Effects(persist=(Put(key=MODES_KEY, value=encode(modes)),), note=notes)
+
+    def _heard_age(self, node: NodeId, manager: ManagerId, at_ms: int, view: UplinkView) -> int | None:
+        """How long ago the last question of `node` that was answered was asked."""
+        if node not in view.reports:
+            return None
+        heard_ms, reports = view.reports[node]
+        report = reports.get(manager)
+        if report is None or report.answered_age_ms is None:
+            return None
+        return report.answered_age_ms + at_ms - heard_ms
+
+    def _wake(self, at_ms: int) -> None:
+        self._deadline_ms = at_ms if self._deadline_ms is None else min(self._deadline_ms, at_ms)
+
+
+def _age(at_ms: int, line: _Line) -> int | None:
+    return None if line.answered_ms is None else at_ms - line.answered_ms

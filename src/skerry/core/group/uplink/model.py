@@ -1,0 +1,53 @@
+"""Is the manager there? A fact that nodes report, and a mode that their leader declares (M1-M4).
+
+Modes are per manager here: every intent has the mode of its owner (M1).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from skerry.core.kernel.ids import ManagerId, NodeId
+from skerry.core.kernel.values import Value
+
+GRACE_DIVISOR = 4
+"""Questions are asked every quarter of the grace."""
+FLAP_MAX = 8
+QUIET_SETTLINGS = 10
+SESSION_TRY_MS = 1_000
+
+ModeName = Literal["connected", "isolated"]
+
+
+class ModeId(Value, frozen=True, kw_only=True, order=True, array_like=True):
+    """A declaration's place in order: (term, leader, number) (M2)."""
+
+    term: int
+    leader: NodeId
+    number: int
+
+
+class ModeState(Value, frozen=True, kw_only=True):
+    """What a leader has declared for the intents of one manager."""
+
+    id: ModeId
+    mode: ModeName
+    wall_ms: int
+    """When, for people."""
+
+
+class UplinkReport(Value, frozen=True, kw_only=True):
+    """One node's knowledge of one manager, as its beats carry it."""
+
+    answered_age_ms: int | None = None
+    """How long ago the last answered question was asked; None: none ever was."""
+    up_for_ms: int = 0
+    """For how long without a gap of a grace questions have been answered."""
+    session: bool = False
+
+
+class UplinkSettings(Value, frozen=True, kw_only=True):
+    """From the Site document."""
+
+    lost_after_ms: int = 10_000
+    back_after_ms: int = 30_000

@@ -1,0 +1,85 @@
+"""What a site agrees on: assignments, and the plan that holds them (P1, D12, D13)."""
+
+from __future__ import annotations
+
+from skerry.core.kernel.ids import ElementName, GrantKey, InstanceId, IntentId, NodeId, PlanId
+from skerry.core.kernel.values import Value, digest
+from skerry.core.stages.capability.model import Resources
+from skerry.core.stages.ir.model import SetName
+
+ROUND_MS = 300
+SITE = IntentId("site")
+"""The section of the site's own roles: validator, reporter."""
+
+
+class Slot(Value, frozen=True, kw_only=True, array_like=True, order=True):
+    """A place in a plan that somebody has to fill: one instance in one set."""
+
+    set: SetName
+    instance: InstanceId
+
+    def __str__(self) -> str:
+        return f"{self.instance} ({self.set})"
+
+
+class Assignment(Value, frozen=True, kw_only=True):
+    """Who fills a slot, with what."""
+
+    instance: InstanceId
+    element: ElementName
+    holder: NodeId
+    configuration: str = ""
+    digest: str = ""
+    """Of the configuration; empty for a management role, which needs no software."""
+    resources: Resources = Resources()
+    key: GrantKey | None = None
+    fit_permille: int = 0
+    """As the holder reported it."""
+    lowered: bool = False
+    """Remediation lowered the standards to their floor (D14)."""
+    agreed: str = ""
+    """How, in words: `unanimous of 3 out of 5`."""
+    since: PlanId | None = None
+    """The plan that first had it."""
+
+
+class Section(Value, frozen=True, kw_only=True):
+    """One intent's part of a plan: both sets, so that a change of mode is a node's local step (M5)."""
+
+    intent: IntentId
+    generation: int
+    connected: dict[InstanceId, Assignment] = {}
+    isolated: dict[InstanceId, Assignment] = {}
+    unfilled: dict[str, str] = {}
+    """Slots that nobody fills, by `str(Slot)`, with the reason."""
+
+    def of(self, name: SetName) -> dict[InstanceId, Assignment]:
+        """One of the two sets."""
+        return self.connected if name == "connected" else self.isolated
+
+    @property
+    def digest(self) -> str:
+        """What a verdict names (R1)."""
+        return digest(self)
+
+
+class Plan(Value, frozen=True, kw_only=True, tag="plan"):
+    """Who does what at a site. Only a leader commits one (P1)."""
+
+    id: PlanId
+    members: tuple[NodeId, ...]
+    sections: dict[IntentId, Section]
+    isolated_from: tuple[str, ...] = ()
+    """The managers that could not be reached when it was made: what it changed is temporary until they ratify it."""
+    wall_ms: int = 0
+
+    def holder_of(self, duty: str) -> tuple[NodeId, ...]:
+        """Who has a management role, by the duty's element name."""
+        site = self.sections.get(SITE)
+        if site is None:
+            return ()
+        return tuple(sorted({a.holder for a in site.connected.values() if a.element == duty}))
+
+
+NO_PLAN = PlanId(term=0, leader=NodeId(""), number=0)
+"""Below every plan."""

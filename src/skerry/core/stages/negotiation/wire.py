@@ -1,0 +1,45 @@
+"""Proposal and ballot (G1, P2). The commit is the plan itself, which travels as a signed document."""
+
+from __future__ import annotations
+
+from skerry.core.kernel.ids import NodeId, PlanId
+from skerry.core.kernel.values import Value
+from skerry.core.stages.negotiation.model import Assignment, Slot
+
+
+class Proposed(Value, frozen=True, kw_only=True, array_like=True):
+    """One assignment that is asked for."""
+
+    slot: Slot
+    assignment: Assignment
+
+
+class Proposal(Value, frozen=True, kw_only=True, tag="proposal"):
+    """From a leader to each member of its part."""
+
+    plan: PlanId
+    members: tuple[NodeId, ...]
+    asked: tuple[Proposed, ...]
+    hold_ms: int
+    """How long an assent holds resources if no commit comes (P2, I13)."""
+
+
+class No(Value, frozen=True, kw_only=True, array_like=True):
+    """A no bears its reason and, against somebody else, a reference to a journal entry (G2)."""
+
+    reason: str
+    evidence: str = ""
+
+
+class Ballot(Value, frozen=True, kw_only=True, tag="ballot"):
+    """A member's word on all that one proposal asks."""
+
+    plan: PlanId
+    members: str
+    """Digest of the members that the proposal named."""
+    yes: tuple[Slot, ...]
+    no: dict[str, No]
+    """By `str(Slot)`."""
+
+
+NegotiationMessage = Proposal | Ballot

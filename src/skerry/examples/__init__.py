@@ -1,0 +1,1 @@
+"""What ships with Skerry to be run by it: example manifests (one folder each) and their programs (`programs`)."""
