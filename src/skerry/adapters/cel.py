@@ -45,7 +45,7 @@ class CelExpressions:
             raise ExpressionError(expression, _reason(error, facts)) from error
         if isinstance(value, bool | int | float | str):
             return value
-        raise ExpressionError(expression, f"expected true, false, a number or text; it comes to a {type(value).__name__}")
+        raise ExpressionError(expression, f"comes to a {type(value).__name__}; expected truth, a number or text")
 
 
 def _reason(error: Exception, facts: Mapping[str, Any]) -> str:

@@ -85,6 +85,8 @@ class Keeper:
         self.workloads: dict[str, Workload] = {}
         self._sampled: tuple[int, int, int] = (boot_ms(), 0, 0)
         self._usage: dict[str, Any] = {}
+        self._suspects: set[int] = set()
+        """Processes that belonged to nobody when last looked at."""
 
     # ---- what is asked ----
 
@@ -238,17 +240,21 @@ class Keeper:
 
     def _finish_if_gone(self, workload: Workload, now_ms: int) -> None:
         shares, strays = self._shares(census.scan())
-        left = shares[workload.order.name]
-        for process in (*left, *strays):
+        # Nobody's for an instant is a process that is just being made or just going: so it must be seen twice.
+        suspects = {process.pid for process in strays}
+        left = [process.pid for process in shares[workload.order.name]]
+        for pid in (*left, *(suspects & self._suspects)):
             try:
-                os.kill(process.pid, signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
+        self._suspects = suspects
+        left.extend(suspects)
         trouble = None
         if left:
             if now_ms - (workload.ending_ms or now_ms) < _GIVE_UP_MS:
                 return
-            trouble = f"{workload.order.name}: outlives SIGKILL: {', '.join(str(p.pid) for p in left)}"
+            trouble = f"{workload.order.name}: outlives SIGKILL: {', '.join(str(pid) for pid in left)}"
         self._finish(workload, trouble)
 
     def _finish(self, workload: Workload, trouble: str | None) -> None:

@@ -20,7 +20,7 @@ class Storage(Protocol):
         ...
 
     def commit(self, changes: Iterable[Persist]) -> None:
-        """Apply all changes in order, durably. Raises `StorageError` (disk full, read-only); then nothing is applied."""
+        """Apply all changes in order, durably, or none: then it raises `StorageError` (disk full, read-only)."""
         ...
 
     def close(self) -> None:

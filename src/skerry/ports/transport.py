@@ -1,8 +1,8 @@
 """How processes talk: a fabric inside the site, and one uplink session to each manager.
 
-Contract (suite `tests/contracts/transport`): messages may be lost, repeated, reordered and late, never altered in a way
-that `payload` would not show. Callbacks arrive on the event loop's own thread. Every queue is bounded: what overflows is
-lost and counted.
+Contract (suite `tests/contracts/transport`): messages may be lost, repeated, reordered and late, never altered in a
+way that `payload` would not show. Callbacks arrive on the event loop's own thread. Every queue is bounded: what
+overflows is lost and counted.
 """
 
 from __future__ import annotations

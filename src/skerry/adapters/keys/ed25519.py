@@ -1,14 +1,15 @@
 """Ed25519 by libsodium: signing, verifying, and the key's PEM form (N6).
 
-Rules: a seed is 32 random bytes and is the whole private key; it is never logged, and `repr` of a signer shows none of it.
-The PEM is PKCS #8 (RFC 8410), whose frame for Ed25519 is constant, so that the agent reads the very file that its TLS
-uses without loading an X.509 library.
+Rules: a seed is 32 random bytes and is the whole private key; it is never logged, and `repr` of a signer shows none
+of it. The PEM is PKCS #8 (RFC 8410), whose frame for Ed25519 is constant, so that the agent reads the very file that
+its TLS uses without loading an X.509 library.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import os
 from pathlib import Path
 
 from nacl.exceptions import BadSignatureError
@@ -101,7 +102,7 @@ def load_key(path: Path) -> bytes:
     """The seed kept in `path`. Raises `KeyFileError`, also if others than the owner can read the file."""
     try:
         with path.open("rb") as file:
-            mode = path.stat().st_mode & 0o777
+            mode = os.fstat(file.fileno()).st_mode & 0o777
             pem = file.read(_FILE_LIMIT_BYTES)
     except OSError as error:
         raise KeyFileError(

@@ -1,9 +1,9 @@
 """Who a certificate speaks for, and TLS contexts that ask both ends for one (N3, N6).
 
 A certificate's common name is the *group* that access rules are written for, since such rules compare it as a whole and
-none may name a single node: `<site>` for the site's nodes, `<site>/operator`, `<site>/client`, and `/manager` for
-managers. Its user id (UID) is the name within the group. A certificate only opens a connection: who belongs is decided by
-the roster, so addresses are free to change and the host name is not compared.
+none may name a single node: `<site>` for the site's nodes, `<site>/operator`, `<site>/client`, and `/manager` and
+`/operator` where it is for no one site. Its user id (UID) is the name within the group. A certificate only opens a
+connection: who belongs is decided by the roster, so addresses may change and the host name is not compared.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Identity(Value, frozen=True, kw_only=True):
 
     kind: Kind
     site: str
-    """Empty for a manager."""
+    """Empty for a manager, and for an operator of all its sites."""
     name: str
 
     @property
@@ -56,11 +56,11 @@ class TlsFiles(Value, frozen=True, kw_only=True):
 def identity(common_name: str, name: str) -> Identity | None:
     """The identity that these two fields stand for; None if they are not of our form."""
     site, slash, kind = common_name.partition("/")
-    if not name or (not site and kind != Kind.MANAGER) or (site and kind == Kind.MANAGER):
+    if not name or (site and kind == Kind.MANAGER):
         return None
     if not slash:
-        return Identity(kind=Kind.NODE, site=site, name=name)
-    if kind not in {Kind.OPERATOR, Kind.CLIENT, Kind.MANAGER}:
+        return Identity(kind=Kind.NODE, site=site, name=name) if site else None
+    if kind not in ({Kind.OPERATOR, Kind.CLIENT} if site else {Kind.OPERATOR, Kind.MANAGER}):
         return None
     return Identity(kind=Kind(kind), site=site, name=name)
 

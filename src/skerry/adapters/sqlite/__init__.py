@@ -1,0 +1,1 @@
+"""Durable state on a node, by SQLite: `state.py`."""

@@ -40,7 +40,9 @@ def parse(printed: bytes, *, disturbed: bool = False) -> Figures:
     if not line.figures:
         raise WorkloadError("the probe printed no figure")
     if len(line.figures) > _FIGURES_MAX or any(len(name) > _NAME_MAX for name in line.figures):
-        raise WorkloadError(f"the probe printed too much: at most {_FIGURES_MAX} figures, names of {_NAME_MAX} characters")
+        raise WorkloadError(
+            f"the probe printed too much: at most {_FIGURES_MAX} figures, names of {_NAME_MAX} characters"
+        )
     for name, value in (*line.figures.items(), ("seconds", line.seconds)):
         if not math.isfinite(value) or not 0 <= value <= _VALUE_MAX:
             raise WorkloadError(f"the probe printed {name} = {value}: expected a number from 0 to {_VALUE_MAX}")

@@ -26,16 +26,15 @@ Answer = Callable[[str], str | None]
 class Filling:
     """What `${...}` stands for in one workload."""
 
-    def __init__(self, what: str, answers: Mapping[str, Answer]) -> None:
-        """`what` is named in errors; `answers` holds one answer for each word before the dot."""
-        self._what = what
+    def __init__(self, answers: Mapping[str, Answer]) -> None:
+        """`answers` holds one answer for each word before the dot."""
         self._answers = answers
 
     def fill(self, text: str) -> str:
         """The text with every place filled in. Raises `WorkloadError` for one that is unknown or not closed."""
         filled = _PLACE.sub(lambda found: self._value(found.group(1), text), text)
         if "${" in _PLACE.sub("", text):
-            raise WorkloadError(f"{self._what}: {text!r:.120}: a ${{ is not closed")
+            raise WorkloadError(f"{text!r:.120}: a ${{ is not closed")
         return filled
 
     def fill_all(self, texts: Iterable[str]) -> list[str]:
@@ -46,9 +45,7 @@ class Filling:
         kind, _, name = place.partition(".")
         value = self._answers[kind](name) if kind in self._answers else None
         if value is None:
-            raise WorkloadError(
-                f"{self._what}: {text!r:.120}: ${{{place}}} is not known here; a node fills in {_KNOWN}"
-            )
+            raise WorkloadError(f"{text!r:.120}: ${{{place}}} is not known here; a node fills in {_KNOWN}")
         return value
 
 
@@ -107,7 +104,9 @@ class FreePorts:
 
 def clean_environment() -> dict[str, str]:
     """What every workload gets of the agent's own environment: PATH, LANG and Skerry's marks, and no secret."""
-    marks = {name: value for name, value in os.environ.items() if name.startswith("SKERRY_") and not _SECRET.search(name)}
+    marks = {
+        name: value for name, value in os.environ.items() if name.startswith("SKERRY_") and not _SECRET.search(name)
+    }
     return {"PATH": os.environ.get("PATH", os.defpath), "LANG": os.environ.get("LANG", "C.UTF-8"), **marks}
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,6 +24,9 @@ ASK_WITHIN_MS = 10_000
 _PING_EVERY_S = 1.0
 _AGAIN_S_MAX = 5.0
 _START_WITHIN_S = 15.0
+
+SKERRY_HOME = str(Path(place.__file__).parents[2])
+"""Where this process found Skerry: what it starts of Skerry is the same version."""
 
 
 class GuardLink:
@@ -46,7 +50,14 @@ class GuardLink:
         reader = await self._connect()
         opened: asyncio.Future[list[dict[str, Any]]] = asyncio.get_running_loop().create_future()
         self._keeping = asyncio.get_running_loop().create_task(self._keep(reader, opened), name="guard link")
-        return await asyncio.shield(opened)
+        try:
+            async with asyncio.timeout(ASK_WITHIN_MS / 1_000):
+                return await asyncio.shield(opened)
+        except TimeoutError:
+            await self.close()
+            raise WorkloadError(
+                f"the guard of {self._folder} does not answer; its log is {place.LOG_NAME} there"
+            ) from None
 
     async def close(self) -> None:
         """Hang up. The guard counts this agent as gone."""
@@ -56,23 +67,28 @@ class GuardLink:
                 await self._keeping
             self._keeping = None
 
-    async def ask(self, do: str, *, within_ms: int = ASK_WITHIN_MS, **fields: Any) -> dict[str, Any]:
+    async def ask(self, do: str, *, answer_ms: int = ASK_WITHIN_MS, **fields: Any) -> dict[str, Any]:
         """Ask the guard. Raises `WorkloadError` if it refuses, does not answer in time or is not there."""
         try:
-            async with asyncio.timeout(within_ms / 1_000):
+            async with asyncio.timeout(answer_ms / 1_000):
                 await self._up.wait()
                 return await self._ask(do, fields)
         except TimeoutError:
-            text = f"{do}: the guard of {self._folder} did not answer within {within_ms} ms; its log is {place.LOG_NAME} there"
-            raise WorkloadError(text) from None
+            raise WorkloadError(
+                f"{do}: the guard of {self._folder} did not answer within {answer_ms} ms; its log is there"
+            ) from None
 
     async def _ask(self, do: str, fields: dict[str, Any]) -> dict[str, Any]:
-        assert self._writer is not None
+        if self._writer is None:
+            raise WorkloadError(f"{do}: there is no line to the guard of {self._folder}")
+        await self._writer.drain()
         self._number += 1
         number = self._number
         line = json.dumps({"id": number, "do": do, **fields}).encode() + b"\n"
         if len(line) > place.LINE_BYTES_MAX:
-            raise WorkloadError(f"{do}: {len(line)} bytes asked of the guard, at most {place.LINE_BYTES_MAX} are allowed")
+            raise WorkloadError(
+                f"{do}: {len(line)} bytes asked of the guard, at most {place.LINE_BYTES_MAX} are allowed"
+            )
         self._answers[number] = asyncio.get_running_loop().create_future()
         try:
             self._writer.write(line)
@@ -88,22 +104,17 @@ class GuardLink:
     async def _keep(self, reader: asyncio.StreamReader, opened: asyncio.Future[list[dict[str, Any]]]) -> None:
         try:
             while True:
+                greeting = asyncio.get_running_loop().create_task(self._greet(opened))
+                greeting.add_done_callback(lambda _: self._break("the line broke"))
                 try:
-                    await self._serve(reader, opened)
-                except (OSError, WorkloadError, ValueError) as error:
-                    # Whoever waits for an answer is told; the line itself is opened again.
-                    self._break(error)
+                    why = await self._hear(reader)
+                finally:
+                    greeting.cancel()
+                    await asyncio.gather(greeting, return_exceptions=True)
+                self._break(why)
                 reader = await self._connect_again()
         finally:
-            self._break(WorkloadError("the line to the guard was closed"))
-            if not opened.done():
-                opened.set_exception(WorkloadError(f"the guard of {self._folder} hung up"))
-
-    async def _serve(self, reader: asyncio.StreamReader, opened: asyncio.Future[list[dict[str, Any]]]) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            hearing = tasks.create_task(self._hear(reader))
-            greeting = tasks.create_task(self._greet(opened))
-            hearing.add_done_callback(lambda _: greeting.cancel())
+            self._break("the line was closed")
 
     async def _greet(self, opened: asyncio.Future[list[dict[str, Any]]]) -> None:
         """Say who is here, find out what runs, then be heard for as long as the line holds."""
@@ -118,22 +129,27 @@ class GuardLink:
             await asyncio.sleep(_PING_EVERY_S)
             await self._ask("ping", {})
 
-    async def _hear(self, reader: asyncio.StreamReader) -> None:
-        while line := await reader.readline():
-            said = json.loads(line)
-            if said.get("event") == "exit":
-                self._on_exit(said)
-            else:
-                answer = self._answers.get(said["id"])
-                if answer is not None and not answer.done():
-                    answer.set_result(said)
-        self._break(WorkloadError("the guard hung up"))
+    async def _hear(self, reader: asyncio.StreamReader) -> str:
+        """Take in what the guard says; returns why there is no more."""
+        try:
+            while line := await reader.readline():
+                said = json.loads(line)
+                if said.get("event") == "exit":
+                    self._on_exit(said)
+                else:
+                    answer = self._answers.get(said["id"])
+                    if answer is not None and not answer.done():
+                        answer.set_result(said)
+        except (OSError, ValueError) as error:
+            return str(error)
+        return "it hung up"
 
-    def _break(self, error: Exception) -> None:
+    def _break(self, why: str) -> None:
+        """End this line and tell whoever waits for an answer."""
         self._up.clear()
         for answer in self._answers.values():
             if not answer.done():
-                answer.set_exception(WorkloadError(f"the guard of {self._folder} is gone: {error}"))
+                answer.set_exception(WorkloadError(f"the guard of {self._folder} is gone: {why}"))
         if self._writer is not None:
             self._writer.close()
             self._writer = None
@@ -173,9 +189,14 @@ def _start_guard(folder: Path) -> str:
     command = [sys.executable, "-m", "skerry.guard", "--folder", str(folder)]
     try:
         ran = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_START_WITHIN_S, start_new_session=True,
+            command,
+            env={**os.environ, "PYTHONPATH": SKERRY_HOME},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_START_WITHIN_S,
+            start_new_session=True,
             check=False,
-        )  # fmt: skip
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     return "" if ran.returncode in (0, place.BUSY_EXIT_CODE) else ran.stderr.decode("utf-8", "replace").strip()[-500:]

@@ -30,7 +30,9 @@ async def until_ready(readiness: Readiness, host: str, ports: dict[str, int]) ->
                     return
                 await asyncio.sleep(_PAUSE_S)
     except TimeoutError:
-        raise WorkloadError(f"not ready within {readiness.within_ms} ms: expected {wanted}, last seen: {seen}") from None
+        raise WorkloadError(
+            f"not ready within {readiness.within_ms} ms: expected {wanted}, last seen: {seen}"
+        ) from None
 
 
 async def _attempt(readiness: Readiness, host: str, ports: dict[str, int]) -> str:

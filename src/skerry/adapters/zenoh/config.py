@@ -1,13 +1,12 @@
 """Zenoh's settings, and why each is as it is. Every session is built here and nowhere else.
 
-Rules: nothing that we do not ask for is on (no multicast, no gossip, no shared memory, no admin space, TLS alone); every
-queue and message has a bound; both ends show a certificate (N6).
+Rules: nothing that we do not ask for is on (no multicast, no gossip, no shared memory, no admin space, TLS alone);
+every queue and message has a bound; both ends show a certificate (N6).
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,16 +26,8 @@ RETRY_LONGEST_MS = 1000
 _FRAME_ALLOWANCE_BYTES = 64 * 1024
 _BATCH_BYTES = 16 * 1024
 _QUEUE_BATCHES = 16
-_SETUP_LIMIT_MS = 2000
 _DROP_AFTER_US = 1000
 _DROP_FRAGMENT_AFTER_US = 20_000
-
-# The library reads this when its first session opens. One thread for each of its task groups is what it needs at our
-# rates; the default is one or more a core, each with its stack and its allocator's arena.
-os.environ.setdefault(
-    "ZENOH_RUNTIME",
-    "(rx: (worker_threads: 1, max_blocking_threads: 2), net: (handover: rx), acc: (handover: rx), app: (handover: rx))",
-)
 
 
 class Link(Value, frozen=True, kw_only=True):
@@ -52,8 +43,10 @@ class Link(Value, frozen=True, kw_only=True):
     multicast: str | None = None
     """The network device on which peers may find each other; None: multicast is off."""
     gossip: bool = False
-    connect_within_ms: int | None = None
-    """Give up after that; None: go on in the background, for ever."""
+    setup_within_ms: int
+    """A handshake that takes longer is given up: a far end that swallows everything must not hold up the next try."""
+    once: bool = False
+    """Give up when no session stands by then, instead of going on in the background for ever."""
 
 
 def settings(link: Link, access: Mapping[str, Any] | None = None) -> zenoh.Config:
@@ -80,8 +73,8 @@ def _reach(link: Link) -> dict[str, Any]:
         "listen/endpoints": list(link.listen),
         "listen/exit_on_failure": True,
         "connect/endpoints": list(link.connect),
-        "connect/timeout_ms": -1 if link.connect_within_ms is None else link.connect_within_ms,
-        "connect/exit_on_failure": link.connect_within_ms is not None,
+        "connect/timeout_ms": link.setup_within_ms if link.once else -1,
+        "connect/exit_on_failure": link.once,
         "connect/retry": {
             "period_init_ms": RETRY_FIRST_MS,
             "period_max_ms": RETRY_LONGEST_MS,
@@ -115,9 +108,8 @@ def _transport(link: Link) -> dict[str, Any]:
         "transport/link/rx/max_message_size": PAYLOAD_LIMIT_BYTES + _FRAME_ALLOWANCE_BYTES,
         # One priority: order within a link is then the order of sending, and seven queues fewer are kept.
         "transport/unicast/qos/enabled": False,
-        # A far end that swallows everything must not hold a connection attempt for longer than this.
-        "transport/unicast/open_timeout": link.connect_within_ms or _SETUP_LIMIT_MS,
-        "transport/unicast/accept_timeout": link.connect_within_ms or _SETUP_LIMIT_MS,
+        "transport/unicast/open_timeout": link.setup_within_ms,
+        "transport/unicast/accept_timeout": link.setup_within_ms,
         "transport/shared_memory/enabled": False,
         "adminspace/enabled": False,
     }

@@ -1,7 +1,8 @@
 """From Zenoh's threads to the event loop: a bounded queue whose overflow is lost and counted.
 
-Callbacks arrive on threads that also send keep-alives, so they only enqueue. Messages have a bound in number and bytes.
-Facts (who is present) are kept as the latest word on each subject instead, so that none can be lost to a flood of messages.
+Callbacks arrive on threads that also send keep-alives, so they only enqueue. Messages have a bound in number and
+bytes. Facts (who is present) are kept as the latest word on each subject instead, so that none can be lost to a flood
+of messages.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 
 MESSAGES_LIMIT = 1024
-BYTES_LIMIT = 16 * 1024 * 1024
+BYTES_LIMIT = 8 * 1024 * 1024
 SUBJECTS_LIMIT = 4096
 _AT_ONCE = 64
 """Handled in one turn of the loop, so that a flood leaves the loop its other work."""

@@ -1,8 +1,8 @@
 """Under which keys things travel, and which of them a certificate's group may use.
 
 Within a site: `skerry/<site>/to/<node>`, `skerry/<site>/all`, and one liveliness token a process,
-`skerry/<site>/alive/<node>/<incarnation>`: with the node's name alone, a successor and its frozen predecessor would hold
-one token, and the predecessor's end would look like the successor's. With a manager: `skerry/<site>/up/<node>`,
+`skerry/<site>/alive/<node>/<incarnation>`: with the node's name alone, a successor and its frozen predecessor would
+hold one token, and the predecessor's end would look like the successor's. With a manager: `skerry/<site>/up/<node>`,
 `skerry/<site>/down/<node>` and its token `skerry/<site>/manager`.
 """
 
@@ -84,9 +84,7 @@ def hub_access(sites: Sequence[str]) -> dict[str, Any]:
             _rule(f"{heard}-out", ("put",), ("egress",), down(site, "*")),
             _rule(f"{heard}-in", ("declare_subscriber",), ("ingress",), down(site, "*")),
             _rule(f"{seen}-out", ("liveliness_token",), ("egress",), manager(site)),
-            _rule(
-                f"{seen}-in", ("liveliness_query", "declare_liveliness_subscriber"), ("ingress",), manager(site)
-            ),
+            _rule(f"{seen}-in", ("liveliness_query", "declare_liveliness_subscriber"), ("ingress",), manager(site)),
         ]
         grants.append((site, f"site{number}", tuple(rule["id"] for rule in rules[-6:])))
     return _access(rules, grants)

@@ -68,6 +68,14 @@ class Record(Value, frozen=True, kw_only=True):
     data: dict[str, Any] = {}
 
 
+class Publish(Value, frozen=True, kw_only=True):
+    """Make this a document of the site: the actor signs it, keeps it and sends it to all in the same step."""
+
+    name: str
+    version: tuple[int | str, ...]
+    value: Any
+
+
 class Note(Value, frozen=True, kw_only=True):
     """A public event: what happened, in fields that a program can read. Shown by `skerry events`, never acted on."""
 
@@ -90,6 +98,8 @@ class Effects(Value, frozen=True, kw_only=True):
     persist: tuple[Persist, ...] = ()
     record: tuple[Record, ...] = ()
     """Becomes part of `persist` before the step ends."""
+    publish: tuple[Publish, ...] = ()
+    """Becomes part of `persist` and `send` before the step ends."""
     send: tuple[Send, ...] = ()
     report: tuple[Report, ...] = ()
     instruct: tuple[Instruct, ...] = ()
@@ -102,6 +112,7 @@ class Effects(Value, frozen=True, kw_only=True):
         return Effects(
             persist=self.persist + other.persist,
             record=self.record + other.record,
+            publish=self.publish + other.publish,
             send=self.send + other.send,
             report=self.report + other.report,
             instruct=self.instruct + other.instruct,
@@ -117,6 +128,7 @@ class Effects(Value, frozen=True, kw_only=True):
         return not (
             self.persist
             or self.record
+            or self.publish
             or self.send
             or self.report
             or self.instruct
@@ -135,9 +147,6 @@ class StartWorkload(Act, frozen=True, kw_only=True, tag=True):
     instance: InstanceId
     configuration: Any
     """An `ir.model.Configuration`."""
-    trial: bool = False
-    """A test run: own ports and scratch data, measured by the configuration's probe, then stopped (X7).
-    Completed by `TrialFinished`."""
     fence: int | None = None
     port: int | None = None
     """The port it had before, taken again if it is free."""
@@ -146,7 +155,18 @@ class StartWorkload(Act, frozen=True, kw_only=True, tag=True):
     without_agent_ms: int | None = None
     """How long it may run while no agent is there; None: for ever."""
     resources: Any = None
-    with_: dict[str, str] = {}
+    endpoints: bytes = b""
+    """What its endpoints file says when it starts: JSON."""
+
+
+class TryConfiguration(Act, frozen=True, kw_only=True, tag=True):
+    """A test run: on ports and scratch data of its own, measured by the configuration's probe, then stopped (X7, D9).
+    Completed by `TrialFinished`."""
+
+    trial: InstanceId
+    configuration: Any
+    """An `ir.model.Configuration`."""
+    resources: Any
 
 
 class StopWorkload(Act, frozen=True, kw_only=True, tag=True):

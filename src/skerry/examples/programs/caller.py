@@ -1,7 +1,7 @@
 """HTTP calls from one program to another: idle connections are kept and used again, every call has a time limit.
 
-A connection is looked at before it is used again, so that one which the peer has closed meanwhile costs nothing. No call
-is ever made twice in silence: whoever wants another try says so where it can be counted.
+A connection is looked at before it is used again, so that one which the peer has closed meanwhile costs nothing. No
+call is ever made twice in silence: whoever wants another try says so where it can be counted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The part of placement that runs by itself: it follows the endpoints file, asks stores what they hold, and orders copies.
+"""The part of placement that runs by itself: it follows the endpoints file, asks stores for lists, orders copies.
 
 Theory of operation. Ten times a second the watch compares the stores that are listed with those that have joined the
 ledger. One that is gone (or has moved) leaves it at once. One that is new is fenced and asked for its list, each in a
@@ -46,7 +46,6 @@ class Watch:
         self._asked: set[str] = set()
         self._tried: set[str] = set()
         self._not_before_ms: dict[str, int] = {}
-        self._told_ms: dict[str, int] = {}
         self._orders: queue.Queue[CopyOrder] = queue.Queue(COPIERS)
         self._listed: tuple[Peer, ...] = ()
         self.rebuilt = False
@@ -113,7 +112,7 @@ class Watch:
             self._asked.discard(peer.endpoint)
 
     def _list(self, endpoint: str) -> Held:
-        """All that a store holds; raises `Unanswered` and, for an answer that makes no sense, `Refused` or ValueError."""
+        """All that a store holds; raises `Unanswered`, or for nonsense `Refused`, ValueError, KeyError, TypeError."""
         held: Held = {}
         after = ""
         for _ in range(PAGES_MAX):
@@ -130,9 +129,8 @@ class Watch:
 
     def _order_copies(self) -> None:
         with self._lock:
-            orders = self._ledger.orders(COPIERS, self.busy)
-            orders = [order for order in orders if self._may(order.target.endpoint)]
-            for order in orders:
+            blocked = {place.key for place in self._ledger.places.values() if not self._may(place.endpoint)}
+            for order in self._ledger.orders(COPIERS, self.busy, blocked):
                 if not self._orders.full():
                     self.busy.add(order.name)
                     self._orders.put_nowait(order)

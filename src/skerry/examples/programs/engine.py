@@ -32,7 +32,7 @@ class Record(NamedTuple):
 class Engine(Protocol):
     """Keeps objects. All methods may be called by several threads at once."""
 
-    index: Mapping[str, Record]
+    index: dict[str, Record]
     damaged: int
     """How many records were found unreadable at the start."""
 
@@ -85,7 +85,7 @@ def check_room(index: Mapping[str, Record], name: str) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make names that were made or changed in a folder durable."""
+    """Make names that were made or changed in a folder durable; raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -93,17 +93,20 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_durably(path: Path, *pieces: bytes) -> None:
-    """Write a file anew and make its bytes (not yet its name) durable; raises OSError and leaves no file then."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+def write_durably(name: str, data: bytes, folder: int) -> None:
+    """Write a file of an open folder anew, and make its bytes (not yet its name) durable.
+
+    Raises OSError, and leaves no file then.
+    """
+    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600, dir_fd=folder)
     try:
-        with open(descriptor, "wb", buffering=0) as file:
-            for piece in pieces:
-                write_all(file.fileno(), piece)
-            os.fsync(file.fileno())
+        write_all(descriptor, data)
+        os.fsync(descriptor)
     except OSError:
-        path.unlink(missing_ok=True)
+        os.unlink(name, dir_fd=folder)
         raise
+    finally:
+        os.close(descriptor)
 
 
 def write_all(descriptor: int, data: bytes) -> None:

@@ -1,8 +1,8 @@
 """The engine `files`: one file an object, each synced by itself, and its folder after it.
 
-A file is a first line of JSON (version, checksum, size) and the bytes. It is written under another name, synced, renamed
-and the folder synced, so that an object is there as a whole or not at all. Slow where a sync is slow; nothing has to be
-compacted, and the folder can be read with any tool.
+A file is a first line of JSON (version, checksum, size) and the bytes. It is written under another name, synced,
+renamed and the folder synced, so that an object is there as a whole or not at all. Slow where a sync is slow; nothing
+has to be compacted, and the folder can be read with any tool.
 
 Still ugly: all objects stand in one folder.
 """
@@ -21,7 +21,6 @@ from skerry.examples.programs.engine import (
     check_room,
     is_new,
     sha256,
-    sync_folder,
     version_of,
     version_text,
     write_durably,
@@ -43,6 +42,7 @@ class FilesEngine:
         self._lock = threading.Lock()
         self._numbers = itertools.count()
         self._bytes = 0
+        self._folder_file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         for path in folder.iterdir():
             self._found(path)
 
@@ -53,21 +53,20 @@ class FilesEngine:
         check_room(self.index, name)
         first = json.dumps({"version": version_text(version), "sha256": sha, "size": len(data)}).encode() + b"\n"
         # A leading dot is no object's name, so that what a crash leaves behind is known for what it is.
-        draft = self._folder / f".{next(self._numbers)}"
+        draft = f".{next(self._numbers)}"
         try:
-            write_durably(draft, first, data)
+            write_durably(draft, first + data, self._folder_file)
             with self._lock:
                 if not is_new(self.index.get(name), version, sha):
+                    os.unlink(draft, dir_fd=self._folder_file)
                     return False
-                os.replace(draft, self._folder / name)
+                os.replace(draft, name, src_dir_fd=self._folder_file, dst_dir_fd=self._folder_file)
                 before = self.index.get(name)
                 self.index[name] = Record(version, sha, len(data), len(first))
                 self._bytes += len(data) - (before.size if before else 0)
-            sync_folder(self._folder)
+            os.fsync(self._folder_file)
         except OSError as error:
             raise Refused(507, f"the disk does not take it: {error.strerror}") from error
-        finally:
-            draft.unlink(missing_ok=True)
         return True
 
     def read(self, name: str, record: Record) -> bytes:
@@ -90,7 +89,8 @@ class FilesEngine:
         return self._bytes
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """See `Engine.close`."""
+        os.close(self._folder_file)
 
     def _found(self, path: Path) -> None:
         if path.name.startswith("."):

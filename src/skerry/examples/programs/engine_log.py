@@ -156,4 +156,4 @@ class LogEngine:
         present = self.index.get(name)
         if present is None or present.version < version:
             self.index[name] = Record(version, sha, data_bytes, start)
-        return start + data_bytes
+        return int(start + data_bytes)

@@ -1,24 +1,26 @@
 """Which object lies in which stores: the map that placement keeps, with the rules for choosing and for copying.
 
-Pure: no clock, no sockets, no threads (whoever uses it holds a lock). The map is made from what the stores list, so that
-nothing has to be kept by placement itself.
+Pure: no clock, no sockets, no threads (whoever uses it holds a lock). The map is made from what the stores list, so
+that nothing has to be kept by placement itself.
 
-A store *counts* as a place for copies while it is listed, has told what it holds, and is not being drained. An object is
-*short* while it lies in fewer than `COPIES` nodes' counting stores; the set of short ones is kept up to date with every
-change, since looking through all objects on each would not scale.
+A store *counts* as a place for copies while it is listed, has told what it holds, and is not being drained. An object
+is *short* while it lies in fewer than `COPIES` nodes' counting stores; the set of short ones is kept up to date with
+every change, since looking through all objects on each would not scale.
 
-Still ugly: an object is never forgotten, and if every store with its newest version is lost, an older version elsewhere is
-not offered in its stead; it is answered as missing for now.
+Still ugly: an object is never forgotten, and if every store with its newest version is lost, an older version
+elsewhere is not offered in its stead; it is answered as missing for now.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from skerry.examples.programs.engine import Version
 
 COPIES = 2
+LOOK_MAX = 1_000
 
 
 class Place(NamedTuple):
@@ -56,6 +58,7 @@ class Ledger:
         self.entries: dict[str, Entry] = {}
         self.places: dict[str, Place] = {}
         self.short: dict[str, None] = {}
+        self._turn = 0
 
     def has(self, name: str, version: Version, sha: str, size: int, holders: Iterable[str]) -> None:
         """These stores hold this version: it replaces older ones, joins an equal one, and is passed over if older."""
@@ -96,15 +99,19 @@ class Ledger:
         for name in self.entries:
             self._review(name)
 
-    def orders(self, at_most: int, busy: Collection[str]) -> list[CopyOrder]:
-        """Copies to be made now, for objects that are not being copied yet."""
+    def orders(self, at_most: int, busy: Collection[str], blocked: Collection[str]) -> list[CopyOrder]:
+        """Copies to be made now: of objects that are not being copied yet, to stores that are not blocked."""
         orders: list[CopyOrder] = []
-        for name in self.short:
-            if len(orders) >= at_most:
+        for name in list(itertools.islice(self.short, LOOK_MAX)):
+            if len(orders) == at_most:
                 break
-            order = None if name in busy else self._order(name, len(orders))
+            if name in busy:
+                continue
+            order = self._order(name, blocked)
             if order is not None:
                 orders.append(order)
+            # To the end: what cannot be copied now must not hide what can.
+            self.short[name] = self.short.pop(name)
         return orders
 
     def dispensable(self, key: str) -> bool:
@@ -121,16 +128,19 @@ class Ledger:
         places = (self.places.get(key) for key in entry.holders)
         return {place.node for place in places if place is not None and not place.draining}
 
-    def _order(self, name: str, turn: int) -> CopyOrder | None:
+    def _order(self, name: str, blocked: Collection[str]) -> CopyOrder | None:
         entry = self.entries[name]
-        sources = self.holders(entry)
         nodes = self._counted_nodes(entry)
-        targets = [place for place in self.places.values() if not place.draining and place.node not in nodes]
-        targets = [place for place in targets if place.key not in entry.holders]
+        sources = self.holders(entry)
+        targets = [
+            place
+            for place in self.places.values()
+            if not place.draining and place.node not in nodes and place.key not in entry.holders | frozenset(blocked)
+        ]
         if not sources or not targets:
             return None
-        source, target = sources[turn % len(sources)], targets[turn % len(targets)]
-        return CopyOrder(name, entry.version, source, target)
+        self._turn += 1
+        return CopyOrder(name, entry.version, sources[self._turn % len(sources)], targets[self._turn % len(targets)])
 
 
 def choose(places: Iterable[Place], avoid: Collection[str], turn: int) -> list[Place]:

@@ -30,7 +30,7 @@ OBJECT_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 """Names of objects, which are names of files as well: no separator, no leading dot, at most 128 characters."""
 
 
-class Refused(Exception):  # noqa: N818 - it is an answer, seldom an error
+class Refused(Exception):
     """A request is answered with this status and reason; raised anywhere below a handler."""
 
     def __init__(self, status: int, reason: str, headers: Iterable[tuple[str, str]] = ()) -> None:

@@ -5,10 +5,10 @@
 - `GET /where/NAME`: version, checksum and the stores that have it
 - `GET /stats`, `GET /healthz`, `GET /drained`; `POST /probe/decide` for measuring
 
-It keeps nothing on disk: at its start it fences every store (X9), asks what it holds, and answers decisions with 503 and
-`Retry-After` until each has answered or was given its second. Its fence stands in every answer; decisions of a placement
-with a lower one are worth nothing to stores, intakes and clients. While a listed store has not told what it holds, an
-unknown object is answered with 503 and not 404: nobody knows yet.
+It keeps nothing on disk: at its start it fences every store (X9), asks what it holds, and answers decisions with 503
+and `Retry-After` until each has answered or was given its second. Its fence stands in every answer; decisions of a
+placement with a lower one are worth nothing to stores, intakes and clients. While a listed store has not told what it
+holds, an unknown object is answered with 503 and not 404: nobody knows yet.
 
 Still ugly: a put that was written and never confirmed is found at the next start only, or when its store comes back.
 """
@@ -75,7 +75,8 @@ class Placement:
                 return self._stats()
             case ("POST", ("probe", "decide")):
                 return self._probe(request)
-        return common(request, drained=True)
+            case _:
+                return common(request, drained=True)
 
     def _place(self, request: Request) -> Answer:
         self._check_rebuilt()
@@ -93,7 +94,7 @@ class Placement:
         return json_answer({"name": name, "version": version_text(version), "stores": [_told(one) for one in chosen]})
 
     def _newest_number(self, name: str) -> int:
-        """The number of this object's present version if it bears this fence: a restart under one fence goes on above."""
+        """The number of this object's version if it bears this fence: a restart under one fence goes on above."""
         entry = self._ledger.entries.get(name)
         return entry.version[1] if entry is not None and entry.version[0] == self.fence() else 0
 
@@ -181,7 +182,9 @@ def _keys(value: object) -> frozenset[str]:
 def main(argv: list[str] | None = None) -> int:
     """Run placement until a signal ends it; returns the exit code."""
     parser = arguments("placement", "decide which stores hold an object, and keep two copies of each")
-    parser.add_argument("--fence", type=fence_argument, default=os.environ.get("SKERRY_FENCE"), help="number of this term")
+    parser.add_argument(
+        "--fence", type=fence_argument, default=os.environ.get("SKERRY_FENCE"), help="number of this term"
+    )
     options = parser.parse_args(argv)
     placement = Placement(options.fence)
     return serve("placement", options.listen, placement.handle, background=placement.start, close=lambda: None)

@@ -142,7 +142,8 @@ def _request(first: str, headers: dict[str, str], body: bytes) -> Request:
     path, _, search = target.partition("?")
     query = {unquote(name): unquote(value) for name, _, value in (item.partition("=") for item in search.split("&"))}
     # Whoever asks for the head alone gets what a GET would say, without the body.
-    return Request("GET" if method == "HEAD" else method, tuple(unquote(path[1:]).split("/")), query, headers, body)
+    method = "GET" if method == "HEAD" else method
+    return Request(method, tuple(map(unquote, path[1:].split("/"))), query, headers, body)
 
 
 def _refusal(refusal: Refused) -> Answer:

@@ -1,7 +1,7 @@
 """What all the example's services have in common: how they are started, found ready, and stopped.
 
-A service listens before it says so, ends on SIGTERM or SIGINT (also when it inherited them as ignored) within about half
-a second, and lets requests that are being answered end first.
+A service listens before it says so, ends on SIGTERM or SIGINT (also when it inherited them as ignored) within about
+half a second, and lets requests that are being answered end first.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ def arguments(name: str, purpose: str) -> argparse.ArgumentParser:
     return parser
 
 
-def fence_argument(text: str) -> int:
-    """A fence from the command line; an empty one, as in a trial run, is zero. Raises ValueError."""
-    fence = int(text or "0")
+def fence_argument(text: str) -> int | None:
+    """A fence from the command line; None for an empty one, as in a trial run. Raises ValueError."""
+    if not text:
+        return None
+    fence = int(text)
     if not 0 <= fence <= 2**53:
         raise ValueError("a fence is a whole number, not below zero")
     return fence
@@ -57,7 +59,9 @@ def serve(name: str, listen: str, handle: Handler, *, background: Callable[[], N
     try:
         server = Server(*split_endpoint(listen), handle)
     except (OSError, ValueError) as error:
-        sys.stderr.write(f"skerry-{name}: cannot listen on {listen}: {error}; give it a free HOST:PORT of this machine\n")
+        sys.stderr.write(
+            f"skerry-{name}: cannot listen on {listen}: {error}; give it a free HOST:PORT of this machine\n"
+        )
         close()
         return 1
     server.start()

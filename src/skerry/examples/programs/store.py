@@ -9,8 +9,8 @@
 Fence (X9): the highest number that ever came is on the disk before the request is carried out; a request that bears a
 lower one is refused with 412, and counted. A write without one is refused as well.
 
-Probes write to an engine of the same kind on the same disk, in a folder of its own: they measure what clients get, never
-meet clients' objects, and are gone after a few quiet seconds.
+Probes write to an engine of the same kind on the same disk, in a folder of its own: they measure what clients get,
+never meet clients' objects, and are gone after a few quiet seconds.
 
 There is no DELETE for objects, and nobody is asked who they are: the example belongs on a network that is trusted.
 """
@@ -32,7 +32,6 @@ from skerry.examples.programs.engine import (
     Engine,
     Record,
     sha256,
-    sync_folder,
     version_of,
     version_text,
     write_durably,
@@ -59,7 +58,7 @@ class Fence:
 
     def __init__(self, folder: Path) -> None:
         """Raises OSError, or ValueError if the file holds anything else than a number."""
-        self._folder = folder
+        self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         self._lock = threading.Lock()
         self.refused = 0
         path = folder / "fence"
@@ -70,9 +69,9 @@ class Fence:
         with self._lock:
             if fence > self.highest:
                 try:
-                    write_durably(self._folder / ".fence", str(fence).encode())
-                    os.replace(self._folder / ".fence", self._folder / "fence")
-                    sync_folder(self._folder)
+                    write_durably(".fence", str(fence).encode(), self._folder)
+                    os.replace(".fence", "fence", src_dir_fd=self._folder, dst_dir_fd=self._folder)
+                    os.fsync(self._folder)
                 except OSError as error:
                     raise Refused(507, f"the fence cannot be written down: {error.strerror}") from error
                 self.highest = fence
@@ -111,7 +110,8 @@ class Probes:
             case ("DELETE", ()):
                 self._remove([session])
                 return Answer(204)
-        raise Refused(404, "a probe may PUT and GET /probe/SESSION/NAME, and DELETE /probe/SESSION")
+            case _:
+                raise Refused(404, "a probe may PUT and GET /probe/SESSION/NAME, and DELETE /probe/SESSION")
 
     def sweep(self) -> None:
         """Remove the sessions that nobody has used for a while."""
@@ -178,8 +178,9 @@ class Store:
                 return json_answer({"handed_over": True})
             case (_, ("probe", *_)):
                 return self._probes.handle(request)
-        drained = not self._engine.index or self._released()
-        return common(request, drained=drained, why="" if drained else "placement has not said that copies stand elsewhere")
+            case _:
+                drained = not self._engine.index or self._released()
+                return common(request, drained=drained, why="" if drained else "copies do not yet stand elsewhere")
 
     def close(self) -> None:
         """Let go of the disk."""
@@ -289,7 +290,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         store = Store(options.dir, ENGINES[options.engine], options.limit_bytes)
     except (OSError, ValueError) as error:
-        sys.stderr.write(f"skerry-store: cannot use folder {options.dir}: {error}; give --dir a folder it may write to\n")
+        sys.stderr.write(
+            f"skerry-store: cannot use folder {options.dir}: {error}; give --dir a folder it may write to\n"
+        )
         return 1
     return serve("store", options.listen, store.handle, background=lambda: None, close=store.close)
 

@@ -1,8 +1,8 @@
 """What a running program knows of its surroundings: one JSON file, named by `SKERRY_ENDPOINTS`, rewritten atomically.
 
-The file says which instance this is, on which node, whether the site is cut off, whether this instance is to be drained,
-and where the instances are that it needs. A program asks for the present view whenever it needs one; the file is looked
-at 20 times a second at most, and read again only when it was replaced.
+The file says which instance this is, on which node, whether the site is cut off, whether this instance is to be
+drained, and where the instances are that it needs. A program asks for the present view whenever it needs one; the
+file is looked at 20 times a second at most, and read again only when it was replaced.
 
 What cannot be read changes nothing: the last good view goes on, and the reason is told once.
 """

@@ -1,8 +1,8 @@
 """Who was served in which second (H5): per client, the seconds with an answered operation, and those with a failed one.
 
 A second counts for a client when something was answered in it and nothing failed; this module keeps both lists, as
-ranges of whole wall seconds `[start, end)`, and leaves the subtraction to the reader. An operation belongs to the second
-in which it ended.
+ranges of whole wall seconds `[start, end)`, and leaves the subtraction to the reader. An operation belongs to the
+second in which it ended.
 
 Bounded: `CLIENTS_MAX` clients and `RANGES_MAX` ranges each. Older ranges are folded into a number of seconds; clients
 beyond the limit are counted and not named.

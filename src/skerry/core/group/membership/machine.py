@@ -8,7 +8,9 @@ are dropped.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from skerry.core.group.membership.model import BEAT_GAP_MS, BEAT_PERIOD_MS, FRESH_MS, HUNG_MS, Contact
 from skerry.core.group.membership.wire import Beat
@@ -17,7 +19,7 @@ from skerry.core.kernel.events import DeadlinePassed, Reconsider
 from skerry.core.kernel.ids import LifeId, NodeId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Verified
-from skerry.core.kernel.values import Value, digest_bytes
+from skerry.core.kernel.values import Value
 
 PAST_LIVES_MAX = 32
 """Per peer. A replay of a life that is older than so many restarts is caught by `Beat.hears` alone."""
@@ -35,9 +37,9 @@ class MembershipView(Value, frozen=True, kw_only=True):
 
     members: frozenset[NodeId]
     """The roster's, without me."""
-    carried: bytes
-    """What my next beat is to carry."""
-    stamp: str
+    carry: Callable[[], bytes]
+    """Makes what my next beat is to carry."""
+    stamp: tuple[Any, ...]
     """Changes when that has changed in a way that should not wait for the next beat (ages grow by themselves)."""
 
 
@@ -69,7 +71,7 @@ class Membership:
     _peers: dict[NodeId, _Peer] = field(default_factory=dict)
     _number: int = 0
     _sent_ms: int = -(10**9)
-    _sent_digest: str = ""
+    _sent_stamp: tuple[Any, ...] = ()
     _beat_wanted: bool = True
     _deadline_ms: int | None = None
 
@@ -158,7 +160,7 @@ class Membership:
 
     def _due(self, at_ms: int, view: MembershipView) -> bool:
         """Whether a beat is to be sent now; sets the next deadline."""
-        changed = self._beat_wanted or self._digest(at_ms, view) != self._sent_digest
+        changed = self._beat_wanted or self._stamp(at_ms, view) != self._sent_stamp
         due_ms = self._sent_ms + (BEAT_GAP_MS if changed else BEAT_PERIOD_MS)
         if at_ms >= due_ms:
             return True
@@ -169,9 +171,9 @@ class Membership:
         if not self._due(at_ms, view):
             return ()
         self._number += 1
-        self._sent_ms, self._sent_digest, self._beat_wanted = at_ms, self._digest(at_ms, view), False
+        self._sent_ms, self._sent_stamp, self._beat_wanted = at_ms, self._stamp(at_ms, view), False
         self._deadline_ms = min([at_ms + BEAT_PERIOD_MS, *self._getting_old(at_ms)])
-        return (Send(to=None, message=Beat(number=self._number, hears=self._hears(at_ms), carried=view.carried)),)
+        return (Send(to=None, message=Beat(number=self._number, hears=self._hears(at_ms), carried=view.carry())),)
 
     def _hears(self, at_ms: int) -> dict[NodeId, LifeId]:
         return {
@@ -180,9 +182,8 @@ class Membership:
             if not peer.token_gone and at_ms - peer.heard_ms < FRESH_MS
         }
 
-    def _digest(self, at_ms: int, view: MembershipView) -> str:
-        names = "".join(f"{node}{life}" for node, life in self._hears(at_ms).items())
-        return digest_bytes(f"{names} {view.stamp}".encode())
+    def _stamp(self, at_ms: int, view: MembershipView) -> tuple[Any, ...]:
+        return (tuple(self._hears(at_ms).items()), *view.stamp)
 
     def _getting_old(self, at_ms: int) -> list[int]:
         """The moments at which beats that are fresh now stop being so."""

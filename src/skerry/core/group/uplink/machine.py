@@ -10,6 +10,7 @@ Messages from and to the manager go through whoever holds the session, and are a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from skerry.core.group.uplink.model import (
@@ -75,8 +76,8 @@ class UplinkView(Value, frozen=True, kw_only=True):
     """Of each member in contact: when its latest beat arrived, and what it says."""
     declared: dict[ManagerId, ModeState]
     """What my leader's beats say."""
-    carried: bytes
-    """What my next question is to carry."""
+    carry: Callable[[], bytes]
+    """Makes what my next question is to carry."""
 
 
 @dataclass
@@ -236,7 +237,7 @@ class Uplink:
         line.asked_ms[line.number] = at_ms
         line.next_ms = at_ms + grace_ms // GRACE_DIVISOR
         self._wake(line.next_ms)
-        return Effects(report=(Report(manager=manager, message=Question(number=line.number, carried=view.carried)),))
+        return Effects(report=(Report(manager=manager, message=Question(number=line.number, carried=view.carry())),))
 
     def ask_now(self, manager: ManagerId) -> None:
         """There is something to say: let the next question leave at once."""

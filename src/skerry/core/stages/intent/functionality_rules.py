@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from graphlib import CycleError, TopologicalSorter
 from typing import Literal
 
-from skerry.core.stages.intent import quantities
-from skerry.core.stages.intent.catalogue import (
+from skerry.core.stages.intent.model import quantities
+from skerry.core.stages.intent.model.catalogue import (
     Catalogue,
     Finding,
     Findings,
+    Manifest,
     effective_set,
     identity,
     merged_instances,
     nearest,
 )
-from skerry.core.stages.intent.limits import checked_limit
-from skerry.core.stages.intent.model import Functionality, Instances, Limit, Manifest
+from skerry.core.stages.intent.model.catalogue_kinds import Functionality, Instances, Limit
+from skerry.core.stages.intent.model.limits import checked_limit
 
 _MODES: tuple[Literal["connected", "isolated"], ...] = ("connected", "isolated")
 
@@ -110,11 +110,9 @@ def _check_needs(functionality: Functionality, findings: Findings) -> None:
             if needed not in elements:
                 message = f"`{name}` needs `{needed}`, which is no element here"
                 findings.add(f"spec.elements.{name}.needs[{index}]", message, nearest(needed, elements))
-    graph = {name: [n for n in element.needs if n in elements] for name, element in elements.items()}
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        way = list(reversed(error.args[1]))
+    graph = {name: element.needs for name, element in elements.items()}
+    way = next(filter(None, (_cycle_through(name, graph) for name in elements)), None)
+    if way is not None:
         message = f"elements need each other in a cycle: {' → '.join(way)}"
         findings.add(f"spec.elements.{way[0]}.needs", message, "one of them must be able to start without the next")
 
@@ -158,9 +156,7 @@ def _check_sets(functionality: Functionality, findings: Findings) -> None:
         _check_instances(functionality, mode, findings)
 
 
-def _check_omitted(
-    functionality: Functionality, mode: Literal["connected", "isolated"], findings: Findings
-) -> None:
+def _check_omitted(functionality: Functionality, mode: Literal["connected", "isolated"], findings: Findings) -> None:
     spec = functionality.spec
     omitted = effective_set(spec.sets, mode).omit
     if spec.offers.at in omitted:
@@ -172,9 +168,7 @@ def _check_omitted(
             findings.add(f"spec.sets.{mode}.omit", message, f"leave out `{name}` too, or keep `{missing[0]}`")
 
 
-def _check_instances(
-    functionality: Functionality, mode: Literal["connected", "isolated"], findings: Findings
-) -> None:
+def _check_instances(functionality: Functionality, mode: Literal["connected", "isolated"], findings: Findings) -> None:
     patches = effective_set(functionality.spec.sets, mode).elements
     for name, element in functionality.spec.elements.items():
         patched = name in patches

@@ -1,14 +1,14 @@
-"""Whether a governance holds together: rows in an order that decides, offices that can be filled, clauses that count."""
+"""Whether a governance holds together: rows that decide, offices that can be filled, clauses that count."""
 
 from __future__ import annotations
 
 from typing import get_args
 
 from skerry.core.kernel.expressions import ExpressionError, Expressions, holds
-from skerry.core.stages.intent import quantities
-from skerry.core.stages.intent.catalogue import Finding, Findings, nearest
-from skerry.core.stages.intent.facts import NODE_SAMPLE, SITE_SAMPLES
-from skerry.core.stages.intent.model import AssentRow, Duty, Governance, OfficeRow
+from skerry.core.stages.intent.model import quantities
+from skerry.core.stages.intent.model.catalogue import Finding, Findings, nearest
+from skerry.core.stages.intent.model.catalogue_kinds import AssentRow, Duty, Governance, OfficeRow
+from skerry.core.stages.intent.model.facts import NODE_SAMPLE, SITE_SAMPLES
 
 DUTIES: tuple[str, ...] = get_args(Duty)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 from skerry.core.kernel.expressions import ExpressionError, Expressions, holds
-from skerry.core.stages.intent import templates
-from skerry.core.stages.intent.catalogue import Finding, Findings
-from skerry.core.stages.intent.facts import NODE_SAMPLE
-from skerry.core.stages.intent.model import Bound, Requires, Role, Stack
+from skerry.core.stages.intent.model import templates
+from skerry.core.stages.intent.model.catalogue import Finding, Findings
+from skerry.core.stages.intent.model.catalogue_kinds import Bound, Requires, Role, Stack
+from skerry.core.stages.intent.model.facts import NODE_SAMPLE
 
 
 def check_role(role: Role, expressions: Expressions) -> list[Finding]:

@@ -1,7 +1,7 @@
-"""Whether documents make sense together: names that exist, no cycles, bounds the right way round, expressions that work.
+"""Whether documents make sense together: names that exist, no cycles, bounds the right way round, sound expressions.
 
-Pure; `adapters.manifests` turns findings into file, line and column. What depends on a functionality's limits as a
-whole (standards, conditions of elements) is found by translating it: see `ir.rules.check_functionality`.
+Pure; `adapters.manifests` turns findings into file, line and column. What depends on a functionality's limits
+(standards, conditions of elements) is found by translating it: see `ir.rules.check_functionality`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from collections.abc import Iterable
 
 from skerry.core.kernel.expressions import Expressions
 from skerry.core.stages.capability.model import Resources
-from skerry.core.stages.intent.catalogue import Catalogue, Finding, Findings, nearest
 from skerry.core.stages.intent.functionality_rules import check_functionality, functionality_cycles
 from skerry.core.stages.intent.governance_rules import check_governance
-from skerry.core.stages.intent.limits import resolve_limits
-from skerry.core.stages.intent.model import Functionality, Governance, Intent, Manifest, Node, Role, Site
-from skerry.core.stages.intent.quantities import share_of
+from skerry.core.stages.intent.model.catalogue import Catalogue, Finding, Findings, Manifest, nearest
+from skerry.core.stages.intent.model.catalogue_kinds import Functionality, Governance, Role
+from skerry.core.stages.intent.model.limits import resolve_limits
+from skerry.core.stages.intent.model.quantities import share_of
+from skerry.core.stages.intent.model.site_kinds import Intent, Node, Site
 from skerry.core.stages.intent.role_rules import check_role
 
 

@@ -1,0 +1,1 @@
+"""An intent made into roles with measurable standards, management roles and governance (D2, D3)."""

@@ -1,7 +1,7 @@
 """The elements of one set of roles: a functionality's members with limits, patches and their roles' words filled in.
 
-What is wrong is gathered in `Ground.findings`, under the functionality's element that it was found at: a role is shared,
-and may be right for one functionality and wrong for another.
+What is wrong is gathered in `Ground.findings`, under the functionality's element that it was found at: a role is
+shared, and may be right for one functionality and wrong for another.
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ from skerry.core.kernel.ids import ElementName, GrantKey, IntentId
 from skerry.core.kernel.values import digest
 from skerry.core.stages.capability.model import Resources
 from skerry.core.stages.intent import model as manifest
-from skerry.core.stages.intent import templates
-from skerry.core.stages.intent.catalogue import Catalogue, Findings, merged_instances
-from skerry.core.stages.intent.quantities import figure, parse
+from skerry.core.stages.intent.model import Catalogue, Findings, figure, merged_instances, parse, resolve
 from skerry.core.stages.ir.model import Configuration, ElementSpec, Readiness, RoleSet, Standard, Weights
 
 INSTANCES_MAX = 1000
@@ -77,7 +75,7 @@ def _element(
     headroom: str | None,
 ) -> ElementSpec:
     spec = role.spec
-    instances, most = _instances(element, spec, change)
+    instances, most = _instances(ground, name, element, spec, change)
     facts = {"limits": dict(ground.limits), "with": element.with_}
     resources = _resources(spec.resources)
     once = spec.on_split == "run_once"
@@ -113,12 +111,19 @@ def _element(
 
 
 def _instances(
-    element: manifest.Element, spec: manifest.RoleSpec, change: manifest.ElementPatch
+    ground: Ground,
+    name: str,
+    element: manifest.Element,
+    spec: manifest.RoleSpec,
+    change: manifest.ElementPatch,
 ) -> tuple[int, int]:
     """Wanted, and at most. The element's and the set's word outrank the role's; data needs a node for each copy."""
     asked = merged_instances(element.instances, change.instances)
     least = max(asked.min or spec.scaling.instances, spec.data.copies or 1)
     open_end = INSTANCES_MAX if spec.scaling.per_nodes else least
+    if asked.max is not None and asked.max < least:
+        message = f"at most {asked.max} instances, but role `{element.role}` needs {least} (its copies or scaling)"
+        ground.findings.add(f"spec.elements.{name}.instances", message)
     return least, max(least, asked.max or open_end)
 
 
@@ -148,7 +153,7 @@ def _standard(ground: Ground, metric: str, bound: manifest.Bound, facts: Mapping
     written = bound.at_least if bound.at_least is not None else bound.at_most
     if written is None:
         raise ValueError("expected one of `atLeast` and `atMost`, found neither")
-    value, kind = figure(templates.resolve(written, facts, ground.expressions))
+    value, kind = figure(resolve(written, facts, ground.expressions))
     floor = _floor(ground, bound.floor, value, kind, facts) if bound.floor is not None else None
     if bound.at_least is not None:
         if floor is not None and floor > value:
@@ -160,7 +165,7 @@ def _standard(ground: Ground, metric: str, bound: manifest.Bound, facts: Mapping
 
 
 def _floor(ground: Ground, text: str, bound_milli: int, bound_kind: str, facts: Mapping[str, Any]) -> int:
-    value, kind = figure(templates.resolve(text, facts, ground.expressions))
+    value, kind = figure(resolve(text, facts, ground.expressions))
     if kind == "ratio" and bound_kind != "ratio":
         return bound_milli * value // 1000
     if "number" not in (kind, bound_kind) and kind != bound_kind:
@@ -173,7 +178,7 @@ def _configuration(
 ) -> Configuration:
     def filled(text: str) -> str:
         try:
-            return templates.resolve(text, facts, ground.expressions)
+            return resolve(text, facts, ground.expressions)
         except ExpressionError as error:
             ground.findings.add(f"spec.elements.{name}", f"configuration `{stack.name}`: {error}")
             return text

@@ -99,6 +99,12 @@ class ElementSpec(Value, frozen=True, kw_only=True):
     """How long an instance that goes may take until its clients have gone (P4)."""
     configurations: dict[str, Configuration] = {}
 
+    def scaled(self, nodes: int) -> int:
+        """How many instances a site of `nodes` nodes wants (D3): one more for every `per_nodes` of them, by that rule
+        never more than there are nodes, and never fewer than the role asks for by itself."""
+        grown = self.instances + (nodes // self.per_nodes if self.per_nodes else 0)
+        return max(self.instances, min(grown, nodes, self.instances_max))
+
 
 class RoleSet(Value, frozen=True, kw_only=True):
     """All roles of one mode."""
@@ -118,6 +124,12 @@ class ManagementRole(Value, frozen=True, kw_only=True):
     instances: int = 1
     per_nodes: int | None = None
     weights: dict[str, int] = {}
+
+    def scaled(self, nodes: int) -> int:
+        """How many instances a site of `nodes` nodes wants (D3): one more for every `per_nodes` of them, by that rule
+        never more than there are nodes, and never fewer than the role asks for by itself."""
+        grown = self.instances + (nodes // self.per_nodes if self.per_nodes else 0)
+        return max(self.instances, min(grown, nodes))
 
 
 class ManagementRow(Value, frozen=True, kw_only=True):

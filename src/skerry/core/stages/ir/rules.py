@@ -1,8 +1,8 @@
 """From an intent to what a site gets of it, by look-up in the catalogue (D2), and what a site reads out of that (D3).
 
-`translate` is all or nothing: it raises `TranslationError` with everything that is wrong, never an IR that is half right.
-A site of any size gets the same IR; `scaled`, `management_roles` and `assent_clauses` are how the site applies it to the
-number of its nodes.
+`translate` is all or nothing: it raises `TranslationError` with everything that is wrong, never half an IR. A site of
+any size gets the same IR; `management_roles`, `assent_clauses` and the specs' own `scaled` are how the site applies it
+to the number of its nodes.
 """
 
 from __future__ import annotations
@@ -13,13 +13,19 @@ from typing import Any
 from skerry.core.kernel.expressions import Expressions, holds
 from skerry.core.kernel.ids import ElementName, IntentId, ManagerId
 from skerry.core.stages.intent import model as manifest
-from skerry.core.stages.intent.catalogue import Catalogue, Finding, Findings, effective_set, nearest
-from skerry.core.stages.intent.limits import Limits, resolve_limits
-from skerry.core.stages.intent.quantities import parse
+from skerry.core.stages.intent.model import (
+    Catalogue,
+    Finding,
+    Findings,
+    Limits,
+    effective_set,
+    nearest,
+    parse,
+    resolve_limits,
+)
 from skerry.core.stages.ir.elements import Ground, role_set
 from skerry.core.stages.ir.model import (
     AssentClause,
-    ElementSpec,
     Governance,
     IntermediateRepresentation,
     ManagementRole,
@@ -179,14 +185,6 @@ def site_document(site: manifest.Site, catalogue: Catalogue, *, generation: int)
         tie_breaker=site.spec.tie_breaker,
         run_once_lease_ms=parse(site.spec.run_once_lease, "duration"),
     )
-
-
-def scaled(spec: ElementSpec | ManagementRole, nodes: int) -> int:
-    """How many instances a site of `nodes` nodes wants (D3): one more for every `per_nodes` of them, by that rule never
-    more than there are nodes, and never fewer than the role asks for by itself."""
-    grown = spec.instances + (nodes // spec.per_nodes if spec.per_nodes else 0)
-    most = min(nodes, spec.instances_max) if isinstance(spec, ElementSpec) else nodes
-    return max(spec.instances, min(grown, most))
 
 
 def management_roles(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from skerry.core.kernel.ids import ElementName, GrantKey, InstanceId, IntentId, NodeId, PlanId
 from skerry.core.kernel.values import Value, digest
 from skerry.core.stages.capability.model import Resources
@@ -42,6 +44,10 @@ class Assignment(Value, frozen=True, kw_only=True):
     since: PlanId | None = None
     """The plan that first had it."""
 
+    def agreed_by(self, how: str, plan: PlanId) -> Assignment:
+        """The same, with the word that the site gave on it."""
+        return msgspec.structs.replace(self, agreed=how, since=plan)
+
 
 class Section(Value, frozen=True, kw_only=True):
     """One intent's part of a plan: both sets, so that a change of mode is a node's local step (M5)."""
@@ -56,6 +62,12 @@ class Section(Value, frozen=True, kw_only=True):
     def of(self, name: SetName) -> dict[InstanceId, Assignment]:
         """One of the two sets."""
         return self.connected if name == "connected" else self.isolated
+
+    def with_sets(
+        self, connected: dict[InstanceId, Assignment], isolated: dict[InstanceId, Assignment]
+    ) -> Section:
+        """The same, with other assignments."""
+        return msgspec.structs.replace(self, connected=connected, isolated=isolated)
 
     @property
     def digest(self) -> str:

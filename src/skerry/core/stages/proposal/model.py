@@ -40,3 +40,7 @@ class Member(Value, frozen=True, kw_only=True):
     fit: RoleFit
     free: Resources
     """As reported, less what has been assigned since."""
+
+    def at(self, free: Resources) -> Member:
+        """The same node, with so much free."""
+        return Member(fit=self.fit, free=free)

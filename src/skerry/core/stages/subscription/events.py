@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from skerry.core.kernel.ids import InstanceId
 from skerry.core.kernel.values import Value
-from skerry.core.stages.capability.model import NodeFacts, Usage
 
 
 class WorkloadReady(Value, frozen=True, kw_only=True, tag=True):
@@ -43,16 +42,4 @@ class WorkloadDrained(Value, frozen=True, kw_only=True, tag=True):
     instance: InstanceId
 
 
-class UsageSampled(Value, frozen=True, kw_only=True, tag=True):
-    """What the guard's tree uses."""
-
-    usage: Usage
-
-
-class FactsFound(Value, frozen=True, kw_only=True, tag=True):
-    """What this node has, as its owner's file and the machine say."""
-
-    facts: NodeFacts
-
-
-WorkloadEvent = WorkloadReady | WorkloadFailed | WorkloadExited | WorkloadStopped | WorkloadDrained | UsageSampled
+WorkloadEvent = WorkloadReady | WorkloadFailed | WorkloadExited | WorkloadStopped | WorkloadDrained

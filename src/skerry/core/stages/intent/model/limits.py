@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from skerry.core.kernel.values import Value
-from skerry.core.stages.intent import quantities
-from skerry.core.stages.intent.catalogue import COMMON_LIMITS, Findings, nearest
-from skerry.core.stages.intent.model import Functionality, Limit
+from skerry.core.stages.intent.model import quantities
+from skerry.core.stages.intent.model.catalogue import COMMON_LIMITS, Findings, nearest
+from skerry.core.stages.intent.model.catalogue_kinds import Functionality, Limit
 
 
 class Limits(Value, frozen=True, kw_only=True):

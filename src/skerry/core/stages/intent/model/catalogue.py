@@ -10,23 +10,21 @@ from collections.abc import Collection, Iterable
 from typing import Literal
 
 from skerry.core.kernel.values import Value
-from skerry.core.stages.intent.model import (
+from skerry.core.stages.intent.model.catalogue_kinds import (
     ElementPatch,
     Functionality,
     Governance,
     Instances,
-    Intent,
-    Manifest,
-    Node,
-    Part,
     Role,
     SetPatch,
     Sets,
-    Site,
 )
-from skerry.core.stages.intent.quantities import LimitKind
+from skerry.core.stages.intent.model.quantities import LimitKind
+from skerry.core.stages.intent.model.site_kinds import Intent, Node, Site
 
-KINDS: dict[str, type[Part]] = {
+Manifest = Functionality | Role | Governance | Intent | Site | Node
+"""What users apply."""
+KINDS: dict[str, type[Manifest]] = {
     kind.__name__: kind for kind in (Functionality, Role, Governance, Intent, Site, Node)
 }
 """What can be applied, by the word in `kind`."""
@@ -108,6 +106,8 @@ class Catalogue(Value, frozen=True, kw_only=True):
                     roles[identity(manifest)] = manifest
                 case Governance():
                     governances[identity(manifest)] = manifest
+                case Intent() | Site() | Node():
+                    pass  # looked up from here, not looked up in here
         return Catalogue(functionalities=functionalities, roles=roles, governances=governances)
 
     def functionality(self, reference: str) -> Functionality | None:

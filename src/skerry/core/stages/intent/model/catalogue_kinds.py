@@ -1,10 +1,7 @@
-"""What users write: the kinds of manifest, field by field, as they stand in a file (camelCase there).
+"""The kinds that intents are looked up in: Functionality, Role, Governance, as they stand in a file (camelCase there).
 
-Rules of this file: quantities stay the text that was written, so that a document can be shown again as its author
-knows it; `quantities` reads them. A field that exists here is honoured; what the format foresees and Skerry does not do
-yet is refused by name (`catalogue.NOT_YET`) instead of being ignored.
-
-Constructors do not validate (msgspec): documents come from `adapters.manifests.load`, which does.
+A field that exists here is honoured; what the format foresees and Skerry does not do yet is refused by name
+(`catalogue.NOT_YET`) instead of being ignored.
 """
 
 from __future__ import annotations
@@ -13,48 +10,24 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from skerry.core.kernel.values import Value
-
-API_VERSION: Literal["skerry/v1"] = "skerry/v1"
-
-
-def _quantity(kind: str, **bounds: str) -> Meta:
-    return Meta(extra={"quantity": kind, **bounds}, extra_json_schema={"x-quantity": kind})
-
-
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$")]
-"""Lower-case letters, digits, `-` and `.`, at most 63: it becomes part of keys, folders and host names."""
-Word = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")]
-"""The name of a limit or metric: it must do as a name in CEL."""
-Kindred = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)*$", max_length=120)]
-"""A dotted kind: `storage.nvme` is also a `storage` (S4)."""
-Text = Annotated[str, Meta(max_length=1024)]
-Expression = Annotated[str, Meta(max_length=2048)]
-"""Bare CEL."""
-Cpu = Annotated[str, _quantity("cpu")]
-Size = Annotated[str, _quantity("size")]
-Duration = Annotated[str, _quantity("duration")]
-Ratio = Annotated[str, _quantity("ratio")]
-CpuShare = Annotated[str, _quantity("share_cpu")]
-SizeShare = Annotated[str, _quantity("share_size")]
-Figure = Annotated[str, _quantity("figure")]
-"""A bound of a standard: a figure, or a text with `${...}` that becomes one."""
-Amount = Annotated[str, Meta(max_length=64)]
-"""A limit's quantity, whose kind the functionality states."""
-Count = Annotated[int, Meta(ge=1, le=1000)]
-Weight = Annotated[int, Meta(ge=0, le=1000)]
-
-
-class Part(Value, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
-    """A mapping in a manifest."""
-
-
-class Metadata(Part, frozen=True, kw_only=True):
-    """What a document is called."""
-
-    name: Name
-    labels: dict[str, str] = {}
-
+from skerry.core.stages.intent.model.fields import (
+    API_VERSION,
+    Amount,
+    Count,
+    Cpu,
+    Expression,
+    Figure,
+    Kindred,
+    Metadata,
+    Name,
+    Part,
+    Ratio,
+    Size,
+    Text,
+    Weight,
+    Word,
+    quantity,
+)
 
 # --- Functionality ---------------------------------------------------------------------------------------------------
 
@@ -63,7 +36,13 @@ class VersionedMetadata(Part, frozen=True, kw_only=True):
     """Name and version of a functionality."""
 
     name: Name
-    version: Annotated[str, Meta(pattern=r"^(0|[1-9]\d{0,8})(\.(0|[1-9]\d{0,8})){0,2}$")]
+    version: Annotated[
+        str,
+        Meta(
+            pattern=r"^(0|[1-9]\d{0,8})(\.(0|[1-9]\d{0,8})){0,2}$",
+            extra={"expected": "a version such as 1.2.0"},
+        ),
+    ]
 
 
 class Limit(Part, frozen=True, kw_only=True):
@@ -200,13 +179,13 @@ class Ready(Part, frozen=True, kw_only=True):
 
     tcp: Name | None = None
     http: Text | None = None
-    within: Annotated[str, _quantity("duration", least="100ms", most="10m")] = "10s"
+    within: Annotated[str, quantity("duration", least="100ms", most="10m")] = "10s"
 
 
 class Within(Part, frozen=True, kw_only=True):
     """A time that something may take."""
 
-    within: Annotated[str, _quantity("duration", least="0s", most="10m")]
+    within: Annotated[str, quantity("duration", least="0s", most="10m")]
 
 
 class Stack(Part, frozen=True, kw_only=True):
@@ -218,7 +197,7 @@ class Stack(Part, frozen=True, kw_only=True):
     start: Annotated[tuple[Text, ...], Meta(min_length=1, max_length=64)]
     ready: Ready
     probe: Annotated[tuple[Text, ...], Meta(max_length=64)] = ()
-    probe_for: Annotated[str, _quantity("duration", least="100ms", most="10m")] | None = None
+    probe_for: Annotated[str, quantity("duration", least="100ms", most="10m")] | None = None
     """How long the probe drives its load; without it, what follows `--for` in `probe`."""
     environment: dict[Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")], Text] = {}
     stop: Within = Within(within="1s")
@@ -301,121 +280,3 @@ class Governance(Part, frozen=True, kw_only=True, tag_field="kind", tag="Governa
     api_version: Literal["skerry/v1"] = API_VERSION
     metadata: Metadata
     spec: GovernanceSpec
-
-
-# --- Intent, Site, Node ----------------------------------------------------------------------------------------------
-
-
-class Selector(Part, frozen=True, kw_only=True):
-    """Which sites: all labels must be there."""
-
-    match_labels: Annotated[dict[str, str], Meta(min_length=1, max_length=16)]
-
-
-class OnReconnect(Part, frozen=True, kw_only=True):
-    """When work moves after a cut (D18)."""
-
-    replace_if_gain: Ratio = "10%"
-
-
-class IntentSpec(Part, frozen=True, kw_only=True):
-    """See FORMAT; row D1."""
-
-    functionality: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}(@\d{1,9}(\.\d{1,9}){0,2})?$")]
-    """`name` or `name@version`, the version as far as it matters: `@1` is the highest 1.x.y."""
-    sites: Selector | None = None
-    """Without it: every site of the manager; at a site, that site."""
-    limits: dict[Word, Amount] = {}
-    priority: Annotated[int, Meta(ge=0, le=1000)] = 100
-    on_reconnect: OnReconnect = OnReconnect()
-
-
-class Intent(Part, frozen=True, kw_only=True, tag_field="kind", tag="Intent"):
-    """What somebody wants."""
-
-    api_version: Literal["skerry/v1"] = API_VERSION
-    metadata: Metadata
-    spec: IntentSpec
-
-
-class Uplink(Part, frozen=True, kw_only=True):
-    """When the way to the manager counts as lost and as back (M2)."""
-
-    lost_after: Annotated[str, _quantity("duration", least="500ms", most="1h")] = "10s"
-    back_after: Annotated[str, _quantity("duration", least="500ms", most="1h")] = "30s"
-
-
-class SiteSpec(Part, frozen=True, kw_only=True):
-    """See FORMAT."""
-
-    uplink: Uplink = Uplink()
-    tie_breaker: Name | None = None
-    """The node whose weight decides between halves (X3)."""
-    governance: Name
-    run_once_lease: Annotated[str, _quantity("duration", least="1s", most="5m")] = "3s"
-    """T of PROTOCOL: how long a `run_once` role goes on without its quorum."""
-
-
-class Site(Part, frozen=True, kw_only=True, tag_field="kind", tag="Site"):
-    """A site's own settings."""
-
-    api_version: Literal["skerry/v1"] = API_VERSION
-    metadata: Metadata
-    spec: SiteSpec
-
-
-class NodeMetadata(Part, frozen=True, kw_only=True):
-    """A node's name and its site's."""
-
-    name: Name
-    site: Name
-
-
-class NodeOffers(Part, frozen=True, kw_only=True):
-    """What the owner lets Skerry use: amounts, or shares of the machine."""
-
-    cpu: CpuShare = "100%"
-    memory: SizeShare = "100%"
-    disk: SizeShare = "100%"
-
-
-class NodeDeclares(Part, frozen=True, kw_only=True):
-    """What cannot be found out by looking."""
-
-    capabilities: tuple[Kindred, ...] = ()
-
-
-class NodeAllows(Part, frozen=True, kw_only=True):
-    """What the owner lets roles start."""
-
-    drivers: tuple[Literal["process"], ...] = ("process",)
-    programs: tuple[Annotated[str, Meta(pattern=r"^[A-Za-z0-9._+-]{1,64}$")], ...] = ()
-
-
-class NodeSla(Part, frozen=True, kw_only=True):
-    """Above this much use the machine counts as loaded (S7)."""
-
-    cpu: Ratio = "80%"
-    memory: Ratio = "80%"
-
-
-class NodeSpec(Part, frozen=True, kw_only=True):
-    """See FORMAT."""
-
-    offers: NodeOffers = NodeOffers()
-    declares: NodeDeclares = NodeDeclares()
-    allows: NodeAllows = NodeAllows()
-    sla: NodeSla = NodeSla()
-
-
-class Node(Part, frozen=True, kw_only=True, tag_field="kind", tag="Node"):
-    """A file on the machine: its owner's word, not head office's."""
-
-    api_version: Literal["skerry/v1"] = API_VERSION
-    metadata: NodeMetadata
-    spec: NodeSpec = NodeSpec()
-
-
-# --- all of them -----------------------------------------------------------------------------------------------------
-
-Manifest = Functionality | Role | Governance | Intent | Site | Node

@@ -13,7 +13,6 @@ import re
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
-QuantityKind = Literal["cpu", "size", "rate", "duration", "count", "ratio", "share_cpu", "share_size", "money", "figure"]
 LimitKind = Literal["rate", "count", "duration", "size", "ratio", "money"]
 
 QUANTITY_MAX = 2**53
@@ -101,6 +100,12 @@ def check(text: str, kind: str) -> None:
                 figure(text)
         case _:
             parse(text, kind)
+
+
+def check_between(text: str, kind: str, least: str, most: str) -> None:
+    """Raise `ValueError` if a quantity lies outside of two others."""
+    if not parse(least, kind) <= parse(text, kind) <= parse(most, kind):
+        raise ValueError(f"expected {least} to {most}, found `{text}`")
 
 
 def share_of(text: str, kind: str, whole: int) -> int:

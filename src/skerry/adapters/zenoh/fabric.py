@@ -1,0 +1,152 @@
+"""The site's own network: one peer session of one node, and who else is there.
+
+Rules: presence is the liveliness token of a process; a token that is missing is believed at once, one that is there
+proves nothing (C1). What cannot be sent at once is lost and counted (C2: no step hangs on a single message). A silent
+fault (link down, far process stopped) shows as absence within a lease.
+Still ugly: all nodes dial all others, so most pairs end up with two links, each with keep-alives of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import zenoh
+
+from skerry.adapters.keys.tls import TlsFiles
+from skerry.adapters.zenoh import config, keys
+from skerry.adapters.zenoh.handover import Handover
+from skerry.core.kernel.ids import NodeId
+from skerry.ports.transport import PAYLOAD_LIMIT_BYTES, TransportError
+
+SETUP_SHORTEST_MS = 1000
+
+
+class ZenohFabric:
+    """A `ports.transport.Fabric`."""
+
+    def __init__(
+        self,
+        *,
+        site: str,
+        node: NodeId,
+        listen: Sequence[str],
+        peers: Sequence[str],
+        tls: TlsFiles,
+        multicast: str | None = None,
+        lease_ms: int = 1000,
+        keep_alives: int = config.KEEP_ALIVES,
+    ) -> None:
+        """`listen`, `peers`: endpoints as `tls/<host>:<port>`. `multicast`: a device's name to find further peers on.
+        Raises `TransportError` on a name that cannot stand in a key."""
+        self._site = keys.named(site, "site")
+        self._node = NodeId(keys.named(node, "node"))
+        self._link = config.Link(
+            mode="peer",
+            tls=tls,
+            listen=tuple(listen),
+            connect=tuple(peers),
+            lease_ms=lease_ms,
+            keep_alives=keep_alives,
+            setup_within_ms=max(lease_ms, SETUP_SHORTEST_MS),
+            multicast=multicast,
+            gossip=True,
+        )
+        self._message: Callable[[bytes], None] = lambda payload: None
+        self._presence: Callable[[NodeId, bool], None] = lambda node, present: None
+        self._present: dict[NodeId, set[str]] = {}
+        self._session: zenoh.Session | None = None
+        self._held: list[object] = []
+        self._handover: Handover | None = None
+        self._lost = 0
+
+    @property
+    def lost(self) -> int:
+        """Messages that this end could not send, or could not take in time."""
+        return self._lost + (self._handover.dropped if self._handover is not None else 0)
+
+    def on_message(self, handler: Callable[[bytes], None]) -> None:
+        """See `Fabric`."""
+        self._message = handler
+
+    def on_presence(self, handler: Callable[[NodeId, bool], None]) -> None:
+        """See `Fabric`."""
+        self._presence = handler
+
+    async def open(self) -> None:
+        """Join. Returns without waiting for anybody. Raises `TransportError`."""
+        settings = config.settings(self._link, keys.fabric_access(self._site))
+        self._handover = Handover(lambda key, payload: self._message(payload), self._token)
+        try:
+            self._session = await asyncio.to_thread(zenoh.open, settings)
+            self._held = self._declare(self._session, self._handover)
+        except zenoh.ZError as error:
+            await self.close()
+            raise TransportError(
+                f"cannot join site {self._site} at {', '.join(self._link.listen)}: {error}; "
+                f"is the address in use, and are the files beside {self._link.tls.certificate} complete?"
+            ) from error
+
+    def _declare(self, session: zenoh.Session, handover: Handover) -> list[object]:
+        def arrived(sample: zenoh.Sample) -> None:
+            handover.message("", sample.payload.to_bytes())
+
+        def token(sample: zenoh.Sample) -> None:
+            handover.fact(str(sample.key_expr), sample.kind == zenoh.SampleKind.PUT)
+
+        remote = zenoh.Locality.REMOTE
+        liveliness = session.liveliness()
+        return [
+            session.declare_subscriber(keys.to_node(self._site, self._node), arrived, allowed_origin=remote),
+            session.declare_subscriber(keys.to_all(self._site), arrived, allowed_origin=remote),
+            liveliness.declare_subscriber(keys.alive(self._site, "*", "*"), token, history=True),
+            # Last, so that who sees the token can already be heard.
+            liveliness.declare_token(keys.alive(self._site, self._node, secrets.token_hex(8))),
+        ]
+
+    def _token(self, key: str, present: bool) -> None:
+        node, _, incarnation = key.removeprefix(keys.alive(self._site, "", "")[:-1]).partition("/")
+        if node == self._node:
+            return
+        incarnations = self._present.setdefault(NodeId(node), set())
+        before = bool(incarnations)
+        if present:
+            incarnations.add(incarnation)
+        else:
+            incarnations.discard(incarnation)
+        if not incarnations:
+            del self._present[NodeId(node)]
+        if before != bool(incarnations):
+            self._presence(NodeId(node), not before)
+
+    def send(self, to: NodeId | None, payload: bytes) -> None:
+        """Send, or lose and count it. See `Fabric`."""
+        if self._session is None or len(payload) > PAYLOAD_LIMIT_BYTES:
+            self._lost += 1
+            return
+        key = keys.to_all(self._site) if to is None else keys.to_node(self._site, to)
+        try:
+            self._session.put(
+                key,
+                payload,
+                congestion_control=zenoh.CongestionControl.DROP,
+                express=True,
+                allowed_destination=zenoh.Locality.REMOTE,
+            )
+        except zenoh.ZError:
+            self._lost += 1
+
+    async def close(self) -> None:
+        """Leave; the others see the token go at once."""
+        session, self._session = self._session, None
+        if self._handover is not None:
+            self._lost += self._handover.dropped
+            self._handover.close()
+            self._handover = None
+        self._held.clear()
+        self._present.clear()
+        if session is not None:
+            with suppress(zenoh.ZError):  # already closed: nothing is left to leave
+                await asyncio.to_thread(session.close)

@@ -1,0 +1,344 @@
+"""One node's agent: which machines it runs, what each may know of the others, in which order they look at a change.
+
+Routing only. An event goes to the machine that understands it; every machine whose view has changed by that then
+reconsiders, until nothing changes any more. What machines say to this node itself comes back in the same step. Records
+are chained and documents signed here, so that all of a step is durable before any of it leaves.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from skerry.core.actors import views
+from skerry.core.actors.picture import Picture
+from skerry.core.conversation import (
+    AgentEvent,
+    Exchange,
+    Heard,
+    Refused,
+    Started,
+    document_of,
+    kind_of,
+)
+from skerry.core.group.custody.machine import DOCUMENT_PREFIX, packed
+from skerry.core.group.custody.model import Carry, Kept
+from skerry.core.group.election.machine import FOLLOWED_KEY, Election
+from skerry.core.group.granting.machine import Granting
+from skerry.core.group.journal.machine import Journal
+from skerry.core.group.journal.model import Entry
+from skerry.core.group.membership.machine import Membership, PresenceChanged
+from skerry.core.group.membership.wire import Beat
+from skerry.core.group.uplink.machine import MODES_KEY, Answered, SessionChanged, Uplink
+from skerry.core.group.uplink.wire import Answer
+from skerry.core.kernel.effects import Effects, Note, Publish, Send
+from skerry.core.kernel.events import DeadlinePassed, Reconsider
+from skerry.core.kernel.expressions import Expressions
+from skerry.core.kernel.ids import LifeId, ManagerId, NodeId
+from skerry.core.kernel.inputs import Input
+from skerry.core.kernel.sealing import Sealed, Signer, Statement, Verified, seal
+from skerry.core.kernel.values import Value, encode
+from skerry.core.stages.capability.events import FactsFound, UsageSampled
+from skerry.core.stages.fit.events import TrialFinished
+from skerry.core.stages.fit.machine import Fitting
+from skerry.core.stages.ir.model import Roster
+from skerry.core.stages.negotiation.machine import Chair
+from skerry.core.stages.negotiation.model import Plan
+from skerry.core.stages.negotiation.voter import Voter
+from skerry.core.stages.subscription.machine import Adopted, Keeper
+
+ROUNDS_MAX = 50
+"""Machines that still change each other after so many rounds of one step are a bug."""
+
+
+class Identity(Value, frozen=True, kw_only=True):
+    """Who this agent is, for this life."""
+
+    site: str
+    node: NodeId
+    life: LifeId
+    boot: str
+    """Names one boot of the machine: boot-times of different boots have nothing to do with each other (T2)."""
+
+
+@dataclass
+class Agent:
+    """The machines of one node."""
+
+    identity: Identity
+    signer: Signer
+    picture: Picture
+    membership: Membership
+    election: Election
+    granting: Granting
+    uplink: Uplink
+    journal: Journal
+    fitting: Fitting
+    chair: Chair
+    voter: Voter
+    keeper: Keeper
+    refused: int = 0
+    """Statements that were good in form and changed nothing (I8)."""
+    _number: int = 0
+    _seen: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    _loop: deque[Verified[Any]] = field(default_factory=deque)
+
+    @classmethod
+    def recover(
+        cls,
+        identity: Identity,
+        signer: Signer,
+        expressions: Expressions,
+        kept: Mapping[str, bytes],
+        found: tuple[Adopted, ...],
+        documents: list[Kept],
+        given: Input[Started],
+    ) -> tuple[Agent, Effects]:
+        """Load what the disk holds; decide nothing again (notes for the shell). `documents` are those of `kept`, opened
+        and verified by the caller, since they bear signatures."""
+        state, me, at_ms = dict(kept), identity.node, given.at_ms
+        picture = Picture(me=me, expressions=expressions)
+        for document in documents:
+            picture.custody.restore(document)
+        lease_ms = picture.lease_ms()
+        keeper, effects = Keeper.recover(me, state, found, at_ms, given.wall_ms, lease_ms)
+        agent = cls(
+            identity=identity,
+            signer=signer,
+            picture=picture,
+            membership=Membership(me=me, life=identity.life),
+            election=Election.recover(me, state.get(FOLLOWED_KEY), at_ms),
+            granting=Granting.recover(me, state, at_ms, lease_ms),
+            uplink=Uplink.recover(me, state.get(MODES_KEY), at_ms),
+            journal=Journal.recover(me, identity.site, identity.life, identity.boot, signer, state),
+            fitting=Fitting.recover(me, expressions, state, at_ms),
+            chair=Chair(me=me),
+            voter=Voter(me=me),
+            keeper=keeper,
+        )
+        return agent, effects
+
+    # --- the calling convention -----------------------------------------------------------------------------------
+
+    def step(self, given: Input[AgentEvent]) -> Effects:
+        """Take one event; let every machine that it concerns decide; give all that is to be done."""
+        done = self._settle_in(self._route(given.event, given), given)
+        for _ in range(ROUNDS_MAX):
+            if not self._stale():
+                break
+            done = done + self._reconsider(given)
+            while self._loop:
+                done = done + self._settle_in(self._on_said(self._loop.popleft(), given), given)
+        else:
+            raise AssertionError("the machines of one agent do not settle")
+        return msgspec.structs.replace(done, cause=given.id)
+
+    def next_deadline_ms(self) -> int | None:
+        """The earliest of all machines' deadlines."""
+        return min((d for m in self._machines().values() if (d := m.next_deadline_ms()) is not None), default=None)
+
+    def check_invariants(self) -> None:
+        """Every machine's own; see there."""
+        for name, machine in self._machines().items():
+            machine.check_invariants(self._view(name))
+        self.journal.check_invariants()
+
+    # --- routing --------------------------------------------------------------------------------------------------
+
+    def _machines(self) -> dict[str, Any]:
+        """In the order in which they look at a change: who is there, who leads, what holds, what runs; beats last."""
+        return {
+            "election": self.election,
+            "uplink": self.uplink,
+            "fitting": self.fitting,
+            "voter": self.voter,
+            "chair": self.chair,
+            "granting": self.granting,
+            "keeper": self.keeper,
+            "membership": self.membership,
+        }
+
+    def _route(self, event: AgentEvent, given: Input[Any]) -> Effects:
+        match event:
+            case Heard(said=said):
+                return self._on_said(said, given)
+            case PresenceChanged():
+                return self._run("membership", event, given)
+            case SessionChanged():
+                return self._run("uplink", event, given)
+            case TrialFinished():
+                return self._run("fitting", event, given)
+            case UsageSampled(usage=usage):
+                self.picture.usage = usage
+                return Effects()
+            case FactsFound(facts=facts):
+                self.picture.facts, self.picture.version = facts, self.picture.version + 1
+                return Effects()
+            case DeadlinePassed():
+                return self._wake(given)
+            case Started():
+                return Effects(note=(Note(what="agent.started", about=self.identity.node, data={"life": self.identity.life}),))
+            case _:
+                return self._run("keeper", event, given)
+
+    def _on_said(self, said: Verified[Any], given: Input[Any]) -> Effects:
+        """A peer's, a manager's or a carried statement."""
+        machine = views.MACHINE_OF.get(type(said.body))
+        if machine is not None:
+            done = self._run(machine, said, given)
+            if isinstance(said.body, Beat):
+                done = done + Effects(send=self._repair(NodeId(said.statement.signer)))
+            return done
+        if isinstance(said.body, Entry):
+            return self._take_entry(said)
+        if isinstance(said.body, Answer):
+            return self._on_answer(said, given)
+        return self._take_document(said)
+
+    def _wake(self, given: Input[Any]) -> Effects:
+        done = Effects()
+        for name, machine in self._machines().items():
+            due_ms = machine.next_deadline_ms()
+            if due_ms is not None and due_ms <= given.at_ms:
+                done = done + self._settle_in(self._run(name, DeadlinePassed(), given), given)
+        return done
+
+    def _reconsider(self, given: Input[Any]) -> Effects:
+        done = Effects()
+        for name in self._machines():
+            if self._seen.get(name) != self._watched(name):
+                done = done + self._settle_in(self._run(name, Reconsider(), given), given)
+        return done
+
+    def _stale(self) -> bool:
+        return bool(self._loop) or any(self._seen.get(name) != self._watched(name) for name in self._machines())
+
+    def _run(self, name: str, event: Any, given: Input[Any]) -> Effects:
+        self.picture.look(self, given)
+        self._seen[name] = self._watched(name)
+        machine = self._machines()[name]
+        step: Callable[[Input[Any], Any], Effects] = machine.step
+        own = Input(id=given.id, at_ms=given.at_ms, wall_ms=given.wall_ms, draw=given.draw, event=event)
+        return step(own, self._view(name))
+
+    def _view(self, name: str) -> Any:
+        return views.VIEW_OF[name](self.picture)
+
+    def _watched(self, name: str) -> tuple[int, ...]:
+        versions = {
+            "membership": self.membership.version,
+            "election": self.election.version,
+            "granting": self.granting.version,
+            "uplink": self.uplink.version,
+            "keeper": self.keeper.version,
+            "custody": self.picture.custody.version,
+            "journal": self.journal.version,
+            "picture": self.picture.version,
+        }
+        return tuple(versions[watched] for watched in views.WATCHES[name])
+
+    # --- what machines ask of the actor ---------------------------------------------------------------------------
+
+    def _settle_in(self, effects: Effects, given: Input[Any]) -> Effects:
+        """Chain the records, sign the documents, bring home what is said to this node itself."""
+        done = msgspec.structs.replace(effects, record=(), publish=(), send=())
+        for record in effects.record:
+            written = self.journal.record(record, given)
+            done = done + written + Effects(send=(Send(to=None, message=Carry(items=(self._last_entry(),))),))
+        for publish in effects.publish:
+            done = done + self._publish(publish)
+        for send in effects.send:
+            if send.to == self.identity.node:
+                self._loop.append(self._said_to_myself(send.message))
+            else:
+                done = done + Effects(send=(send,))
+        return done
+
+    def _last_entry(self) -> Sealed:
+        chain = f"{self.identity.node}/{self.identity.life}"
+        return self.journal.after(chain, self.journal.heads[chain] - 1)[0]
+
+    def _publish(self, publish: Publish) -> Effects:
+        said = self._sealed(publish.value)
+        document = Kept(
+            name=publish.name,
+            version=publish.version,
+            author=self.identity.node,
+            value=publish.value,
+            sealed=said.sealed,
+        )
+        kept = self.picture.custody.keep(document)
+        return kept + Effects(send=(Send(to=None, message=Carry(items=(said.sealed,))),))
+
+    def _sealed(self, body: Any) -> Verified[Any]:
+        self._number += 1
+        statement = Statement(
+            kind=kind_of(body),
+            site=self.identity.site,
+            signer=self.identity.node,
+            life=self.identity.life,
+            number=self._number,
+            body=encode(body),
+        )
+        return Verified(statement=statement, body=body, sealed=seal(self.signer, statement))
+
+    def _said_to_myself(self, message: Any) -> Verified[Any]:
+        return self._sealed(message)
+
+    def seal_message(self, message: Any) -> Sealed:
+        """Sign what is about to leave (N6)."""
+        return self._sealed(message).sealed
+
+    # --- documents, entries, the manager --------------------------------------------------------------------------
+
+    def _take_entry(self, said: Verified[Entry]) -> Effects:
+        return self.journal.take(said)
+
+    def _take_document(self, said: Verified[Any]) -> Effects:
+        """C2: keep what is newer and may be said; a plan only if my leader holds it (P1)."""
+        roster = self.picture.roster()
+        try:
+            document = document_of(said, roster)
+        except Refused as refused:
+            self.refused += 1
+            return Effects(note=(Note(what="statement.refused", about=said.statement.signer, data={"why": str(refused)}),))
+        custody = self.picture.custody
+        if not custody.newer(document.name, document.version) or not self._acceptable(document, roster):
+            return Effects()
+        kept = custody.keep(document)
+        note = Note(what="document.taken", about=document.name, data={"version": list(document.version)})
+        return kept + Effects(note=(note,))
+
+    def _acceptable(self, document: Kept, roster: Roster) -> bool:
+        match document.value:
+            case Roster() as offered:
+                return offered.version == roster.version + 1 and offered.predecessor == self.picture.roster_digest()
+            case Plan() as plan:
+                leader = self.election.leadership.leader
+                if leader is None or leader == plan.id.leader:
+                    return leader is not None
+                if leader == self.identity.node:
+                    return True  # P4: a leader goes on from the highest that anyone in its part holds
+                return bool(self.picture.plan_held_by(leader) == plan.id)
+            case _:
+                return True
+
+    def _on_answer(self, said: Verified[Answer], given: Input[Any]) -> Effects:
+        """The manager answered: whatever it sent is opened like anything else, and what it lacks goes with the next."""
+        manager = ManagerId(said.statement.signer)
+        try:
+            exchange = msgspec.msgpack.decode(said.body.carried, type=Exchange)
+        except msgspec.DecodeError:
+            self.refused += 1
+            return Effects()
+        if self.picture.take_answer(manager, exchange, given.at_ms):
+            self.uplink.ask_now(manager)
+        return self._run("uplink", Answered(manager=manager, answer=said.body), given)
+
+    def _repair(self, peer: NodeId) -> tuple[Send, ...]:
+        """What `peer` lacks, as its latest beat shows it, and is mine to send (C2)."""
+        return packed(peer, self.picture.lacking(peer, self.journal))

@@ -1,0 +1,237 @@
+"""What one agent knows, gathered in one place so that each machine's view can be cut from it.
+
+It holds no state over time but the documents in custody, what the sensors found, and what the manager last said that it
+holds; everything else is looked up in the machines when it is asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from skerry.core.conversation import Carried, Exchange
+from skerry.core.group.custody.machine import Custody, Holdings, holdings_digest
+from skerry.core.group.custody.model import CARRY_MAX, Version
+from skerry.core.group.granting.model import LEASE_MS
+from skerry.core.group.journal.machine import Journal
+from skerry.core.group.membership.model import Contact
+from skerry.core.kernel.expressions import Expressions
+from skerry.core.kernel.ids import IntentId, ManagerId, NodeId
+from skerry.core.kernel.inputs import Input
+from skerry.core.kernel.sealing import Sealed
+from skerry.core.kernel.values import digest, encode
+from skerry.core.stages.capability.model import NodeFacts, Resources, Usage
+from skerry.core.stages.fit.model import RoleFit
+from skerry.core.stages.ir.model import IntermediateRepresentation, Mode, Roster, SiteDocument
+from skerry.core.stages.negotiation.model import Plan
+from skerry.core.stages.subscription.model import Instance
+
+if TYPE_CHECKING:
+    from skerry.core.actors.agent import Agent
+
+LISTED_FOR_MS = 3_000
+"""After a change of what is held, beats list it for so long even if nobody seems to differ."""
+
+
+@dataclass
+class Picture:
+    """One agent's knowledge."""
+
+    me: NodeId
+    expressions: Expressions
+    custody: Custody = field(init=False)
+    facts: NodeFacts | None = None
+    usage: Usage = field(default_factory=lambda: Usage(tree=Resources(), owner=Resources()))
+    version: int = 0
+    """Grows when `facts` or what the manager holds changes."""
+    agent: Agent = field(init=False)
+    at_ms: int = 0
+    manager_holds: dict[ManagerId, Exchange] = field(default_factory=dict)
+    _carried: dict[NodeId, tuple[int, Carried]] = field(default_factory=dict)
+    _listed: tuple[str, int] = ("", 0)
+
+    def __post_init__(self) -> None:
+        self.custody = Custody(me=self.me)
+
+    def look(self, agent: Agent, given: Input[Any]) -> None:
+        """Take the moment of the step that is being made."""
+        self.agent, self.at_ms = agent, given.at_ms
+
+    # --- documents ------------------------------------------------------------------------------------------------
+
+    def roster(self) -> Roster:
+        """The highest version held. An agent that has joined always holds one."""
+        held = [k.value for n, k in self.custody.kept.items() if n.startswith("roster/")]
+        newest = max(held, key=lambda r: r.version)
+        assert isinstance(newest, Roster)
+        return newest
+
+    def roster_digest(self) -> str:
+        """What the next version has to name (N4)."""
+        return digest(self.roster())
+
+    def site(self) -> SiteDocument | None:
+        """The site's settings."""
+        kept = self.custody.kept.get("site")
+        return kept.value if kept is not None else None
+
+    def irs(self) -> dict[IntentId, IntermediateRepresentation]:
+        """All intents, withdrawn ones too."""
+        return {k.value.intent: k.value for n, k in self.custody.kept.items() if n.startswith("intent/")}
+
+    def fits(self) -> dict[NodeId, RoleFit]:
+        """What every node reported."""
+        return {k.value.node: k.value for n, k in self.custody.kept.items() if n.startswith("fit/")}
+
+    def plan(self) -> Plan | None:
+        """The plan that this node holds."""
+        kept = self.custody.kept.get("plan")
+        return kept.value if kept is not None else None
+
+    def lease_ms(self) -> int:
+        """The `run_once` lease of this site."""
+        site = self.site()
+        return site.run_once_lease_ms if site is not None else LEASE_MS
+
+    def managers(self) -> frozenset[ManagerId]:
+        """The home manager and the owners of all intents."""
+        return frozenset({self.roster().manager, *(ir.owner for ir in self.irs().values())})
+
+    def modes(self) -> dict[IntentId, Mode]:
+        """Each intent's mode is that of its owner (M1)."""
+        return {intent: self.agent.uplink.mode(ir.owner) for intent, ir in self.irs().items()}
+
+    # --- the others -----------------------------------------------------------------------------------------------
+
+    def contacts(self) -> dict[NodeId, Contact]:
+        """Who is in contact."""
+        return self.agent.membership.contacts
+
+    def carried(self, node: NodeId) -> Carried:
+        """What the latest beat of a node in contact carries."""
+        contact = self.contacts()[node]
+        known = self._carried.get(node)
+        if known is not None and known[0] == contact.heard_ms:
+            return known[1]
+        try:
+            carried = msgspec.msgpack.decode(contact.carried, type=Carried)
+        except msgspec.DecodeError:
+            from skerry.core.group.election.model import Standing
+
+            carried = Carried(standing=Standing())  # a newer version's beat: it is there, and says nothing to me
+        self._carried[node] = (contact.heard_ms, carried)
+        return carried
+
+    def running(self) -> dict[NodeId, tuple[Instance, ...]]:
+        """What each node in contact says that it runs."""
+        return {node: self.carried(node).running for node in self.contacts()}
+
+    def plan_held_by(self, node: NodeId) -> Any:
+        """The id of the plan that a node in contact holds, or None."""
+        return self.carried(node).plan if node in self.contacts() else None
+
+    def lacking(self, peer: NodeId, journal: Journal) -> list[Sealed]:
+        """What a node in contact lacks, and is mine to send (C2)."""
+        if peer not in self.contacts():
+            return []
+        theirs = self.carried(peer).holdings
+        if theirs.versions is None or theirs.heads is None:
+            return []
+        holders = {
+            node: versions
+            for node in self.contacts()
+            if (versions := self.carried(node).holdings.versions) is not None
+        }
+        leader = self.agent.election.leadership.leader
+        documents = self.custody.lacking(peer, theirs.versions, holders, leader)
+        entries = journal.lacking(theirs.heads, CARRY_MAX) if self._is_first_to_copy(peer, leader) else ()
+        own = f"{self.me}/"
+        mine = tuple(s for c in sorted(journal.heads) if c.startswith(own) for s in journal.after(c, theirs.heads.get(c, 0)))
+        return documents + list(entries or mine[:CARRY_MAX])
+
+    def _is_first_to_copy(self, peer: NodeId, leader: NodeId | None) -> bool:
+        """Others' chains are copied by the leader, or to the leader by the node with the least name."""
+        return self.me == leader or (peer == leader and self.me == min({self.me, *self.contacts()} - {peer}))
+
+    # --- what I carry ---------------------------------------------------------------------------------------------
+
+    def beat_stamp(self) -> tuple[Any, ...]:
+        """Changes with everything that should not wait for the next beat."""
+        agent = self.agent
+        return (
+            agent.election.version,
+            agent.uplink.version,
+            agent.keeper.version,
+            self.custody.version,
+            agent.journal.version,
+            self._differs(),
+        )
+
+    def beat_content(self) -> bytes:
+        """What my next beat carries."""
+        agent = self.agent
+        plan = self.plan()
+        return encode(
+            Carried(
+                standing=agent.election.standing(),
+                uplinks=agent.uplink.reports(self.at_ms),
+                modes=agent.uplink.modes,
+                plan=plan.id if plan is not None else None,
+                running=agent.keeper.instances(),
+                holdings=self._holdings(),
+                reach_permille=self.reach_permille(),
+                idle_permille=self.idle_permille(),
+            )
+        )
+
+    def _holdings(self) -> Holdings:
+        own = self._digest()
+        if own != self._listed[0]:
+            self._listed = (own, self.at_ms)
+        if not self._differs() and self.at_ms - self._listed[1] > LISTED_FOR_MS:
+            return Holdings(digest=own)
+        return Holdings(digest=own, versions=self.custody.versions(), heads=self.agent.journal.heads)
+
+    def _digest(self) -> str:
+        return holdings_digest(self.custody.versions(), self.agent.journal.heads)
+
+    def _differs(self) -> bool:
+        own = self._digest()
+        return any(self.carried(node).holdings.digest != own for node in self.contacts())
+
+    def reach_permille(self) -> int:
+        """The share of the roster that I am in contact with, myself included."""
+        return (len(self.contacts()) + 1) * 1000 // max(len(self.roster().members), 1)
+
+    def idle_permille(self) -> int:
+        """The share of memory that is not reserved, in steps of 50 so that it does not flutter."""
+        if self.facts is None or self.facts.caps.memory_bytes == 0:
+            return 0
+        reserved = self.agent.voter.reserved(self.plan()).memory_bytes
+        return max(0, 1000 - reserved * 1000 // self.facts.caps.memory_bytes) // 50 * 50
+
+    # --- the manager ----------------------------------------------------------------------------------------------
+
+    def question(self) -> bytes:
+        """What the next question carries: what I hold, and what the manager lacked when it last answered."""
+        versions, heads = self.custody.versions(), self.agent.journal.heads
+        items: list[Sealed] = []
+        for held in self.manager_holds.values():
+            items += [k.sealed for n, k in sorted(self.custody.kept.items()) if _lacks(held.versions, n, k.version)]
+            items += self.agent.journal.lacking(held.heads)
+        return encode(Exchange(versions=versions, heads=heads, items=tuple(items[:CARRY_MAX])))
+
+    def take_answer(self, manager: ManagerId, exchange: Exchange, at_ms: int) -> bool:
+        """Note what the manager holds; whether it still lacks something."""
+        self.manager_holds[manager] = exchange
+        lacks = any(_lacks(exchange.versions, n, k.version) for n, k in self.custody.kept.items())
+        return lacks or bool(self.agent.journal.lacking(exchange.heads, 1))
+
+
+def _lacks(held: dict[str, Version], name: str, version: Version) -> bool:
+    """Whether somebody with these versions lacks this one. Fits, plans and local intents travel up; the rest comes down."""
+    if not name.startswith(("fit/", "plan", "intent/")):
+        return False
+    return name not in held or held[name] < version

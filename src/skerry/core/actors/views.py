@@ -1,0 +1,302 @@
+"""What each machine of an agent may know of the others: its view, cut from the picture, and what makes it look again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from skerry.core.actors.picture import Picture
+from skerry.core.group.election.machine import ElectionView
+from skerry.core.group.election.model import INELIGIBLE
+from skerry.core.group.election.wire import AskHandOver, Follow, FollowMe, HandOver, IWould, WouldYou
+from skerry.core.group.granting.machine import GrantingView
+from skerry.core.group.granting.model import Electorate
+from skerry.core.group.granting.wire import GrantAsk, GrantGive, GrantRelease
+from skerry.core.group.membership.machine import MembershipView
+from skerry.core.group.membership.wire import Beat
+from skerry.core.group.uplink.machine import UplinkView
+from skerry.core.group.uplink.model import UplinkSettings
+from skerry.core.kernel.expressions import ExpressionError, holds
+from skerry.core.kernel.ids import NodeId
+from skerry.core.stages.capability.model import NodeFacts, Resources
+from skerry.core.stages.fit.machine import FittingView
+from skerry.core.stages.intent.model import node_facts, site_facts
+from skerry.core.stages.ir.model import AssentClause, Governance, ManagementRole, SetName
+from skerry.core.stages.ir.rules import assent_clauses, management_roles
+from skerry.core.stages.negotiation.drafting import Survey
+from skerry.core.stages.negotiation.machine import ChairView
+from skerry.core.stages.negotiation.model import SITE
+from skerry.core.stages.negotiation.voter import VoterView
+from skerry.core.stages.negotiation.wire import Ballot, Proposal
+from skerry.core.stages.proposal.model import Member
+from skerry.core.stages.subscription.machine import KeeperView
+
+HOLD_MS = 10_000
+"""How long an assent holds, beside the longest time that a program of the site may take to get ready (P2)."""
+
+MACHINE_OF: Mapping[type, str] = {
+    Beat: "membership",
+    WouldYou: "election",
+    IWould: "election",
+    FollowMe: "election",
+    Follow: "election",
+    HandOver: "election",
+    AskHandOver: "election",
+    GrantAsk: "granting",
+    GrantGive: "granting",
+    GrantRelease: "granting",
+    Proposal: "voter",
+    Ballot: "chair",
+}
+"""Which machine understands what a peer says."""
+
+WATCHES: Mapping[str, tuple[str, ...]] = {
+    "membership": ("election", "uplink", "keeper", "custody", "journal", "membership"),
+    "election": ("membership", "custody", "picture"),
+    "uplink": ("membership", "election", "custody"),
+    "fitting": ("custody", "picture"),
+    "voter": ("election", "custody"),
+    "chair": ("membership", "election", "uplink", "custody", "keeper"),
+    "granting": ("membership", "custody", "keeper"),
+    "keeper": ("membership", "uplink", "granting", "custody"),
+}
+"""Whose changes make a machine reconsider."""
+
+
+def membership_view(picture: Picture) -> MembershipView:
+    """The roster, and what to carry."""
+    members = frozenset(NodeId(n) for n in picture.roster().members) - {picture.me}
+    return MembershipView(members=members, carry=picture.beat_content, stamp=picture.beat_stamp())
+
+
+def election_view(picture: Picture) -> ElectionView:
+    """Who is there, and how well each would lead."""
+    return ElectionView(
+        contacts={node: picture.carried(node).standing for node in picture.contacts()},
+        fit_permille=_leader_fit(picture),
+    )
+
+
+def _leader_fit(picture: Picture) -> int:
+    """L7: eligibility and rank come from the criteria of the site's governance."""
+    governance = _site_governance(picture)
+    if governance is None:
+        return 0
+    roles = _roles(picture, governance, len(picture.contacts()) + 1)
+    role = next((r for r in roles.values() if "leader" in r.does), None)
+    if role is None:
+        return 0
+    return _office_fit(
+        picture, role, picture.me, picture.facts, picture.reach_permille(), picture.idle_permille()
+    )
+
+
+def _site_governance(picture: Picture) -> Governance | None:
+    site = picture.site()
+    return site.governance if site is not None else None
+
+
+def _roles(picture: Picture, governance: Governance, nodes: int) -> dict[str, ManagementRole]:
+    facts = site_facts(nodes, picture.agent.uplink.mode(picture.roster().manager))
+    try:
+        return management_roles(governance, facts, picture.expressions)
+    except ExpressionError:
+        return {}  # a rule that cannot be evaluated here gives nobody an office; it was tried when it was applied
+
+
+def _office_fit(
+    picture: Picture, role: ManagementRole, node: NodeId, facts: NodeFacts | None, reach: int, idle: int
+) -> int:
+    """How well a node would fill a management role (D4): the weighted mean of what its weights name."""
+    known = facts if facts is not None else NodeFacts(caps=Resources())
+    vocabulary = node_facts(known, name=node, reach_permille=reach, idle_permille=idle)
+    try:
+        if not holds(picture.expressions, role.criteria, vocabulary):
+            return INELIGIBLE
+    except ExpressionError:
+        return INELIGIBLE
+    terms = {"reach": reach, "idle": idle, "assurance": known.assurance_permille}
+    whole = sum(role.weights.values())
+    return sum(terms.get(term, 0) * weight for term, weight in role.weights.items()) // whole if whole else 0
+
+
+def granting_view(picture: Picture) -> GrantingView:
+    """The roster with its weights, and what the plan names me for."""
+    roster, site, keeper = picture.roster(), picture.site(), picture.agent.keeper
+    return GrantingView(
+        electorate=Electorate(
+            roster_version=roster.version,
+            members=frozenset(NodeId(n) for n in roster.members),
+            tie_breaker=site.tie_breaker if site is not None else None,
+        ),
+        lease_ms=picture.lease_ms(),
+        lives={node: contact.life for node, contact in picture.contacts().items()},
+        wanted=keeper.wanted_keys(),
+        in_use=keeper.keys_in_use(),
+    )
+
+
+def uplink_view(picture: Picture) -> UplinkView:
+    """Who leads, which managers there are, and what the others see of them."""
+    site, leadership = picture.site(), picture.agent.election.leadership
+    settings = UplinkSettings(
+        lost_after_ms=site.uplink_lost_after_ms if site is not None else 10_000,
+        back_after_ms=site.uplink_back_after_ms if site is not None else 30_000,
+    )
+    leader = leadership.leader
+    return UplinkView(
+        leader=leader,
+        term=leadership.term,
+        part=leadership.part,
+        managers=picture.managers(),
+        settings=settings,
+        reports={n: (c.heard_ms, picture.carried(n).uplinks) for n, c in picture.contacts().items()},
+        declared=picture.carried(leader).modes if leader is not None and leader in picture.contacts() else {},
+        carry=picture.question,
+    )
+
+
+def fitting_view(picture: Picture) -> FittingView:
+    """What this node has, and what there is to measure."""
+    facts = picture.facts
+    return FittingView(
+        facts=facts,
+        expression_facts=node_facts(facts, name=picture.me) if facts is not None else {},
+        free=facts.caps - picture.usage.owner if facts is not None else Resources(),
+        irs=picture.irs(),
+        report=picture.fits().get(picture.me),
+    )
+
+
+def voter_view(picture: Picture) -> VoterView:
+    """My leader, my plan, my ledger, my experience."""
+    leadership = picture.agent.election.leadership
+    return VoterView(
+        leader=leadership.leader,
+        term=leadership.term,
+        plan=picture.plan(),
+        caps=picture.facts.caps if picture.facts is not None else Resources(),
+        usage=picture.usage,
+        experience={},
+        able=picture.agent.fitting.able(fitting_view(picture)),
+    )
+
+
+def chair_view(picture: Picture) -> ChairView:
+    """All that a leader plans with; nothing of it is made while this node does not lead."""
+    leadership = picture.agent.election.leadership
+    leads = leadership.leads(picture.me)
+    members = tuple(sorted(leadership.part))
+    roster = len(picture.roster().members)
+    if not leads:
+        return ChairView(
+            leads=False, term=leadership.term, members=(), roster=roster, held={}, plan=None, survey=None, clauses={},
+            insists=frozenset(), isolated_from=(), hold_ms=HOLD_MS, stamp=(),
+        )  # fmt: skip
+    others = [n for n in members if n in picture.contacts()]
+    survey = _survey(picture, members, others)
+    modes = picture.agent.uplink.modes
+    return ChairView(
+        leads=True,
+        term=leadership.term,
+        members=members,
+        roster=roster,
+        held={
+            n: plan
+            for n in others
+            if picture.carried(n).standing.term == leadership.term and (plan := picture.carried(n).plan) is not None
+        },
+        heard=frozenset(n for n in others if picture.carried(n).standing.term == leadership.term),
+        plan=picture.plan(),
+        survey=survey,
+        clauses=_clauses(picture, len(members)),
+        insists=frozenset(i for i, ir in survey.irs.items() if ir.governance.last == "unfilled"),
+        isolated_from=tuple(sorted(m for m, state in modes.items() if state.mode == "isolated")),
+        hold_ms=HOLD_MS + _longest_start_ms(picture),
+        stamp=(members, picture.custody.version, tuple(survey.running.items()), survey.offices, modes),
+    )
+
+
+def _survey(picture: Picture, members: tuple[NodeId, ...], others: list[NodeId]) -> Survey:
+    fits = picture.fits()
+    known = [n for n in members if n in fits]
+    governance = _site_governance(picture)
+    management = _roles(picture, governance, len(members)) if governance is not None else {}
+    reach = {n: (picture.carried(n).reach_permille, picture.carried(n).idle_permille) for n in others}
+    reach[picture.me] = (picture.reach_permille(), picture.idle_permille())
+    offices: dict[str, dict[NodeId, int]] = {}
+    for name, role in management.items():
+        found = {n: _office_fit(picture, role, n, fits[n].facts, *reach[n]) for n in known}
+        offices[name] = {n: fit for n, fit in found.items() if fit != INELIGIBLE}
+    return Survey(
+        leader=picture.me,
+        members={n: Member(fit=fits[n], free=fits[n].free) for n in known},
+        irs=picture.irs(),
+        running={**{n: picture.carried(n).running for n in others}, picture.me: picture.agent.keeper.instances()},
+        management=management,
+        offices=offices,
+    )
+
+
+def _clauses(picture: Picture, members: int) -> dict[str, tuple[AssentClause, ...]]:
+    """For each set the clauses of its intent's governance. A set is voted under the rules of the mode that it is for;
+    while isolated, that of isolation holds for both (D13)."""
+    found: dict[str, tuple[AssentClause, ...]] = {}
+    site = _site_governance(picture)
+    for intent, ir in picture.irs().items():
+        for name in ("connected", "isolated"):
+            mode: SetName = "isolated" if picture.agent.uplink.mode(ir.owner) == "isolated" else _set_name(name)
+            found[f"{intent}/{name}"] = _clauses_of(picture, ir.governance, members, mode)
+    if site is not None:
+        found[f"{SITE}/connected"] = _clauses_of(
+            picture, site, members, picture.agent.uplink.mode(picture.roster().manager)
+        )
+    return found
+
+
+def _set_name(name: str) -> SetName:
+    return "connected" if name == "connected" else "isolated"
+
+
+def _clauses_of(picture: Picture, governance: Governance, members: int, mode: SetName) -> tuple[AssentClause, ...]:
+    try:
+        return assent_clauses(governance, site_facts(members, mode), picture.expressions)
+    except ExpressionError:
+        return ()
+
+
+def _longest_start_ms(picture: Picture) -> int:
+    return max(
+        (
+            configuration.ready.within_ms
+            for ir in picture.irs().values()
+            for roles in ir.sets.values()
+            for spec in roles.elements.values()
+            for configuration in spec.configurations.values()
+        ),
+        default=0,
+    )
+
+
+def keeper_view(picture: Picture) -> KeeperView:
+    """The plan, the modes, the grants, and what the neighbours run."""
+    return KeeperView(
+        plan=picture.plan(),
+        modes=picture.modes(),
+        irs=picture.irs(),
+        held=picture.agent.granting.held,
+        running=picture.running(),
+    )
+
+
+VIEW_OF: Mapping[str, Callable[[Picture], Any]] = {
+    "membership": membership_view,
+    "election": election_view,
+    "uplink": uplink_view,
+    "fitting": fitting_view,
+    "voter": voter_view,
+    "chair": chair_view,
+    "granting": granting_view,
+    "keeper": keeper_view,
+}
+

@@ -1,0 +1,195 @@
+"""The closed unions: all that peers can say, all that is signed, all that can happen to an agent.
+
+One table names each kind of statement and the type of its body; `open_sealed` is the only way from received bytes to
+something that the core will look at. A statement whose kind this version does not know is not acted upon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from skerry.core.group.custody.machine import Holdings
+from skerry.core.group.custody.model import Carry, Kept, Version
+from skerry.core.group.election.model import Standing
+from skerry.core.group.election.wire import AskHandOver, Follow, FollowMe, HandOver, IWould, WouldYou
+from skerry.core.group.granting.wire import GrantAsk, GrantGive, GrantRelease
+from skerry.core.group.journal.model import Entry
+from skerry.core.group.membership.machine import PresenceChanged
+from skerry.core.group.membership.wire import Beat
+from skerry.core.group.uplink.machine import SessionChanged
+from skerry.core.group.uplink.model import ModeState, UplinkReport
+from skerry.core.group.uplink.wire import Answer, Question
+from skerry.core.kernel.events import DeadlinePassed
+from skerry.core.kernel.ids import LifeId, ManagerId, NodeId, PlanId
+from skerry.core.kernel.sealing import Sealed, Statement, Verified, Verifier
+from skerry.core.kernel.values import Value
+from skerry.core.stages.capability.events import FactsFound, UsageSampled
+from skerry.core.stages.fit.events import TrialFinished
+from skerry.core.stages.fit.model import RoleFit
+from skerry.core.stages.ir.model import IntermediateRepresentation, Roster, SiteDocument
+from skerry.core.stages.negotiation.model import Plan
+from skerry.core.stages.negotiation.wire import Ballot, Proposal
+from skerry.core.stages.subscription.events import WorkloadEvent
+from skerry.core.stages.subscription.model import Instance
+
+PeerMessage = (
+    Beat
+    | WouldYou
+    | IWould
+    | FollowMe
+    | Follow
+    | HandOver
+    | AskHandOver
+    | GrantAsk
+    | GrantGive
+    | GrantRelease
+    | Proposal
+    | Ballot
+    | Carry
+)
+"""What one node says to another. Every one of them is signed on its way (N6)."""
+
+Document = Roster | SiteDocument | IntermediateRepresentation | RoleFit | Plan
+"""What the members keep for each other (C2)."""
+
+UplinkMessage = Question | Answer
+"""What site and manager say to each other; signed like everything else."""
+
+Body = PeerMessage | Document | Entry | UplinkMessage
+
+KINDS: dict[str, type] = {
+    str(kind.__struct_config__.tag): kind
+    for kind in (
+        Beat, WouldYou, IWould, FollowMe, Follow, HandOver, AskHandOver, GrantAsk, GrantGive, GrantRelease, Proposal,
+        Ballot, Carry, Roster, SiteDocument, IntermediateRepresentation, RoleFit, Plan, Entry, Question, Answer,
+    )
+}  # fmt: skip
+"""Each kind of statement, and what it says."""
+
+STATEMENT_BYTES_MAX = 4 * 1024 * 1024
+
+
+class Carried(Value, frozen=True, kw_only=True):
+    """What a beat carries: state, not news (C2)."""
+
+    standing: Standing
+    uplinks: dict[ManagerId, UplinkReport] = {}
+    modes: dict[ManagerId, ModeState] = {}
+    plan: PlanId | None = None
+    running: tuple[Instance, ...] = ()
+    holdings: Holdings = Holdings()
+    reach_permille: int = 0
+    """The share of the roster that this node is in contact with."""
+    idle_permille: int = 0
+    protocol: int = 1
+
+
+class Exchange(Value, frozen=True, kw_only=True):
+    """What question and answer carry: what I hold, and what I think that you lack."""
+
+    versions: dict[str, Version]
+    heads: dict[str, int]
+    items: tuple[Sealed, ...] = ()
+
+
+class Heard(Value, frozen=True, kw_only=True, tag=True):
+    """A statement arrived, and its signature is good."""
+
+    said: Verified[Any]
+
+
+class Started(Value, frozen=True, kw_only=True, tag=True):
+    """The agent runs; the first event of every life. `recover` has seen what the disk holds."""
+
+
+AgentEvent = (
+    Heard
+    | PresenceChanged
+    | SessionChanged
+    | WorkloadEvent
+    | TrialFinished
+    | UsageSampled
+    | FactsFound
+    | DeadlinePassed
+    | Started
+)
+"""All that can happen to an agent."""
+
+
+class Refused(ValueError):
+    """A statement that changes nothing (I8); says why."""
+
+
+def open_sealed(sealed: Sealed, site: str, key_of: Callable[[str], bytes | None], verifier: Verifier) -> Verified[Any]:
+    """Verify and decode one statement. Raises `Refused`: malformed, of another site, by a stranger, forged, unknown."""
+    if len(sealed.statement) > STATEMENT_BYTES_MAX:
+        raise Refused(f"a statement of {len(sealed.statement)} bytes: at most {STATEMENT_BYTES_MAX} are read")
+    try:
+        statement = msgspec.msgpack.decode(sealed.statement, type=Statement)
+    except msgspec.DecodeError as error:
+        raise Refused(f"not a statement: {error}") from error
+    if statement.site != site:
+        raise Refused(f"a statement of the site {statement.site!r}")
+    key = key_of(statement.signer)
+    if key is None:
+        raise Refused(f"{statement.signer!r} is not in the roster")
+    if not verifier.verify(key, sealed.statement, sealed.signature):
+        raise Refused(f"the signature is not {statement.signer}'s")
+    kind = KINDS.get(statement.kind)
+    if kind is None:
+        raise Refused(f"the kind {statement.kind!r} is not known to this version")
+    try:
+        body: Any = msgspec.msgpack.decode(statement.body, type=kind)
+    except msgspec.DecodeError as error:
+        raise Refused(f"a malformed {statement.kind}: {error}") from error
+    return Verified(statement=statement, body=body, sealed=sealed)
+
+
+def document_of(said: Verified[Any], roster: Roster) -> Kept:
+    """The document that a statement is, if its signer may say this. Raises `Refused`.
+
+    Rosters, site settings and IRs are the manager's word (N4); an IR handed in locally is the word of the member that
+    took it; a fit is its own node's; a plan is its leader's (P1). Each roster version is a document of its own, so that
+    a node that missed some can take them one after the other.
+    """
+    body, signer = said.body, said.statement.signer
+    match body:
+        case Roster(version=version):
+            name, numbers, may = f"roster/{version:06d}", (version,), signer == roster.manager
+        case SiteDocument(generation=generation):
+            name, numbers, may = "site", (generation,), signer == roster.manager
+        case IntermediateRepresentation(intent=intent, generation=generation, local=local):
+            by = signer in roster.members if local else signer == roster.manager
+            name, numbers, may = f"intent/{intent}", (generation,), by
+        case RoleFit(node=node, version=version):
+            name, numbers, may = f"fit/{node}", (version,), signer == node
+        case Plan(id=plan):
+            version_of: Version = (plan.term, str(plan.leader), plan.number)
+            return _kept(said, "plan", version_of, signer == plan.leader)
+        case _:
+            raise Refused(f"a {said.statement.kind} is no document")
+    return _kept(said, name, numbers, may)
+
+
+def _kept(said: Verified[Any], name: str, version: Version, may: bool) -> Kept:
+    if not may:
+        raise Refused(f"{said.statement.signer} may not say {name}")
+    return Kept(name=name, version=version, author=said.statement.signer, value=said.body, sealed=said.sealed)
+
+
+def kind_of(body: Any) -> str:
+    """The tag under which a body is signed."""
+    return str(body.__struct_config__.tag)
+
+
+LIFE_DIGITS = 16
+
+
+def life_from(draw: int) -> LifeId:
+    """A new life's id (N1)."""
+    return LifeId(f"{draw:016x}"[-LIFE_DIGITS:])
+
+

@@ -1,0 +1,275 @@
+"""Making a plan: what of the old one still holds, which slots are open, and whom to ask for each.
+
+An assignment stands while its holder is in the part, its configuration is the one that was agreed on, and the measured
+fit still meets the standards (without the headroom that a newcomer would need): healthy work is not moved. Everything
+here is arithmetic over one `Survey`; nothing is asked of anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from skerry.core.kernel.ids import ElementName, InstanceId, IntentId, NodeId, instance_id
+from skerry.core.kernel.values import Value
+from skerry.core.stages.capability.model import Resources
+from skerry.core.stages.fit.model import fit_permille
+from skerry.core.stages.ir.model import (
+    Configuration,
+    ElementSpec,
+    IntermediateRepresentation,
+    ManagementRole,
+    SetName,
+)
+from skerry.core.stages.negotiation.model import SITE, Assignment, Plan, Section, Slot
+from skerry.core.stages.proposal.model import Candidate, Member, Ranking
+from skerry.core.stages.subscription.model import Instance
+
+SETS: tuple[SetName, ...] = ("connected", "isolated")
+
+
+class Survey(Value, frozen=True, kw_only=True):
+    """What a leader knows when it plans."""
+
+    leader: NodeId
+    members: dict[NodeId, Member]
+    irs: dict[IntentId, IntermediateRepresentation]
+    running: dict[NodeId, tuple[Instance, ...]]
+    """What each member's beats say that it runs."""
+    management: dict[str, ManagementRole]
+    """The management roles for a site of this size (D3)."""
+    offices: dict[str, dict[NodeId, int]]
+    """To each management role the members that meet its criteria, with their weighted fitness in thousandths."""
+    failing: dict[InstanceId, NodeId] = {}
+    """Instances that the validator found under their floor, with the holder that it measured."""
+
+
+@dataclass
+class Wanted:
+    """One slot, and the role that it is a place in."""
+
+    slot: Slot
+    intent: IntentId
+    spec: ElementSpec
+    urgent: bool = False
+    """The plan in force has it filled, by somebody who cannot go on."""
+
+
+@dataclass
+class Draft:
+    """A plan in the making."""
+
+    survey: Survey
+    sections: dict[IntentId, dict[SetName, dict[InstanceId, Assignment]]] = field(default_factory=dict)
+    open: list[Wanted] = field(default_factory=list)
+    offices_open: list[tuple[Slot, ManagementRole, str]] = field(default_factory=list)
+    unfilled: dict[IntentId, dict[str, str]] = field(default_factory=dict)
+
+    def put(self, slot: Slot, intent: IntentId, assignment: Assignment) -> None:
+        """Give a slot to somebody."""
+        self.sections[intent][slot.set][slot.instance] = assignment
+
+    def remove(self, slot: Slot, intent: IntentId) -> None:
+        """Take a slot back."""
+        self.sections[intent][slot.set].pop(slot.instance, None)
+
+    def free_for(self, node: NodeId, intent: IntentId, name: SetName) -> Resources:
+        """What a node could still give to a role of this set (P3: each intent reserves the larger of its sets)."""
+        free = self.survey.members[node].free
+        for other, sets in self.sections.items():
+            if other == intent:
+                free = free - _sum(sets[name], node)
+            else:
+                free = free - _sum(sets["connected"], node).larger(_sum(sets["isolated"], node))
+        return free
+
+    def occupied(self, node: NodeId, intent: IntentId, name: SetName) -> list[Configuration]:
+        """The configurations that may run on a node at the same time as one of this set."""
+        found: list[Configuration] = []
+        for other, sets in self.sections.items():
+            ir = self.survey.irs.get(other)
+            if ir is None:
+                continue
+            for set_name in SETS if other != intent else (name,):
+                for assignment in sets[set_name].values():
+                    spec = ir.sets[set_name].elements.get(assignment.element)
+                    if assignment.holder == node and spec and assignment.configuration in spec.configurations:
+                        found.append(spec.configurations[assignment.configuration])
+        return found
+
+    def siblings(self, wanted: Wanted) -> set[NodeId]:
+        """Nodes that hold another instance of the same role in the same set."""
+        return {
+            a.holder
+            for i, a in self.sections[wanted.intent][wanted.slot.set].items()
+            if a.element == wanted.spec.name and i != wanted.slot.instance
+        }
+
+    def at_home(self, wanted: Wanted) -> dict[NodeId, str]:
+        """Where the instance runs now, or will in the other set."""
+        instance = wanted.slot.instance
+        found = {
+            node: i.digest for node, running in self.survey.running.items() for i in running if i.instance == instance
+        }
+        for name in SETS:
+            other = self.sections[wanted.intent][name].get(instance)
+            if other is not None:
+                found = {other.holder: other.digest}
+        return found
+
+    def finished(self) -> dict[IntentId, Section]:
+        """The sections as they stand."""
+        return {
+            intent: Section(
+                intent=intent,
+                generation=self._generation(intent),
+                connected=dict(sorted(sets["connected"].items())),
+                isolated=dict(sorted(sets["isolated"].items())),
+                unfilled=dict(sorted(self.unfilled.get(intent, {}).items())),
+            )
+            for intent, sets in sorted(self.sections.items())
+        }
+
+    def _generation(self, intent: IntentId) -> int:
+        ir = self.survey.irs.get(intent)
+        return ir.generation if ir is not None else 0
+
+
+def begin(survey: Survey, plan: Plan | None) -> Draft:
+    """Keep what still holds of the plan in force, and list what is open: most important first."""
+    draft = Draft(survey=survey)
+    draft.sections[SITE] = {"connected": {}, "isolated": {}}
+    live = [ir for ir in survey.irs.values() if not ir.withdrawn]
+    for ir in sorted(live, key=lambda ir: (-ir.priority, ir.intent)):
+        draft.sections[ir.intent] = {"connected": {}, "isolated": {}}
+        old = plan.sections.get(ir.intent) if plan is not None else None
+        for name in SETS:
+            for wanted in _wanted(ir, name, len(survey.members)):
+                assignment = old.of(name).get(wanted.slot.instance) if old is not None else None
+                if assignment is not None and stands(assignment, wanted, survey):
+                    draft.put(wanted.slot, ir.intent, assignment)
+                else:
+                    wanted.urgent = assignment is not None
+                    draft.open.append(wanted)
+    draft.open.sort(key=_importance)
+    _keep_offices(draft, plan)
+    return draft
+
+
+def _importance(wanted: Wanted) -> tuple[bool, bool, bool]:
+    """Connected before isolated (which follows it where it can), essential first, exclusive ones before the others."""
+    return (wanted.slot.set == "isolated", not wanted.spec.essential, wanted.spec.on_split != "run_once")
+
+
+def _wanted(ir: IntermediateRepresentation, name: SetName, nodes: int) -> list[Wanted]:
+    return [
+        Wanted(
+            slot=Slot(set=name, instance=instance_id(ir.intent, spec.name, number)),
+            intent=ir.intent,
+            spec=spec,
+        )
+        for spec in ir.sets[name].elements.values()
+        for number in range(1, spec.scaled(nodes) + 1)
+    ]
+
+
+def stands(assignment: Assignment, wanted: Wanted, survey: Survey) -> bool:
+    """Whether an assignment of the plan in force still holds."""
+    member = survey.members.get(assignment.holder)
+    configuration = wanted.spec.configurations.get(assignment.configuration)
+    if member is None or configuration is None or configuration.digest != assignment.digest:
+        return False
+    if survey.failing.get(assignment.instance) == assignment.holder:
+        return False
+    if any(i.instance == assignment.instance and i.phase == "failed" for i in survey.running.get(assignment.holder, ())):
+        return False
+    element = f"{wanted.intent}/{wanted.spec.name}"
+    measured = member.fit.measured.get(element, {}).get(assignment.configuration)
+    if measured is None or measured.digest != assignment.digest or measured.failure is not None:
+        return True  # being measured anew: what ran goes on
+    return fit_permille(wanted.spec.standards, measured.figures_milli, lowered=assignment.lowered) >= 1_000
+
+
+def is_measured(wanted: Wanted, member: Member) -> bool:
+    """Whether a member has reported on every configuration of the role."""
+    element = f"{wanted.intent}/{wanted.spec.name}"
+    measured, limits = member.fit.measured.get(element, {}), member.fit.limitations.get(element, {})
+    return all(
+        name in limits or (name in measured and measured[name].digest == configuration.digest)
+        for name, configuration in wanted.spec.configurations.items()
+    )
+
+
+def assignment_of(wanted: Wanted, candidate: Candidate) -> Assignment:
+    """What is asked of a candidate."""
+    return Assignment(
+        instance=wanted.slot.instance,
+        element=wanted.spec.name,
+        holder=candidate.node,
+        configuration=candidate.configuration,
+        digest=candidate.digest,
+        resources=wanted.spec.resources,
+        key=wanted.spec.key,
+        fit_permille=candidate.fit_permille,
+        lowered=candidate.lowered,
+    )
+
+
+def why_unfilled(ranking: Ranking) -> str:
+    """The reasons of all, in one line."""
+    return "; ".join(f"{node}: {why}" for node, why in sorted(ranking.unable.items())) or "nobody is left to ask"
+
+
+# --- management roles ---------------------------------------------------------------------------------------------
+
+
+def _keep_offices(draft: Draft, plan: Plan | None) -> None:
+    """Validator, reporter and the like are voted and committed like service roles, in the site's own section (L6)."""
+    survey = draft.survey
+    old = plan.sections[SITE].connected if plan is not None and SITE in plan.sections else {}
+    for role_name, role in sorted(survey.management.items()):
+        for duty in role.does:
+            if duty == "leader":
+                continue
+            for number in range(1, role.scaled(len(survey.members)) + 1):
+                instance = instance_id(SITE, ElementName(duty), number)
+                slot = Slot(set="connected", instance=instance)
+                kept = old.get(instance)
+                if "leader" in role.does:
+                    draft.put(slot, SITE, office(instance, duty, survey.leader))
+                elif kept is not None and kept.holder in candidates_for(draft, slot, role_name, role):
+                    draft.put(slot, SITE, kept)
+                else:
+                    draft.offices_open.append((slot, role, role_name))
+
+
+def candidates_for(draft: Draft, slot: Slot, role_name: str, role: ManagementRole) -> list[NodeId]:
+    """Who meets the criteria and holds nothing that this role must be apart from; best first."""
+    survey = draft.survey
+    taken = {survey.leader} if "leader" in role.apart_from else set()
+    for instance, assignment in draft.sections[SITE]["connected"].items():
+        if instance != slot.instance and (assignment.element in role.apart_from or assignment.element in role.does):
+            taken.add(assignment.holder)
+    able = survey.offices.get(role_name, {})
+    return sorted((n for n in able if n not in taken and n in survey.members), key=lambda n: (-able[n], n))
+
+
+def office(instance: InstanceId, duty: str, holder: NodeId) -> Assignment:
+    """The assignment of a management role: no software, no resources of its own."""
+    return Assignment(instance=instance, element=ElementName(duty), holder=holder)
+
+
+def _sum(assignments: Mapping[InstanceId, Assignment], node: NodeId) -> Resources:
+    total = Resources()
+    for assignment in assignments.values():
+        if assignment.holder == node:
+            total = total + assignment.resources
+    return total
+
+
+def reserved(plan: Plan, node: NodeId) -> Resources:
+    """What a plan reserves on a node: for each intent the larger of the needs of its sets (P3)."""
+    total = Resources()
+    for section in plan.sections.values():
+        total = total + _sum(section.connected, node).larger(_sum(section.isolated, node))
+    return total

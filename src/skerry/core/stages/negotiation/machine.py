@@ -1,0 +1,439 @@
+"""The leader's side of negotiation: propose, count, go on to the next, commit (P1, P2, P4, G1, G2, D12-D14).
+
+A proposal asks for all open slots at once, under one plan id; an assent counts for that id only. At the end of a round
+what has won is committed, and what has not goes into the next proposal: with the next candidate after a no, with the
+next clause after its silent rounds. So neither a slow nor a stubborn member holds up more than its own slots, and those
+for a known number of rounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from skerry.core.group.voting.rules import Outcome, count, needed
+from skerry.core.kernel.effects import Effects, Note, Publish, Record, Send
+from skerry.core.kernel.events import DeadlinePassed, Reconsider
+from skerry.core.kernel.ids import InstanceId, IntentId, NodeId, PlanId
+from skerry.core.kernel.inputs import Input
+from skerry.core.kernel.sealing import Verified
+from skerry.core.kernel.values import Value, digest
+from skerry.core.stages.ir.model import AssentClause, SetName
+from skerry.core.stages.negotiation.drafting import (
+    Draft,
+    Survey,
+    Wanted,
+    assignment_of,
+    begin,
+    candidates_for,
+    is_measured,
+    office,
+    why_unfilled,
+)
+from skerry.core.stages.negotiation.model import NO_PLAN, ROUND_MS, SITE, Assignment, Plan, Section, Slot
+from skerry.core.stages.negotiation.wire import Ballot, No, Proposal, Proposed
+from skerry.core.stages.proposal.model import Ranking
+from skerry.core.stages.proposal.rules import rank
+
+REFUSAL_HOLDS_MS = 30_000
+"""A node that said no to a slot is not asked for it again for so long."""
+PATIENCE_MS = 60_000
+"""How long a leader waits for members that are still measuring before it ranks without them."""
+
+ChairEvent = Verified[Ballot] | DeadlinePassed | Reconsider
+
+
+class ChairView(Value, frozen=True, kw_only=True):
+    """What the chair may know of the rest."""
+
+    leads: bool
+    term: int
+    members: tuple[NodeId, ...]
+    """The part, sorted."""
+    roster: int
+    held: dict[NodeId, PlanId]
+    """The plan that each member of the part says it holds, of those whose beats already know this term."""
+    heard: frozenset[NodeId] = frozenset()
+    """Those members."""
+    plan: Plan | None
+    """The one that I hold."""
+    survey: Survey | None
+    """None while this node does not lead."""
+    clauses: dict[str, tuple[AssentClause, ...]]
+    """By `<intent>/<set>`: the clause in force and those that follow it (G2)."""
+    insists: frozenset[IntentId]
+    """Intents whose governance ends in `unfilled` rather than `assignee`."""
+    isolated_from: tuple[str, ...]
+    hold_ms: int
+    stamp: tuple[Any, ...]
+    """Changes when anything of the survey that matters has."""
+
+
+@dataclass
+class _Memory:
+    """What was tried for a slot so far."""
+
+    refused: dict[NodeId, tuple[str, int]] = field(default_factory=dict)
+    """To each node its reason, and until when it holds."""
+    silent_rounds: int = 0
+    clause: int = 0
+    since_ms: int = 0
+    urgent: bool = False
+    """It was filled, and its holder is lost: nobody is waited for."""
+
+
+@dataclass
+class _Round:
+    """One proposal on its way."""
+
+    plan: PlanId
+    members: tuple[NodeId, ...]
+    until_ms: int
+    draft: Draft
+    asked: dict[Slot, tuple[IntentId, Assignment]]
+    yes: dict[Slot, set[NodeId]] = field(default_factory=dict)
+    no: dict[Slot, dict[NodeId, No]] = field(default_factory=dict)
+
+
+@dataclass
+class Chair:
+    """One node as the leader of its part; idle while it is not."""
+
+    me: NodeId
+    rankings: dict[Slot, Ranking] = field(default_factory=dict)
+    """The last ranking of each slot, for `explain`."""
+    _term: int = -1
+    _since_ms: int = 0
+    _surveyed: bool = False
+    _number: int = 0
+    _round: _Round | None = None
+    _memory: dict[Slot, _Memory] = field(default_factory=dict)
+    _drafted: tuple[Any, ...] | None = None
+    _again_ms: int | None = None
+    _deadline_ms: int | None = None
+
+    def step(self, given: Input[ChairEvent], view: ChairView) -> Effects:
+        """Take a ballot or the passing of time."""
+        self._deadline_ms = None
+        if not view.leads or view.survey is None:
+            self._term, self._round = -1, None
+            return Effects()
+        if view.term != self._term:
+            self._begin_term(given.at_ms, view)
+        match given.event:
+            case Verified(statement=statement, body=Ballot() as ballot):
+                self._on_ballot(NodeId(statement.signer), ballot)
+            case DeadlinePassed() | Reconsider():
+                pass
+        if not self._is_surveyed(given.at_ms, view):
+            return Effects()
+        done = self._close(given, view, view.survey)
+        if self._round is None:
+            done = done + self._open(given, view, view.survey)
+        return done
+
+    def next_deadline_ms(self) -> int | None:
+        """The end of a survey, of a round, or of a refusal."""
+        return self._deadline_ms
+
+    def check_invariants(self, view: ChairView) -> None:
+        """P1: what is proposed bears my name and term."""
+        if self._round is not None:
+            assert self._round.plan.leader == self.me and self._round.plan.term == self._term, "P1: another's plan"
+
+    # --- beginning ------------------------------------------------------------------------------------------------
+
+    def _begin_term(self, at_ms: int, view: ChairView) -> None:
+        self._term, self._since_ms, self._surveyed = view.term, at_ms, False
+        self._number, self._round, self._drafted = 0, None, None
+        self._memory = {}
+
+    def _is_surveyed(self, at_ms: int, view: ChairView) -> bool:
+        """P4: go on from the highest plan that anyone who answers within a round holds."""
+        if self._surveyed:
+            return True
+        mine = view.plan.id if view.plan is not None else NO_PLAN
+        heard_all = set(view.members) <= {*view.heard, self.me}
+        nothing_higher = all(held <= mine for held in view.held.values())
+        until_ms = self._since_ms + ROUND_MS * (1 if nothing_higher else 2)
+        if (heard_all and nothing_higher) or at_ms >= until_ms:
+            self._surveyed = True
+            return True
+        self._wake(until_ms)
+        return False
+
+    # --- one round ------------------------------------------------------------------------------------------------
+
+    def _open(self, given: Input[ChairEvent], view: ChairView, survey: Survey) -> Effects:
+        """Draft; if slots are open and somebody can be asked, ask; else commit what changed without a question."""
+        at_ms = given.at_ms
+        if view.stamp == self._drafted and (self._again_ms is None or at_ms < self._again_ms):
+            if self._again_ms is not None:
+                self._wake(self._again_ms)
+            return Effects()
+        self._drafted, self._again_ms = view.stamp, None
+        draft = begin(survey, view.plan)
+        asked = self._ask_for(draft, at_ms, view)
+        if self._again_ms is not None:
+            self._wake(self._again_ms)
+        if not asked:
+            return self._commit(draft, {}, given, view)
+        self._number += 1
+        plan = PlanId(term=view.term, leader=self.me, number=self._number)
+        self._round = _Round(
+            plan=plan, members=view.members, until_ms=at_ms + ROUND_MS, draft=draft, asked=asked,
+            yes={s: set() for s in asked}, no={s: {} for s in asked},
+        )
+        self._wake(self._round.until_ms)
+        proposal = Proposal(
+            plan=plan,
+            members=view.members,
+            asked=tuple(Proposed(slot=slot, assignment=a) for slot, (_, a) in asked.items()),
+            hold_ms=view.hold_ms,
+        )
+        note = Note(what="plan.proposed", about=str(plan), data={str(s): a.holder for s, (_, a) in asked.items()})
+        return Effects(send=tuple(Send(to=n, message=proposal) for n in view.members), note=(note,))
+
+    def _ask_for(self, draft: Draft, at_ms: int, view: ChairView) -> dict[Slot, tuple[IntentId, Assignment]]:
+        asked: dict[Slot, tuple[IntentId, Assignment]] = {}
+        for slot, role, role_name in draft.offices_open:
+            memory = self._memory.setdefault(slot, _Memory(since_ms=at_ms))
+            refused = self._refusals(memory, at_ms)
+            able = [n for n in candidates_for(draft, slot, role_name, role) if n not in refused]
+            if able:
+                chosen = office(slot.instance, slot.instance.split("/")[1].split("#")[0], able[0])
+                draft.put(slot, SITE, chosen)
+                asked[slot] = (SITE, chosen)
+        for wanted in draft.open:
+            chosen_for = self._choose(draft, wanted, at_ms, view)
+            if chosen_for is not None:
+                draft.put(wanted.slot, wanted.intent, chosen_for)
+                asked[wanted.slot] = (wanted.intent, chosen_for)
+        return asked
+
+    def _choose(self, draft: Draft, wanted: Wanted, at_ms: int, view: ChairView) -> Assignment | None:
+        """The best candidate that has not refused; with lowered standards if there is none (D14)."""
+        memory = self._memory.setdefault(wanted.slot, _Memory(since_ms=at_ms))
+        unfilled = draft.unfilled.setdefault(wanted.intent, {})
+        clauses = view.clauses.get(f"{wanted.intent}/{wanted.slot.set}", ())
+        if clauses and len(view.members) < min(c.at_least for c in clauses):
+            unfilled[str(wanted.slot)] = f"a part of {len(view.members)} is too small to decide this"
+            return None
+        memory.urgent = memory.urgent or wanted.urgent
+        measuring = [n for n, m in draft.survey.members.items() if not is_measured(wanted, m)]
+        if measuring and not memory.urgent and at_ms < memory.since_ms + PATIENCE_MS:
+            self._again(memory.since_ms + PATIENCE_MS)
+            unfilled[str(wanted.slot)] = f"still measuring: {', '.join(sorted(measuring))}"
+            return None
+        for lowered in (False, True) if "lower" in wanted.spec.remediation else (False,):
+            ranking = self._rank(draft, wanted, memory, at_ms, lowered=lowered)
+            self.rankings[wanted.slot] = ranking
+            if ranking.candidates:
+                return assignment_of(wanted, ranking.candidates[0])
+        unfilled[str(wanted.slot)] = why_unfilled(ranking)
+        return None
+
+    def _rank(self, draft: Draft, wanted: Wanted, memory: _Memory, at_ms: int, *, lowered: bool) -> Ranking:
+        members = {
+            node: member.at(draft.free_for(node, wanted.intent, wanted.slot.set))
+            for node, member in draft.survey.members.items()
+        }
+        return rank(
+            f"{wanted.intent}/{wanted.spec.name}",
+            wanted.spec,
+            members,
+            occupied={n: draft.occupied(n, wanted.intent, wanted.slot.set) for n in members},
+            siblings=draft.siblings(wanted),
+            at_home=draft.at_home(wanted),
+            refused=self._refusals(memory, at_ms),
+            lowered=lowered,
+        )
+
+    def _refusals(self, memory: _Memory, at_ms: int) -> dict[NodeId, str]:
+        memory.refused = {n: (why, until) for n, (why, until) in memory.refused.items() if until > at_ms}
+        for _, until_ms in memory.refused.values():
+            self._again(until_ms)
+        return {n: why for n, (why, _) in memory.refused.items()}
+
+    def _on_ballot(self, peer: NodeId, ballot: Ballot) -> None:
+        current = self._round
+        if current is None or ballot.plan != current.plan or ballot.members != digest(current.members):
+            return  # P2: of another plan, or of other members
+        if peer not in current.members:
+            return
+        for slot in ballot.yes:
+            if slot in current.yes and peer not in current.no[slot]:
+                current.yes[slot].add(peer)
+        for slot in current.asked:
+            no = ballot.no.get(str(slot))
+            if no is not None and peer not in current.yes[slot]:
+                current.no[slot][peer] = no
+
+    # --- counting and committing ----------------------------------------------------------------------------------
+
+    def _close(self, given: Input[ChairEvent], view: ChairView, survey: Survey) -> Effects:
+        """If every slot is decided, or the round is over: commit what has won, remember what has not."""
+        current = self._round
+        if current is None:
+            return Effects()
+        if current.members != view.members:
+            # L6: an open proposal goes on without whoever is gone, under the digest of those that are left.
+            self._round, self._drafted = None, None
+            return Effects()
+        outcomes = {slot: self._outcome(slot, current, view) for slot in current.asked}
+        if given.at_ms < current.until_ms and Outcome.PENDING in outcomes.values():
+            self._wake(current.until_ms)
+            return Effects()
+        self._round, self._drafted = None, None
+        notes: list[Note] = []
+        won: dict[Slot, str] = {}
+        for slot, outcome in outcomes.items():
+            intent, assignment = current.asked[slot]
+            if outcome is Outcome.WON:
+                won[slot] = self._in_words(slot, current, view)
+                self._memory.pop(slot, None)
+                continue
+            current.draft.remove(slot, intent)
+            current.draft.unfilled.setdefault(intent, {})[str(slot)] = "being negotiated"
+            notes.extend(self._remember(slot, intent, assignment, outcome, current, given.at_ms, view))
+        return Effects(note=tuple(notes)) + self._commit(current.draft, won, given, view, current.plan)
+
+    def _outcome(self, slot: Slot, current: _Round, view: ChairView) -> Outcome:
+        intent, assignment = current.asked[slot]
+        clause = self._clause(slot, intent, view)
+        against = {n for n, no in current.no[slot].items() if n == assignment.holder or no.evidence}
+        return count(
+            clause,
+            assignee=assignment.holder,
+            members=current.members,
+            roster=view.roster,
+            yes=current.yes[slot],
+            no=against,  # G2: a no against somebody else that names no evidence counts as silence
+        )
+
+    def _clause(self, slot: Slot, intent: IntentId, view: ChairView) -> AssentClause:
+        clauses = view.clauses.get(f"{intent}/{slot.set}", ())
+        index = self._memory.setdefault(slot, _Memory()).clause
+        return clauses[index] if index < len(clauses) else AssentClause(by="assignee")
+
+    def _remember(
+        self,
+        slot: Slot,
+        intent: IntentId,
+        assignment: Assignment,
+        outcome: Outcome,
+        current: _Round,
+        at_ms: int,
+        view: ChairView,
+    ) -> list[Note]:
+        memory = self._memory.setdefault(slot, _Memory(since_ms=at_ms))
+        if outcome is Outcome.LOST:
+            who, why = self._refusal(assignment.holder, current.no[slot])
+            memory.refused[assignment.holder] = (why, at_ms + REFUSAL_HOLDS_MS)
+            memory.silent_rounds = 0
+            data = {"slot": str(slot), "holder": assignment.holder, "by": who, "why": why}
+            return [Note(what="assignment.refused", about=slot.instance, data=data)]
+        memory.silent_rounds += 1
+        clauses = view.clauses.get(f"{intent}/{slot.set}", ())
+        clause = self._clause(slot, intent, view)
+        silent = sorted(set(current.members) - current.yes[slot] - set(current.no[slot]))
+        if memory.silent_rounds >= clause.silent_rounds:
+            memory.silent_rounds = 0
+            if memory.clause + 1 < len(clauses) or (clause.by != "assignee" and intent not in view.insists):
+                memory.clause += 1
+            else:
+                why = f"no answer from {', '.join(silent)}"
+                memory.refused[assignment.holder] = (why, at_ms + REFUSAL_HOLDS_MS)
+        return [Note(what="assignment.open", about=slot.instance, data={"slot": str(slot), "silent": silent})]
+
+    def _refusal(self, holder: NodeId, no: Mapping[NodeId, No]) -> tuple[str, str]:
+        if holder in no:
+            return holder, no[holder].reason
+        voter, word = min(no.items(), default=(NodeId("nobody"), No(reason="not enough would agree")))
+        return voter, f"{voter} says no: {word.reason}"
+
+    def _in_words(self, slot: Slot, current: _Round, view: ChairView) -> str:
+        """How it was agreed, for people: `unanimous of 3 out of 5`."""
+        clause = self._clause(slot, current.asked[slot][0], view)
+        part, roster = len(current.members), view.roster
+        match clause.by:
+            case "assignee":
+                return "assent of the assignee"
+            case "unanimous":
+                return f"unanimous of {part} out of {roster}"
+            case _:
+                want = needed(clause, part, roster)
+                return f"{len(current.yes[slot])} of {part} out of {roster} ({want} needed)"
+
+    def _commit(
+        self,
+        draft: Draft,
+        won: Mapping[Slot, str],
+        given: Input[ChairEvent],
+        view: ChairView,
+        plan_id: PlanId | None = None,
+    ) -> Effects:
+        """Publish the plan if it says something new."""
+        if plan_id is None:
+            plan_id = PlanId(term=view.term, leader=self.me, number=self._number + 1)
+        sections = _agreed(draft.finished(), won, plan_id)
+        old = view.plan.sections if view.plan is not None else {}
+        if _substance(sections) == _substance(old):
+            return Effects()
+        self._number = plan_id.number
+        self._drafted = None
+        plan = Plan(
+            id=plan_id,
+            members=view.members,
+            sections=sections,
+            isolated_from=view.isolated_from,
+            wall_ms=given.wall_ms,
+        )
+        data = {
+            "plan": str(plan_id),
+            "members": list(view.members),
+            "assigned": {str(s): {"holder": draft.sections[_intent(s, draft)][s.set][s.instance].holder, "agreed": how}
+                         for s, how in won.items()},
+            "temporary": bool(view.isolated_from),
+        }
+        version = (plan_id.term, str(plan_id.leader), plan_id.number)
+        return Effects(
+            record=(Record(kind="decision", what="plan.committed", about=str(plan_id), data=data),),
+            publish=(Publish(name="plan", version=version, value=plan),),
+            note=(Note(what="plan.committed", about=str(plan_id), data=data),),
+        )
+
+    def _again(self, at_ms: int) -> None:
+        self._again_ms = at_ms if self._again_ms is None else min(self._again_ms, at_ms)
+
+    def _wake(self, at_ms: int) -> None:
+        self._deadline_ms = at_ms if self._deadline_ms is None else min(self._deadline_ms, at_ms)
+
+
+def _agreed(sections: dict[IntentId, Section], won: Mapping[Slot, str], plan: PlanId) -> dict[IntentId, Section]:
+    """Write into each newly won assignment how and by which plan it was agreed."""
+
+    def stamped(name: SetName, assignments: Mapping[InstanceId, Assignment]) -> dict[InstanceId, Assignment]:
+        found: dict[InstanceId, Assignment] = {}
+        for instance, assignment in assignments.items():
+            how = won.get(Slot(set=name, instance=instance))
+            found[instance] = assignment.agreed_by(how, plan) if how is not None else assignment
+        return found
+
+    return {
+        intent: section.with_sets(stamped("connected", section.connected), stamped("isolated", section.isolated))
+        for intent, section in sections.items()
+    }
+
+
+def _substance(sections: Mapping[IntentId, Section]) -> dict[IntentId, object]:
+    """What makes a plan another plan: who does what, which slots are open, of which generation. Not the reasons."""
+    return {
+        intent: (section.generation, section.connected, section.isolated, tuple(section.unfilled))
+        for intent, section in sections.items()
+    }
+
+
+def _intent(slot: Slot, draft: Draft) -> IntentId:
+    return next(i for i, sets in draft.sections.items() if slot.instance in sets[slot.set])

@@ -1,0 +1,483 @@
+"""What a node runs: from the plan and the mode in force to processes, and never without a subscription on disk (I4).
+
+A change of mode is a local step from one set of this node's own subscriptions to the other, stops before starts (M5).
+An instance that goes to another node goes on here until it answers there, and until its clients have gone; one that is
+exclusive stops first, always (X7). After a start what really runs is adopted if the disk has a subscription for it, and
+what may run anywhere starts again at once, with nobody's permission (U1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from skerry.core.group.granting.model import Held
+from skerry.core.kernel.effects import (
+    Act,
+    AwaitDrained,
+    Drop,
+    Effects,
+    ExtendWorkload,
+    Note,
+    Persist,
+    Put,
+    Record,
+    StartWorkload,
+    StopWorkload,
+    WriteEndpoints,
+)
+from skerry.core.kernel.events import DeadlinePassed, Reconsider
+from skerry.core.kernel.ids import GrantKey, InstanceId, IntentId, NodeId
+from skerry.core.kernel.inputs import Input
+from skerry.core.kernel.values import Value, decode, encode
+from skerry.core.stages.ir.model import Configuration, ElementSpec, IntermediateRepresentation, Mode
+from skerry.core.stages.negotiation.model import SITE, Assignment, Plan
+from skerry.core.stages.subscription.endpoints import endpoints_file
+from skerry.core.stages.subscription.events import (
+    WorkloadDrained,
+    WorkloadEvent,
+    WorkloadExited,
+    WorkloadFailed,
+    WorkloadReady,
+    WorkloadStopped,
+)
+from skerry.core.stages.subscription.model import Instance, Phase, Subscription
+
+SUBSCRIPTION_PREFIX = "subscription/"
+DEADLINE = "deadline"
+"""The reason of an exit by the guard's deadline (X6)."""
+FAILURES_MAX = 5
+FAILURES_WITHIN_MS = 60_000
+RETRY_MIN_MS = 200
+RETRY_MAX_MS = 10_000
+
+KeeperEvent = WorkloadEvent | DeadlinePassed | Reconsider
+
+
+class Adopted(Value, frozen=True, kw_only=True):
+    """A process that was found running at the start."""
+
+    instance: InstanceId
+    digest: str
+    pid: int
+    endpoint: str
+    port: int | None
+    fence: int | None
+
+
+class KeeperView(Value, frozen=True, kw_only=True):
+    """What the keeper may know of the rest."""
+
+    plan: Plan | None
+    modes: dict[IntentId, Mode]
+    irs: dict[IntentId, IntermediateRepresentation]
+    held: dict[GrantKey, Held]
+    running: dict[NodeId, tuple[Instance, ...]]
+    """What each node in contact says that it runs; without me."""
+
+
+@dataclass
+class _Run:
+    """One instance on this node."""
+
+    intent: IntentId
+    configuration: str
+    digest: str
+    phase: Phase
+    since_wall_ms: int
+    plan: str
+    key: GrantKey | None = None
+    pid: int = 0
+    endpoint: str = ""
+    port: int | None = None
+    fence: int | None = None
+    reason: str = ""
+    stop_within_ms: int = 1_000
+    failures_ms: list[int] = field(default_factory=list)
+    retry_ms: int = 0
+    kill_at_ms: int | None = None
+    endpoints: bytes = b""
+    drained: bool = False
+
+
+@dataclass
+class _Wanted:
+    """What the plan wants here now."""
+
+    assignment: Assignment
+    ir: IntermediateRepresentation
+    spec: ElementSpec
+    configuration: Configuration
+
+
+@dataclass
+class Keeper:
+    """One node's workloads."""
+
+    me: NodeId
+    runs: dict[InstanceId, _Run] = field(default_factory=dict)
+    version: int = 0
+    """Grows whenever what `instances()`, `wanted_keys()` or `keys_in_use()` say changes."""
+    adopted_until_ms: int = 0
+    """Exclusive processes that were taken over may go on without a grant of this life until the guard's deadline."""
+    _instances: tuple[Instance, ...] = ()
+    _wanted_keys: dict[GrantKey, int] = field(default_factory=dict)
+    _kept: dict[InstanceId, Subscription] = field(default_factory=dict)
+    _deadline_ms: int | None = None
+
+    @classmethod
+    def recover(
+        cls, me: NodeId, kept: dict[str, bytes], found: tuple[Adopted, ...], at_ms: int, wall_ms: int, lease_ms: int
+    ) -> tuple[Keeper, Effects]:
+        """Adopt what has a subscription on disk; stop the rest (reboot rule). Exclusive ones keep their guard deadline."""
+        keeper = cls(me=me, adopted_until_ms=at_ms + lease_ms)
+        subscriptions = [decode(raw, Subscription) for key, raw in kept.items() if key.startswith(SUBSCRIPTION_PREFIX)]
+        keeper._kept = {s.instance: s for s in subscriptions}
+        acts: list[Act] = []
+        notes: list[Note] = []
+        for process in found:
+            subscription = keeper._kept.get(process.instance)
+            if subscription is None or subscription.digest != process.digest:
+                acts.append(StopWorkload(instance=process.instance, within_ms=1_000))
+                notes.append(Note(what="workload.orphan", about=process.instance, data={"pid": process.pid}))
+                continue
+            keeper.runs[process.instance] = _Run(
+                intent=subscription.intent,
+                configuration="",
+                digest=process.digest,
+                phase="active",
+                since_wall_ms=wall_ms,
+                plan=subscription.plan,
+                pid=process.pid,
+                endpoint=process.endpoint,
+                port=process.port,
+                fence=process.fence,
+            )
+            notes.append(Note(what="workload.adopted", about=process.instance, data={"pid": process.pid}))
+        keeper._publish({})
+        return keeper, Effects(act=tuple(acts), note=tuple(notes))
+
+    def step(self, given: Input[KeeperEvent], view: KeeperView) -> Effects:
+        """Take the end of a start, stop or drain, or a change of plan, mode, grants or neighbours."""
+        self._deadline_ms = None
+        done = self._on_event(given)
+        wanted = self._wanted(view)
+        for instance, want in sorted(wanted.items()):
+            done = done + self._towards(instance, want, given, view)
+        for instance in sorted(set(self.runs) - set(wanted)):
+            done = done + self._away(instance, given, view)
+        done = done + self._endpoints(wanted, view)
+        self._publish(wanted)
+        return done
+
+    def next_deadline_ms(self) -> int | None:
+        """The next retry after a failure."""
+        return self._deadline_ms
+
+    def check_invariants(self, view: KeeperView) -> None:
+        """I4: what runs has a subscription."""
+        for instance, run in self.runs.items():
+            if run.phase in ("starting", "active", "draining"):
+                assert instance in self._kept, f"I4: {instance} runs without a subscription"
+
+    def instances(self) -> tuple[Instance, ...]:
+        """What my beats carry."""
+        return self._instances
+
+    def wanted_keys(self) -> dict[GrantKey, int]:
+        """The exclusive keys that I am named for, with the fence of a process that runs under one."""
+        return self._wanted_keys
+
+    def keys_in_use(self) -> frozenset[GrantKey]:
+        """Keys under which something runs still: not given back before it is gone (X7)."""
+        return frozenset(r.key for r in self.runs.values() if r.key is not None and r.phase not in ("waiting", "failed"))
+
+    # --- what happened --------------------------------------------------------------------------------------------
+
+    def _on_event(self, given: Input[KeeperEvent]) -> Effects:
+        event = given.event
+        if isinstance(event, DeadlinePassed | Reconsider):
+            return Effects()
+        run = self.runs.get(event.instance)
+        if run is None:
+            return Effects()
+        match event:
+            case WorkloadReady():
+                if run.phase != "starting":
+                    return Effects()
+                run.phase, run.pid, run.endpoint = "active", event.pid, event.endpoint
+                run.port, run.since_wall_ms, run.reason = event.port, given.wall_ms, ""
+                kept = Subscription(
+                    instance=event.instance, intent=run.intent, digest=run.digest, plan=run.plan, port=run.port
+                )
+                data = {"pid": run.pid, "endpoint": run.endpoint, "fence": run.fence, "plan": run.plan}
+                return Effects(
+                    persist=self._keep(kept),
+                    note=(Note(what="role.active", about=event.instance, data=data),),
+                    record=(Record(kind="decision", what="role.active", about=event.instance, data=data),),
+                )
+            case WorkloadFailed(reason=reason) | WorkloadExited(reason=reason):
+                return self._failed(event.instance, run, reason, given.at_ms)
+            case WorkloadStopped():
+                return self._stopped(event.instance, run)
+            case WorkloadDrained():
+                run.drained = True
+                return Effects()
+
+    def _failed(self, instance: InstanceId, run: _Run, reason: str, at_ms: int) -> Effects:
+        """Try again after a pause that doubles; after five failures within a minute say so, for the leader to see."""
+        if run.phase == "stopping":
+            return Effects()  # its `WorkloadStopped` is still to come
+        if reason == DEADLINE:  # the guard ended it with its lease, as it must: no fault of the program's
+            run.phase, run.reason, run.endpoint, run.pid, run.fence, run.kill_at_ms = "waiting", reason, "", 0, None, None
+            return Effects(note=(Note(what="role.ended", about=instance, data={"reason": reason}),))
+        run.failures_ms = [t for t in run.failures_ms if at_ms - t < FAILURES_WITHIN_MS] + [at_ms]
+        pause_ms = min(RETRY_MIN_MS * 2 ** (len(run.failures_ms) - 1), RETRY_MAX_MS)
+        gave_up = len(run.failures_ms) >= FAILURES_MAX
+        run.phase, run.reason, run.endpoint, run.pid = "failed" if gave_up else "waiting", reason, "", 0
+        run.retry_ms = at_ms + (FAILURES_WITHIN_MS if gave_up else pause_ms)
+        run.fence = run.kill_at_ms = None
+        data = {"reason": reason, "failures": len(run.failures_ms), "again_in_ms": run.retry_ms - at_ms}
+        return Effects(note=(Note(what="role.failed", about=instance, data=data),))
+
+    def _stopped(self, instance: InstanceId, run: _Run) -> Effects:
+        """Gone, on disk as well; only now may its key be released (X7)."""
+        del self.runs[instance]
+        self._kept.pop(instance, None)
+        return Effects(
+            persist=(Drop(key=SUBSCRIPTION_PREFIX + instance),),
+            note=(Note(what="role.stopped", about=instance, data={"why": run.reason}),),
+            record=(Record(kind="decision", what="role.stopped", about=instance, data={"why": run.reason}),),
+        )
+
+    # --- what is wanted -------------------------------------------------------------------------------------------
+
+    def _wanted(self, view: KeeperView) -> dict[InstanceId, _Wanted]:
+        found: dict[InstanceId, _Wanted] = {}
+        for section in view.plan.sections.values() if view.plan is not None else ():
+            ir = view.irs.get(section.intent)
+            if ir is None or ir.withdrawn or section.intent == SITE:
+                continue
+            mode = view.modes.get(section.intent, "connected")
+            for instance, assignment in section.of(mode).items():
+                spec = ir.sets[mode].elements.get(assignment.element)
+                configuration = spec.configurations.get(assignment.configuration) if spec is not None else None
+                if assignment.holder == self.me and spec is not None and configuration is not None:
+                    if configuration.digest == assignment.digest:
+                        found[instance] = _Wanted(assignment, ir, spec, configuration)
+        return found
+
+    def _towards(self, instance: InstanceId, want: _Wanted, given: Input[KeeperEvent], view: KeeperView) -> Effects:
+        """One step nearer to running what is wanted."""
+        run = self.runs.get(instance)
+        if run is None:
+            run = self.runs[instance] = self._new(want, given.wall_ms)
+        run.key, run.plan = want.assignment.key, str(want.assignment.since or "")
+        if run.phase in ("active", "draining", "starting") and run.digest != want.configuration.digest:
+            return self._stop(instance, run, "another configuration was agreed on")
+        run.configuration, run.stop_within_ms = want.configuration.name, want.configuration.stop_within_ms
+        if run.key is not None and run.phase in ("active", "starting", "draining"):
+            exclusive = self._hold(instance, run, given.at_ms, view)
+            if exclusive.act:
+                return exclusive
+        if run.phase == "draining":
+            run.phase, run.drained = "active", False
+            return Effects(note=(Note(what="role.stays", about=instance),))
+        if run.phase in ("waiting", "failed"):
+            return self._start(instance, run, want, given.at_ms, view)
+        return Effects()
+
+    def _new(self, want: _Wanted, wall_ms: int) -> _Run:
+        return _Run(
+            intent=want.ir.intent,
+            configuration=want.configuration.name,
+            digest=want.configuration.digest,
+            phase="waiting",
+            since_wall_ms=wall_ms,
+            plan=str(want.assignment.since or ""),
+            key=want.assignment.key,
+        )
+
+    def _hold(self, instance: InstanceId, run: _Run, at_ms: int, view: KeeperView) -> Effects:
+        """X2, X6: an exclusive process runs only under a grant with its own fence; the guard ends it otherwise."""
+        assert run.key is not None
+        held = view.held.get(run.key)
+        if held is None:
+            if run.kill_at_ms is None and at_ms < self.adopted_until_ms:
+                self._wake(self.adopted_until_ms)
+                return Effects()
+            return self._stop(instance, run, "its grant has run out")
+        if held.fence != run.fence:
+            return self._stop(instance, run, "somebody else was active in between")
+        kill_at_ms = held.until_ms - run.stop_within_ms
+        if run.kill_at_ms is None or kill_at_ms > run.kill_at_ms:
+            run.kill_at_ms = kill_at_ms
+            return Effects(act=(ExtendWorkload(instance=instance, kill_at_ms=kill_at_ms),))
+        return Effects()
+
+    def _start(
+        self, instance: InstanceId, run: _Run, want: _Wanted, at_ms: int, view: KeeperView
+    ) -> Effects:
+        if at_ms < run.retry_ms:
+            self._wake(run.retry_ms)
+            return Effects()
+        kill_at_ms = None
+        if run.key is not None:
+            held = view.held.get(run.key)
+            if held is None or held.until_ms - want.configuration.stop_within_ms <= at_ms:
+                run.reason = "waits for a grant"
+                return Effects()
+            run.fence, kill_at_ms = held.fence, held.until_ms - want.configuration.stop_within_ms
+        clash = self._in_the_way(instance, want, view)
+        if clash is not None:
+            run.reason = f"waits for the stop of {clash}"
+            return Effects()
+        before = self._kept.get(instance)
+        run.phase, run.digest, run.reason, run.kill_at_ms = "starting", want.configuration.digest, "", kill_at_ms
+        run.endpoints = endpoints_file(self.me, instance, run.fence, want.ir, want.spec, self._around(view), view.modes, False)
+        kept = Subscription(
+            instance=instance,
+            intent=run.intent,
+            digest=run.digest,
+            plan=run.plan,
+            port=before.port if before is not None else None,
+        )
+        act = StartWorkload(
+            instance=instance,
+            configuration=want.configuration,
+            resources=want.spec.resources,
+            fence=run.fence,
+            port=kept.port,
+            kill_at_ms=kill_at_ms,
+            endpoints=run.endpoints,
+        )
+        note = Note(what="role.starting", about=instance, data={"plan": run.plan, "fence": run.fence})
+        return Effects(persist=self._keep(kept), act=(act,), note=(note,))
+
+    def _in_the_way(self, instance: InstanceId, want: _Wanted, view: KeeperView) -> InstanceId | None:
+        """Something that still runs here and may not run beside it (D16)."""
+        for other, run in self.runs.items():
+            if other == instance or run.phase in ("waiting", "failed"):
+                continue
+            ir = view.irs.get(run.intent)
+            specs = [s for roles in ir.sets.values() for s in roles.elements.values()] if ir is not None else []
+            for configuration in (c for s in specs for c in s.configurations.values() if c.digest == run.digest):
+                if want.configuration.name in configuration.conflicts or configuration.name in want.configuration.conflicts:
+                    return other
+        return None
+
+    # --- what is not wanted any more ------------------------------------------------------------------------------
+
+    def _away(self, instance: InstanceId, given: Input[KeeperEvent], view: KeeperView) -> Effects:
+        run = self.runs[instance]
+        if run.phase in ("waiting", "failed"):
+            del self.runs[instance]
+            self._kept.pop(instance, None)
+            return Effects(persist=(Drop(key=SUBSCRIPTION_PREFIX + instance),))
+        ir = view.irs.get(run.intent)
+        if run.phase == "stopping" or run.phase == "starting":
+            return Effects() if run.phase == "stopping" else self._stop(instance, run, "not wanted any more")
+        if run.key is not None or self._is_exclusive(instance, view):
+            return self._stop(instance, run, "the plan names somebody else")
+        if ir is None or ir.withdrawn:
+            return self._stop(instance, run, "its intent was withdrawn")
+        if run.phase == "active":
+            if not self._replaced(instance, run, view):
+                return Effects()
+            run.phase, run.drained = "draining", False
+            note = Note(what="role.draining", about=instance)
+            within_ms = _drain_ms(instance, ir)
+            return Effects(act=(AwaitDrained(instance=instance, within_ms=within_ms),), note=(note,))
+        return self._stop(instance, run, "its clients have gone") if run.drained else Effects()
+
+    def _is_exclusive(self, instance: InstanceId, view: KeeperView) -> bool:
+        section_of = view.plan.sections.values() if view.plan is not None else ()
+        named = [a for s in section_of for name in (s.connected, s.isolated) if (a := name.get(instance)) is not None]
+        return any(a.key is not None for a in named)
+
+    def _replaced(self, instance: InstanceId, run: _Run, view: KeeperView) -> bool:
+        """Make before break: while the plan in force names another node, it has to answer there first."""
+        section = view.plan.sections.get(run.intent) if view.plan is not None else None
+        if section is None:
+            return True
+        successor = section.of(view.modes.get(run.intent, "connected")).get(instance)
+        if successor is None or successor.holder == self.me:
+            return True
+        return any(i.instance == instance and i.phase == "active" for i in view.running.get(successor.holder, ()))
+
+    def _stop(self, instance: InstanceId, run: _Run, why: str) -> Effects:
+        run.phase, run.reason = "stopping", why
+        note = Note(what="role.stopping", about=instance, data={"why": why})
+        return Effects(act=(StopWorkload(instance=instance, within_ms=run.stop_within_ms),), note=(note,))
+
+    # --- what the workloads are told, and what the others are -----------------------------------------------------
+
+    def _endpoints(self, wanted: dict[InstanceId, _Wanted], view: KeeperView) -> Effects:
+        """Rewrite what has changed for a workload that runs."""
+        acts: list[Act] = []
+        for instance, run in sorted(self.runs.items()):
+            if run.phase not in ("active", "draining"):
+                continue
+            ir = view.irs.get(run.intent)
+            mode = view.modes.get(run.intent, "connected")
+            spec = _spec(instance, ir, mode)
+            if ir is None or spec is None:
+                continue
+            draining = run.phase == "draining"
+            content = endpoints_file(self.me, instance, run.fence, ir, spec, self._around(view), view.modes, draining)
+            if content != run.endpoints:
+                run.endpoints = content
+                acts.append(WriteEndpoints(instance=instance, content=content))
+        return Effects(act=tuple(acts))
+
+    def _around(self, view: KeeperView) -> dict[NodeId, tuple[Instance, ...]]:
+        return {**view.running, self.me: self._now()}
+
+    def _now(self) -> tuple[Instance, ...]:
+        return tuple(
+            Instance(
+                instance=instance,
+                phase=run.phase,
+                configuration=run.configuration,
+                digest=run.digest,
+                endpoint=run.endpoint,
+                fence=run.fence,
+                since_wall_ms=run.since_wall_ms,
+                reason=run.reason,
+            )
+            for instance, run in sorted(self.runs.items())
+        )
+
+    def _publish(self, wanted: dict[InstanceId, _Wanted]) -> None:
+        instances = self._now()
+        keys = {
+            want.assignment.key: (run.fence or 0) if (run := self.runs.get(instance)) is not None else 0
+            for instance, want in wanted.items()
+            if want.assignment.key is not None
+        }
+        if instances != self._instances or keys != self._wanted_keys:
+            self._instances, self._wanted_keys = instances, keys
+            self.version += 1
+
+    def _keep(self, subscription: Subscription) -> tuple[Persist, ...]:
+        self._kept[subscription.instance] = subscription
+        return (Put(key=SUBSCRIPTION_PREFIX + subscription.instance, value=encode(subscription)),)
+
+    def _wake(self, at_ms: int) -> None:
+        self._deadline_ms = at_ms if self._deadline_ms is None else min(self._deadline_ms, at_ms)
+
+
+def _spec(instance: InstanceId, ir: IntermediateRepresentation | None, mode: Mode) -> ElementSpec | None:
+    """The role of an instance, in the mode's set or, if that leaves it out, in the other."""
+    if ir is None:
+        return None
+    name = instance.rsplit("/", 1)[1].split("#")[0]
+    for roles in (ir.sets[mode], *ir.sets.values()):
+        for element, spec in roles.elements.items():
+            if element == name:
+                return spec
+    return None
+
+
+def _drain_ms(instance: InstanceId, ir: IntermediateRepresentation) -> int:
+    spec = _spec(instance, ir, "connected")
+    return spec.drain_within_ms if spec is not None else 30_000

@@ -1,0 +1,73 @@
+"""A small workload and a small probe, standard library only: what each does is said on its command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+
+def say(*lines: str) -> None:
+    """Print."""
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+def serve(port: int, *ways: str) -> None:
+    """Answer every request with this process's number and environment."""
+    if "deaf" in ways:  # to TERM
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if "family" in ways:  # one child of its own group, one that went away into a session of its own
+        for away in (False, True):
+            subprocess.Popen([sys.executable, "-S", __file__, "sleep"], start_new_session=away)
+    if "loud" in ways:
+        for number in range(40_000):
+            say(f"line {number} of very many that nobody wants to keep")
+    say("serving")
+    listening = socket.create_server(("127.0.0.1", port))
+    while True:
+        connection, _ = listening.accept()
+        with connection:
+            request = connection.recv(4096).decode()
+            path = request.split(" ")[1:2]
+            about = {"pid": os.getpid(), "env": dict(os.environ), "argv": sys.argv, "limits": limits()}
+            body = json.dumps(about).encode()
+            status = "503 Not Now" if path == ["/never"] else "200 OK"
+            connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+
+
+def limits() -> dict[str, str]:
+    """The limits that this process runs under."""
+    with open("/proc/self/limits") as file:
+        return {line[:26].strip(): line[26:].split()[0] for line in file.readlines()[1:]}
+
+
+def main(what: str, *words: str) -> None:
+    """Do what the first word says."""
+    match what:
+        case "serve":
+            serve(int(words[0]), *words[1:])
+        case "crash":
+            say("cannot find my map")
+            sys.exit(7)
+        case "sleep":
+            time.sleep(600)
+        case "say":
+            say(f"measuring {words[:1]}")
+            say(*words[1:])
+        case "fail":
+            sys.stderr.write("no such host\n")
+            sys.exit(2)
+        case "eat":
+            kept = bytearray(int(words[0]))
+            say(f"ate {len(kept)}")
+        case _:
+            sys.exit(f"unknown: {what}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
