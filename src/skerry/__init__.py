@@ -2,3 +2,5 @@
 
 Start reading at `skerry.core.pipeline`.
 """
+
+__version__ = "0.1.0"

@@ -30,6 +30,8 @@ from skerry.core.stages.capability.events import FactsFound, UsageSampled
 from skerry.core.stages.fit.events import TrialFinished
 from skerry.core.stages.fit.model import RoleFit
 from skerry.core.stages.ir.model import IntermediateRepresentation, Roster, SiteDocument
+from skerry.core.stages.monitoring.events import MonitoringEvent
+from skerry.core.stages.monitoring.model import Verification
 from skerry.core.stages.negotiation.model import Plan
 from skerry.core.stages.negotiation.wire import Ballot, Proposal
 from skerry.core.stages.subscription.events import WorkloadEvent
@@ -80,6 +82,8 @@ class Carried(Value, frozen=True, kw_only=True):
     modes: dict[ManagerId, ModeState] = {}
     plan: PlanId | None = None
     running: tuple[Instance, ...] = ()
+    verified: tuple[Verification, ...] = ()
+    """What this node, as validator or reporter, measured of instances that run now."""
     holdings: Holdings = Holdings()
     reach_permille: int = 0
     """The share of the roster that this node is in contact with."""
@@ -111,6 +115,7 @@ AgentEvent = (
     | SessionChanged
     | WorkloadEvent
     | TrialFinished
+    | MonitoringEvent
     | UsageSampled
     | FactsFound
     | DeadlinePassed

@@ -41,7 +41,12 @@ class Fabric(Protocol):
 
 
 class Uplink(Protocol):
-    """A node's session with one manager. At most one node of a site holds one for long (C2, M2)."""
+    """A node's session with one manager. At most one node of a site holds one for long (C2, M2).
+
+    It may count as lost when the manager says nothing for a while after something was said to it, so what is sent here
+    is part of a conversation that is answered. On a slow path more than some 256 KiB under way are lost without a
+    word: send long things in parts of 64 KiB or less, the next when the one before was acknowledged.
+    """
 
     def on_message(self, handler: Callable[[bytes], None]) -> None:
         """Call `handler(payload)` for what the manager says."""

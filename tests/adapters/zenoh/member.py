@@ -15,9 +15,7 @@ from skerry.core.kernel.ids import NodeId
 
 
 async def main(folder: str, site: str, node: str, listen: str, *peers: str) -> None:
-    fabric = ZenohFabric(
-        site=site, node=NodeId(node), listen=[listen], peers=peers, tls=TlsFiles.within(Path(folder))
-    )
+    fabric = ZenohFabric(site=site, node=NodeId(node), listen=[listen], peers=peers, tls=TlsFiles.within(Path(folder)))
     fabric.on_message(lambda payload: fabric.send(None, f"{node}: ".encode() + payload))
     await fabric.open()
     await asyncio.to_thread(sys.stdin.read)

@@ -33,7 +33,7 @@ async def other_process(papers: Papers, node: str, own: str, *peers: str) -> Asy
     command = [sys.executable, "-m", "tests.adapters.zenoh.member", str(folder), "alpha", node, own, *peers]
     root = Path(__file__).parents[3]
     environment = {**os.environ, "PYTHONPATH": f"{root / 'src'}:{root}"}
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, cwd=root)  # noqa: ASYNC220
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, cwd=root)  # noqa: ASYNC220 - starting it takes a moment, and the scene waits for it anyway
     try:
         yield process
     finally:

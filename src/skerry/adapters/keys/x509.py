@@ -8,6 +8,7 @@ names, kind and addresses are the signer's decision. Common name and UID are as 
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +27,12 @@ NOT_AFTER = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 """RFC 5280's own way of saying: no known end."""
 
 REQUEST_LIMIT_BYTES = 16 * 1024
+NAME_LIMIT = 64
+HOST_LIMIT = 253
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 
 
 class CertificateError(Exception):
@@ -139,12 +145,12 @@ def _holding(subject: x509.Name, issuer: x509.Name, key: Ed25519PublicKey) -> x5
 
 
 def _name(common_name: str, user_id: str) -> x509.Name:
-    try:
-        return x509.Name(
-            [x509.NameAttribute(NameOID.COMMON_NAME, common_name), x509.NameAttribute(NameOID.USER_ID, user_id)]
-        )
-    except ValueError as error:
-        raise CertificateError(f"{common_name!r}, {user_id!r}: expected names of 1 to 64 characters") from error
+    for text in (common_name, user_id):
+        if not 1 <= len(text) <= NAME_LIMIT or not text.isprintable():
+            raise CertificateError(f"{text[:80]!r}: expected a name of 1 to {NAME_LIMIT} printable characters")
+    return x509.Name(
+        [x509.NameAttribute(NameOID.COMMON_NAME, common_name), x509.NameAttribute(NameOID.USER_ID, user_id)]
+    )
 
 
 def _alternatives(hosts: Iterable[str]) -> list[x509.GeneralName]:
@@ -154,12 +160,10 @@ def _alternatives(hosts: Iterable[str]) -> list[x509.GeneralName]:
 def _alternative(host: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(host))
-    except ValueError:
-        pass  # not an address, hence a name
-    try:
-        return x509.DNSName(host)
     except ValueError as error:
-        raise CertificateError(f"{host!r}: expected an IP address or a host name in ASCII") from error
+        if len(host) > HOST_LIMIT or _HOST.fullmatch(host) is None:
+            raise CertificateError(f"{host[:80]!r}: expected an IP address or a host name in ASCII") from error
+        return x509.DNSName(host)
 
 
 def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:

@@ -7,7 +7,10 @@ every queue and message has a bound; both ends show a certificate (N6).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import os
+import re
+import socket
+from collections.abc import Mapping
 from typing import Any
 
 import zenoh
@@ -23,6 +26,7 @@ before others miss it, at three quarters of the traffic of Zenoh's own four."""
 RETRY_FIRST_MS = 200
 RETRY_LONGEST_MS = 1000
 
+_SOURCE_PLACE = re.compile(r"\.? at /\S+:\d+")
 _FRAME_ALLOWANCE_BYTES = 64 * 1024
 _BATCH_BYTES = 16 * 1024
 _QUEUE_BATCHES = 16
@@ -41,7 +45,7 @@ class Link(Value, frozen=True, kw_only=True):
     lease_ms: int
     keep_alives: int = KEEP_ALIVES
     multicast: str | None = None
-    """The network device on which peers may find each other; None: multicast is off."""
+    """The network device on which peers may find each other, or `auto`; None: multicast is off."""
     gossip: bool = False
     setup_within_ms: int
     """A handshake that takes longer is given up: a far end that swallows everything must not hold up the next try."""
@@ -49,9 +53,21 @@ class Link(Value, frozen=True, kw_only=True):
     """Give up when no session stands by then, instead of going on in the background for ever."""
 
 
+def check(link: Link) -> None:
+    """Raise `TransportError` for what the library would only report as a session that never comes about."""
+    for endpoint in (*link.listen, *link.connect):
+        host, _, port = endpoint.removeprefix("tls/").rpartition(":")
+        if not endpoint.startswith("tls/") or not host or not port.isdigit() or "#" in endpoint or "?" in endpoint:
+            raise TransportError(f"endpoint {endpoint!r}: expected tls/<host>:<port>, for example tls/192.0.2.7:7447")
+    for file in (link.tls.authority, link.tls.certificate, link.tls.key):
+        if not os.access(file, os.R_OK):
+            raise TransportError(f"{file}: cannot be read; expected the PEM file that joining the site wrote there")
+    if link.multicast not in {None, "auto", *(name for _, name in socket.if_nameindex())}:
+        raise TransportError(f"network device {link.multicast!r}: there is none of this name; `ip link` lists them")
+
+
 def settings(link: Link, access: Mapping[str, Any] | None = None) -> zenoh.Config:
-    """Zenoh's own form of it. Raises `TransportError` on an endpoint that is no `tls/<host>:<port>`."""
-    _check((*link.listen, *link.connect))
+    """Zenoh's own form of it."""
     config = zenoh.Config()
     for key, value in {**_reach(link), **_transport(link), **_tls(link.tls)}.items():
         config.insert_json5(key, json.dumps(value))
@@ -60,11 +76,9 @@ def settings(link: Link, access: Mapping[str, Any] | None = None) -> zenoh.Confi
     return config
 
 
-def _check(endpoints: Sequence[str]) -> None:
-    for endpoint in endpoints:
-        host, colon, port = endpoint.removeprefix("tls/").rpartition(":")
-        if not endpoint.startswith("tls/") or not host or not colon or not port.isdigit() or "#" in endpoint:
-            raise TransportError(f"endpoint {endpoint!r}: expected tls/<host>:<port>, for example tls/192.0.2.7:7447")
+def reason(error: zenoh.ZError) -> str:
+    """What the library says, without the places in its sources."""
+    return _SOURCE_PLACE.sub("", str(error)).rstrip(". ")
 
 
 def _reach(link: Link) -> dict[str, Any]:

@@ -77,6 +77,7 @@ class ZenohFabric:
 
     async def open(self) -> None:
         """Join. Returns without waiting for anybody. Raises `TransportError`."""
+        config.check(self._link)
         settings = config.settings(self._link, keys.fabric_access(self._site))
         self._handover = Handover(lambda key, payload: self._message(payload), self._token)
         try:
@@ -85,8 +86,8 @@ class ZenohFabric:
         except zenoh.ZError as error:
             await self.close()
             raise TransportError(
-                f"cannot join site {self._site} at {', '.join(self._link.listen)}: {error}; "
-                f"is the address in use, and are the files beside {self._link.tls.certificate} complete?"
+                f"cannot join site {self._site} at {', '.join(self._link.listen)}: {config.reason(error)}; "
+                f"is the address this machine's and free, and do the files beside {self._link.tls.certificate} fit?"
             ) from error
 
     def _declare(self, session: zenoh.Session, handover: Handover) -> list[object]:

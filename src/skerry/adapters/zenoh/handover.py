@@ -38,6 +38,8 @@ class Handover:
     def message(self, key: str, payload: bytes) -> None:
         """Hand over a payload that came under `key`."""
         with self._lock:
+            if self._closed:
+                return
             if len(self._messages) >= MESSAGES_LIMIT or self._held_bytes + len(payload) > BYTES_LIMIT:
                 self.dropped += 1
                 return
@@ -48,6 +50,8 @@ class Handover:
     def fact(self, subject: str, holds: bool) -> None:
         """Hand over that `subject` holds or holds no more; a later word replaces one that was not yet taken."""
         with self._lock:
+            if self._closed:
+                return
             if subject not in self._facts and len(self._facts) >= SUBJECTS_LIMIT:
                 self.dropped += 1
                 return
@@ -62,7 +66,7 @@ class Handover:
             self._facts.clear()
 
     def _schedule(self) -> None:
-        if not self._scheduled and not self._closed:
+        if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon_threadsafe(self._drain)
 

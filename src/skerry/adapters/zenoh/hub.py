@@ -68,6 +68,7 @@ class ZenohHub:
 
     async def open(self) -> None:
         """Listen. Raises `TransportError`."""
+        config.check(self._link)
         settings = config.settings(self._link, keys.hub_access(self._sites))
         self._handover = Handover(self._arrived, lambda subject, holds: None)
         try:
@@ -76,8 +77,8 @@ class ZenohHub:
         except zenoh.ZError as error:
             await self.close()
             raise TransportError(
-                f"cannot listen for sites at {', '.join(self._link.listen)}: {error}; "
-                f"is the address in use, and are the files beside {self._link.tls.certificate} complete?"
+                f"cannot listen for sites at {', '.join(self._link.listen)}: {config.reason(error)}; "
+                f"is the address this machine's and free, and do the files beside {self._link.tls.certificate} fit?"
             ) from error
 
     def _declare(self, session: zenoh.Session, handover: Handover) -> list[object]:
@@ -92,7 +93,10 @@ class ZenohHub:
 
     def _arrived(self, key: str, payload: bytes) -> None:
         _, site, _, node = key.split("/")
-        self._message(site, NodeId(node), payload)
+        if keys.is_name(node):
+            self._message(site, NodeId(node), payload)
+        else:  # a key may hold a wildcard, which names nobody
+            self._lost += 1
 
     def send(self, site: str, node: NodeId, payload: bytes) -> None:
         """Send, or lose and count it. See `Hub`."""

@@ -25,9 +25,14 @@ _EVERYTHING = (
 )
 
 
+def is_name(text: str) -> bool:
+    """Whether it can stand in a key: wildcards and slashes would reach other keys."""
+    return _NAME.fullmatch(text) is not None
+
+
 def named(name: str, what: str) -> str:
-    """`name`, if it can stand in a key. Raises `TransportError`: wildcards and slashes would reach other keys."""
-    if _NAME.fullmatch(name) is None:
+    """`name`, if it can stand in a key. Raises `TransportError`."""
+    if not is_name(name):
         raise TransportError(
             f"{what} {name!r}: expected 1 to 63 letters, digits, '.', '_' or '-', starting with a letter or digit"
         )

@@ -42,7 +42,7 @@ class ZenohUplink:
         idle_lease_ms: int = IDLE_LEASE_MS,
     ) -> None:
         """`manager`: its endpoint, `tls/<host>:<port>`. `lease_ms`: how long it may leave us without an answer, half
-        the grace or so. Raises `TransportError` on a name or an endpoint that cannot be used."""
+        the grace or so. Raises `TransportError` on a name, endpoint or file that cannot be used."""
         self._site = keys.named(site, "site")
         self._node = NodeId(keys.named(node, "node"))
         self._silence_s = lease_ms / 1000
@@ -57,7 +57,7 @@ class ZenohUplink:
             setup_within_ms=attempt_ms,
             once=True,
         )
-        config.settings(self._link)
+        config.check(self._link)
         self._message: Callable[[bytes], None] = lambda payload: None
         self._changed: Callable[[bool], None] = lambda up: None
         self._publisher: zenoh.Publisher | None = None
@@ -83,8 +83,7 @@ class ZenohUplink:
         """Start trying. See `Uplink`."""
         if self._trying is None:
             self._wanted = True
-            trying = self._for_ever()
-            self._trying = asyncio.create_task(trying, name="uplink")  # noqa: TID251 - `_ended` says if it dies
+            self._trying = asyncio.get_running_loop().create_task(self._for_ever(), name="uplink")
             self._trying.add_done_callback(_ended)
 
     def send(self, payload: bytes) -> None:
@@ -115,7 +114,7 @@ class ZenohUplink:
             try:
                 session = await asyncio.to_thread(zenoh.open, config.settings(self._link))
             except zenoh.ZError as error:
-                self.trouble = str(error)
+                self.trouble = config.reason(error)
                 was_up = False
             else:
                 was_up = await self._hold(session)
@@ -134,7 +133,7 @@ class ZenohUplink:
                 was_up = was_up or self._up
             held.clear()
         except zenoh.ZError as error:  # it ended while it was being set up: as good as never opened
-            self.trouble = str(error)
+            self.trouble = config.reason(error)
         finally:
             self._publisher = None
             self.lost += handover.dropped

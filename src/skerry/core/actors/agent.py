@@ -46,6 +46,8 @@ from skerry.core.stages.capability.events import FactsFound, UsageSampled
 from skerry.core.stages.fit.events import TrialFinished
 from skerry.core.stages.fit.machine import Fitting
 from skerry.core.stages.ir.model import Roster
+from skerry.core.stages.monitoring.events import InstanceChecked, InstanceMeasured
+from skerry.core.stages.monitoring.machine import Monitoring
 from skerry.core.stages.negotiation.machine import Chair
 from skerry.core.stages.negotiation.model import Plan
 from skerry.core.stages.negotiation.voter import Voter
@@ -81,6 +83,7 @@ class Agent:
     chair: Chair
     voter: Voter
     keeper: Keeper
+    monitoring: Monitoring
     refused: int = 0
     """Statements that were good in form and changed nothing (I8)."""
     _number: int = 0
@@ -119,6 +122,7 @@ class Agent:
             chair=Chair(me=me),
             voter=Voter(me=me),
             keeper=keeper,
+            monitoring=Monitoring(me=me),
         )
         return agent, effects
 
@@ -159,6 +163,7 @@ class Agent:
             "chair": self.chair,
             "granting": self.granting,
             "keeper": self.keeper,
+            "monitoring": self.monitoring,
             "membership": self.membership,
         }
 
@@ -172,6 +177,8 @@ class Agent:
                 return self._run("uplink", event, given)
             case TrialFinished():
                 return self._run("fitting", event, given)
+            case InstanceChecked() | InstanceMeasured():
+                return self._run("monitoring", event, given)
             case UsageSampled(usage=usage):
                 self.picture.usage = usage
                 return Effects()
@@ -235,6 +242,7 @@ class Agent:
             "granting": self.granting.version,
             "uplink": self.uplink.version,
             "keeper": self.keeper.version,
+            "monitoring": self.monitoring.version,
             "custody": self.picture.custody.version,
             "journal": self.journal.version,
             "picture": self.picture.version,

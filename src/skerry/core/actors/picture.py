@@ -18,13 +18,14 @@ from skerry.core.group.granting.model import LEASE_MS
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.membership.model import Contact
 from skerry.core.kernel.expressions import Expressions
-from skerry.core.kernel.ids import IntentId, ManagerId, NodeId
+from skerry.core.kernel.ids import InstanceId, IntentId, ManagerId, NodeId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed
 from skerry.core.kernel.values import digest, encode
 from skerry.core.stages.capability.model import NodeFacts, Resources, Usage
 from skerry.core.stages.fit.model import RoleFit
 from skerry.core.stages.ir.model import IntermediateRepresentation, Mode, Roster, SiteDocument
+from skerry.core.stages.monitoring.model import Verification
 from skerry.core.stages.negotiation.model import Plan
 from skerry.core.stages.subscription.model import Instance
 
@@ -128,6 +129,15 @@ class Picture:
         """What each node in contact says that it runs."""
         return {node: self.carried(node).running for node in self.contacts()}
 
+    def everywhere(self) -> dict[NodeId, tuple[Instance, ...]]:
+        """The same, with what this node runs."""
+        return {**self.running(), self.me: self.agent.keeper.instances()}
+
+    def verifications(self) -> dict[InstanceId, Verification]:
+        """What validators and reporters found of the instances that run now, as their latest beats say."""
+        found = {v.instance: v for node in self.contacts() for v in self.carried(node).verified}
+        return {**found, **self.agent.monitoring.verified}
+
     def plan_held_by(self, node: NodeId) -> Any:
         """The id of the plan that a node in contact holds, or None."""
         return self.carried(node).plan if node in self.contacts() else None
@@ -164,6 +174,7 @@ class Picture:
             agent.election.version,
             agent.uplink.version,
             agent.keeper.version,
+            agent.monitoring.version,
             self.custody.version,
             agent.journal.version,
             self._differs(),
@@ -180,6 +191,7 @@ class Picture:
                 modes=agent.uplink.modes,
                 plan=plan.id if plan is not None else None,
                 running=agent.keeper.instances(),
+                verified=tuple(v for _, v in sorted(agent.monitoring.verified.items())),
                 holdings=self._holdings(),
                 reach_permille=self.reach_permille(),
                 idle_permille=self.idle_permille(),

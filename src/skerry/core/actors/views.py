@@ -23,6 +23,8 @@ from skerry.core.stages.fit.machine import FittingView
 from skerry.core.stages.intent.model import node_facts, site_facts
 from skerry.core.stages.ir.model import AssentClause, Governance, ManagementRole, SetName
 from skerry.core.stages.ir.rules import assent_clauses, management_roles
+from skerry.core.stages.monitoring.machine import MonitoringView
+from skerry.core.stages.monitoring.model import EXPERIENCE_NEEDED
 from skerry.core.stages.negotiation.drafting import Survey
 from skerry.core.stages.negotiation.machine import ChairView
 from skerry.core.stages.negotiation.model import SITE
@@ -51,7 +53,7 @@ MACHINE_OF: Mapping[type, str] = {
 """Which machine understands what a peer says."""
 
 WATCHES: Mapping[str, tuple[str, ...]] = {
-    "membership": ("election", "uplink", "keeper", "custody", "journal", "membership"),
+    "membership": ("election", "uplink", "keeper", "monitoring", "custody", "journal", "membership"),
     "election": ("membership", "custody", "picture"),
     "uplink": ("membership", "election", "custody"),
     "fitting": ("custody", "picture"),
@@ -59,6 +61,7 @@ WATCHES: Mapping[str, tuple[str, ...]] = {
     "chair": ("membership", "election", "uplink", "custody", "keeper"),
     "granting": ("membership", "custody", "keeper"),
     "keeper": ("membership", "uplink", "granting", "custody"),
+    "monitoring": ("membership", "uplink", "keeper", "custody"),
 }
 """Whose changes make a machine reconsider."""
 
@@ -177,7 +180,7 @@ def voter_view(picture: Picture) -> VoterView:
         plan=picture.plan(),
         caps=picture.facts.caps if picture.facts is not None else Resources(),
         usage=picture.usage,
-        experience={},
+        experience=picture.agent.monitoring.experience(),
         able=picture.agent.fitting.able(fitting_view(picture)),
     )
 
@@ -213,7 +216,7 @@ def chair_view(picture: Picture) -> ChairView:
         insists=frozenset(i for i, ir in survey.irs.items() if ir.governance.last == "unfilled"),
         isolated_from=tuple(sorted(m for m, state in modes.items() if state.mode == "isolated")),
         hold_ms=HOLD_MS + _longest_start_ms(picture),
-        stamp=(members, picture.custody.version, tuple(survey.running.items()), survey.offices, modes),
+        stamp=(members, picture.custody.version, tuple(survey.running.items()), survey.offices, survey.failing, modes),
     )
 
 
@@ -235,6 +238,11 @@ def _survey(picture: Picture, members: tuple[NodeId, ...], others: list[NodeId])
         running={**{n: picture.carried(n).running for n in others}, picture.me: picture.agent.keeper.instances()},
         management=management,
         offices=offices,
+        failing={
+            i: v.holder
+            for i, v in picture.verifications().items()
+            if not v.ok and v.count >= EXPERIENCE_NEEDED and v.holder in members
+        },
     )
 
 
@@ -289,6 +297,22 @@ def keeper_view(picture: Picture) -> KeeperView:
     )
 
 
+def monitoring_view(picture: Picture) -> MonitoringView:
+    """What runs where, and who is to measure it."""
+    plan, site, journal = picture.plan(), picture.site(), picture.agent.journal
+    return MonitoringView(
+        irs=picture.irs(),
+        modes=picture.modes(),
+        mine=picture.agent.keeper.instances(),
+        running=picture.everywhere(),
+        validators=plan.holder_of("validator") if plan is not None else (),
+        reporters=plan.holder_of("reporter") if plan is not None else (),
+        reading_every_ms=site.reading_every_ms if site is not None else 10_000,
+        chain=journal.own_chain,
+        head=journal.heads.get(journal.own_chain, 0),
+    )
+
+
 VIEW_OF: Mapping[str, Callable[[Picture], Any]] = {
     "membership": membership_view,
     "election": election_view,
@@ -298,5 +322,6 @@ VIEW_OF: Mapping[str, Callable[[Picture], Any]] = {
     "chair": chair_view,
     "granting": granting_view,
     "keeper": keeper_view,
+    "monitoring": monitoring_view,
 }
 

@@ -199,11 +199,24 @@ class AwaitDrained(Act, frozen=True, kw_only=True, tag=True):
     within_ms: int
 
 
+class CheckInstance(Act, frozen=True, kw_only=True, tag=True):
+    """Ask an instance of this node whether it is well, and whom it has served. Completed by `InstanceChecked`."""
+
+    instance: InstanceId
+    endpoint: str
+    path: str
+    """Of its readiness check; empty: an open port will do."""
+    use: bool
+    """Whether to ask for `/use` as well."""
+
+
 class MeasureInstance(Act, frozen=True, kw_only=True, tag=True):
     """Measure a running instance from here as a client would (validator, verification).
     Completed by `InstanceMeasured`."""
 
     instance: InstanceId
+    holder: NodeId
+    digest: str
     endpoint: str
     probe: tuple[str, ...]
     for_ms: int

@@ -202,7 +202,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("program", choices=sorted(PROBES))
     parser.add_argument("--for", dest="for_ms", type=duration_ms, default=1_000, help="how long, such as 1s or 500ms")
     parser.add_argument("--at", required=True, metavar="HOST:PORT", help="where the program answers")
-    options = parser.parse_args(argv)
+    given = sys.argv[1:] if argv is None else argv
+    options = parser.parse_args(given[1:] if given[:1] == ["probe"] else given)  # a node calls it as `skerry probe ...`
     try:
         split_endpoint(options.at)
         figures, loads = PROBES[options.program](options.at, options.for_ms)

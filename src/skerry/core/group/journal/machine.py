@@ -57,9 +57,14 @@ class Journal:
                 last_wall_ms, journal._last_own = entry.wall_ms, digest_bytes(sealed.statement)
         return journal
 
+    @property
+    def own_chain(self) -> str:
+        """The name of the chain that this life writes."""
+        return chain_name(self.me, self.life)
+
     def record(self, record: Record, given: Input[object]) -> Effects:
         """Chain and sign one entry of mine."""
-        chain = chain_name(self.me, self.life)
+        chain = self.own_chain
         number = self.heads.get(chain, 0) + 1
         entry = Entry(
             predecessor=self._hashes.get(chain, self._last_own),
@@ -98,6 +103,10 @@ class Journal:
     def after(self, chain: str, number: int) -> tuple[Sealed, ...]:
         """The next entries of a chain for somebody who holds it up to `number`, at most `COPY_MAX`."""
         return tuple(self._entries.get(chain, ())[number : number + COPY_MAX])
+
+    def entries(self, chain: str, after: int) -> tuple[Sealed, ...]:
+        """All entries of a chain after a number."""
+        return tuple(self._entries.get(chain, ())[after:])
 
     def lacking(self, heads: dict[str, int], most: int = COPY_MAX) -> tuple[Sealed, ...]:
         """What somebody with these heads lacks of what I hold, chains in order, at most `most` entries."""

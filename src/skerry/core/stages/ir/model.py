@@ -199,6 +199,8 @@ class SiteDocument(Value, frozen=True, kw_only=True, tag="site"):
     uplink_back_after_ms: int = 30_000
     tie_breaker: str | None = None
     run_once_lease_ms: int = 3_000
+    reading_every_ms: int = 10_000
+    """How often a holder writes what its instances provided: at most so much is unknown after a crash (H1, H3)."""
 
 
 class RosterEntry(Value, frozen=True, kw_only=True):

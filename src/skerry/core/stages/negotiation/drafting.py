@@ -53,6 +53,8 @@ class Wanted:
     spec: ElementSpec
     urgent: bool = False
     """The plan in force has it filled, by somebody who cannot go on."""
+    failing: Assignment | None = None
+    """It is filled, by somebody who was measured under the floor: better than nobody."""
 
 
 @dataclass
@@ -150,6 +152,8 @@ def begin(survey: Survey, plan: Plan | None) -> Draft:
                     draft.put(wanted.slot, ir.intent, assignment)
                 else:
                     wanted.urgent = assignment is not None
+                    if assignment is not None and survey.failing.get(assignment.instance) == assignment.holder:
+                        wanted.failing = assignment
                     draft.open.append(wanted)
     draft.open.sort(key=_importance)
     _keep_offices(draft, plan)

@@ -231,6 +231,9 @@ class Chair:
             self.rankings[wanted.slot] = ranking
             if ranking.candidates:
                 return assignment_of(wanted, ranking.candidates[0])
+        if wanted.failing is not None:
+            draft.put(wanted.slot, wanted.intent, wanted.failing)  # nobody does better: what runs goes on
+            return None
         unfilled[str(wanted.slot)] = why_unfilled(ranking)
         return None
 
@@ -246,7 +249,7 @@ class Chair:
             occupied={n: draft.occupied(n, wanted.intent, wanted.slot.set) for n in members},
             siblings=draft.siblings(wanted),
             at_home=draft.at_home(wanted),
-            refused=self._refusals(memory, at_ms),
+            refused={**self._refusals(memory, at_ms), **_found_failing(wanted)},
             lowered=lowered,
         )
 
@@ -425,6 +428,13 @@ def _agreed(sections: dict[IntentId, Section], won: Mapping[Slot, str], plan: Pl
         intent: section.with_sets(stamped("connected", section.connected), stamped("isolated", section.isolated))
         for intent, section in sections.items()
     }
+
+
+def _found_failing(wanted: Wanted) -> dict[NodeId, str]:
+    """A holder that was measured under its floor is not asked for the same again (interleaving 51)."""
+    if wanted.failing is None:
+        return {}
+    return {wanted.failing.holder: "measured under the floor while it held this role"}
 
 
 def _substance(sections: Mapping[IntentId, Section]) -> dict[IntentId, object]:

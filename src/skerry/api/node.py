@@ -1,0 +1,147 @@
+"""A node's own HTTPS API: what the site knows and decides, for clients and operators at the site (U4, D17).
+
+mTLS like every link: whoever shows no certificate of the site's authority is refused in the handshake. Reading is for
+all of those; what changes something asks for an operator's certificate as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from skerry.adapters.keys.tls import TlsFiles
+from skerry.core.actors import report
+from skerry.core.stages.lookup.rules import find
+from skerry.shell.agent import AgentShell
+from skerry.shell.clock import boot_ms
+
+_JSON = msgspec.json.Encoder(order="deterministic")
+BACKLOG = 128
+CONNECTIONS_MAX = 64
+START_WITHIN_S = 10
+
+
+class ApiError(Exception):
+    """The API could not be opened; says where and why."""
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(_JSON.encode(value), status_code=status, media_type="application/json")
+
+
+class NodeApi:
+    """The API of one agent."""
+
+    def __init__(self, shell: AgentShell, tls: TlsFiles) -> None:
+        self._shell = shell
+        self._tls = tls
+        self.address = ""
+        """`host:port`, once it is open."""
+
+    @contextlib.asynccontextmanager
+    async def serving(self, address: str) -> AsyncIterator[None]:
+        """Serve while the block runs. Raises `ApiError` if the address cannot be taken."""
+        host, _, port = address.rpartition(":")
+        config = uvicorn.Config(
+            self._application(),
+            host=host,
+            port=int(port),
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            ws="none",
+            backlog=BACKLOG,
+            limit_concurrency=CONNECTIONS_MAX,
+            timeout_graceful_shutdown=1,
+            ssl_certfile=str(self._tls.certificate),
+            ssl_keyfile=str(self._tls.key),
+            ssl_ca_certs=str(self._tls.authority),
+            ssl_cert_reqs=ssl.CERT_REQUIRED,
+        )
+        server = _Server(config)
+        try:
+            sock = config.bind_socket()
+        except SystemExit as error:  # uvicorn ends the process where it cannot bind
+            raise ApiError(f"{address}: the node's API cannot listen there; is the port taken?") from error
+        self.address = "{}:{}".format(*sock.getsockname()[:2])
+        serving = asyncio.get_running_loop().create_task(server.serve(sockets=[sock]), name="api")
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            await serving
+
+    def _application(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/v1/status", self._status),
+                Route("/v1/lookup", self._lookup),
+                Route("/v1/plan", self._plan),
+                Route("/v1/fits", self._fits),
+                Route("/v1/explain", self._explain),
+                Route("/v1/events", self._events),
+                Route("/v1/journal", self._journal),
+            ]
+        )
+
+    async def _status(self, request: Request) -> Response:
+        return _json(report.status(self._shell.agent, boot_ms()))
+
+    async def _lookup(self, request: Request) -> Response:
+        """`?interface=`: where it is offered, best first."""
+        interface = request.query_params.get("interface", "")
+        if not interface:
+            return _json({"error": "give the interface that is looked for: /v1/lookup?interface=object-store.v1"}, 400)
+        agent = self._shell.agent
+        return _json({"endpoints": find(interface, agent.picture.irs(), agent.picture.everywhere())})
+
+    async def _plan(self, request: Request) -> Response:
+        plan = self._shell.agent.picture.plan()
+        return _json(plan) if plan is not None else _json({"error": "this node holds no plan yet"}, 404)
+
+    async def _fits(self, request: Request) -> Response:
+        return _json(report.fits(self._shell.agent))
+
+    async def _explain(self, request: Request) -> Response:
+        """`?instance=`: each candidate's score, term by term, as this node ranked them when it led."""
+        return _json(report.explain(self._shell.agent, request.query_params.get("instance", "")))
+
+    async def _journal(self, request: Request) -> Response:
+        """`?after=`: entries of all chains that this node holds, in chain order; at most 500."""
+        after = request.query_params.get("after", "0")
+        if not after.isdigit():
+            return _json({"error": f"after={after!r}: expected a number"}, 400)
+        return _json(report.journal(self._shell.agent, int(after)))
+
+    async def _events(self, request: Request) -> Response:
+        """`?after=N&follow=true|false`: the public stream, one JSON object a line."""
+        after = request.query_params.get("after", "0")
+        if not after.isdigit():
+            return _json({"error": f"after={after!r}: expected a number"}, 400)
+        stream = self._shell.stream
+        if request.query_params.get("follow", "false") != "true":
+            return _json({"events": stream.after(int(after))})
+
+        async def lines() -> AsyncIterator[bytes]:
+            async for event in stream.follow(int(after)):
+                yield _JSON.encode(event) + b"\n"
+
+        return StreamingResponse(lines(), media_type="application/x-ndjson")
+
+
+class _Server(uvicorn.Server):
+    """Signals belong to the agent."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        yield

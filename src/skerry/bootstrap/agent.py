@@ -1,0 +1,94 @@
+"""Puts an agent together and runs it until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from skerry.adapters.cel import CelExpressions
+from skerry.adapters.keys.ed25519 import NaclVerifier, NodeSigner, load_key
+from skerry.adapters.keys.tls import TlsFiles
+from skerry.adapters.sensors.machine import MachineSensors
+from skerry.adapters.sqlite.state import SqliteStorage
+from skerry.adapters.workload.process import ProcessWorkloads
+from skerry.adapters.zenoh.fabric import ZenohFabric
+from skerry.adapters.zenoh.uplink import ZenohUplink
+from skerry.api.node import NodeApi
+from skerry.bootstrap.programs import PROBE, own_programs
+from skerry.core.kernel.ids import ManagerId, NodeId
+from skerry.ports.transport import Uplink
+from skerry.shell.agent import AgentShell, Outside
+from skerry.shell.settings import NODE_FILE, AgentSettings, load_settings
+
+UPLINK_LEASE_MS = 5_000
+
+
+def run_agent(folder: Path, ready: Callable[[str], None]) -> None:
+    """Run the agent of a folder that `skerry agent join` has made; returns after SIGTERM or SIGINT.
+
+    `ready` is called with one line once the fabric is open. Raises `SettingsError`, `StorageError`, `TransportError`,
+    `SensorError`, `KeyFileError` or `WorkloadError`, each of which says what to do.
+    """
+    asyncio.run(_run(folder, ready))
+
+
+async def _run(folder: Path, ready: Callable[[str], None]) -> None:
+    settings = load_settings(folder)
+    shell = AgentShell(settings, _outside(folder, settings))
+    api = NodeApi(shell, TlsFiles.within(folder))
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, shell.stop)
+    async with api.serving(settings.api):
+        await shell.run(
+            ready=lambda: ready(f"agent {settings.node} of site {settings.site} runs; API at https://{api.address}")
+        )
+
+
+def _outside(folder: Path, settings: AgentSettings) -> Outside:
+    tls = TlsFiles.within(folder)
+    data_root = Path(settings.data_root) if settings.data_root is not None else folder / "workloads"
+    own = own_programs()
+
+    def uplink_of(manager: ManagerId) -> Uplink:
+        return ZenohUplink(
+            site=settings.site,
+            node=NodeId(settings.node),
+            manager=settings.uplink,
+            tls=tls,
+            lease_ms=UPLINK_LEASE_MS,
+        )
+
+    sensors = MachineSensors(
+        folder / NODE_FILE, data_root=data_root, own_programs=own, affinity=settings.affinity
+    )
+    return Outside(
+        storage=SqliteStorage(folder),
+        fabric=ZenohFabric(
+            site=settings.site,
+            node=NodeId(settings.node),
+            listen=settings.listen,
+            peers=settings.peers,
+            tls=tls,
+            multicast=settings.multicast,
+            lease_ms=settings.fabric_lease_ms,
+        ),
+        workloads=ProcessWorkloads(
+            folder,
+            node=settings.node,
+            programs=(*sensors.facts().programs, PROBE),
+            own=own,
+            host=settings.host,
+            data_root=data_root,
+            nice=settings.nice,
+            affinity=settings.affinity,
+            turn_lock=Path(settings.turn_lock) if settings.turn_lock is not None else None,
+        ),
+        sensors=sensors,
+        signer=NodeSigner(load_key(tls.key)),
+        verifier=NaclVerifier(),
+        expressions=CelExpressions(),
+        uplink_of=uplink_of,
+    )

@@ -1,0 +1,263 @@
+"""What an agent says of itself: plain data for its API, with the age of every fact. Nothing here decides anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from skerry.core.actors.agent import Agent
+from skerry.core.group.journal.model import Entry
+from skerry.core.group.uplink.model import ModeState
+from skerry.core.kernel.ids import NodeId
+from skerry.core.kernel.sealing import Statement
+from skerry.core.kernel.values import decode
+from skerry.core.stages.fit.model import fit_permille, summary
+from skerry.core.stages.ir.model import IntermediateRepresentation
+from skerry.core.stages.negotiation.model import Plan, Section, Slot
+from skerry.core.stages.subscription.model import Instance
+
+JOURNAL_PAGE_MAX = 500
+
+
+def status(agent: Agent, at_ms: int) -> dict[str, Any]:
+    """One screen: who is there, who leads, which mode since when, what runs, what is given up."""
+    picture, leadership = agent.picture, agent.election.leadership
+    plan, roster = picture.plan(), picture.roster()
+    contacts = picture.contacts()
+    running = picture.everywhere()
+    return {
+        "site": agent.identity.site,
+        "node": picture.me,
+        "life": agent.identity.life,
+        "at_ms": at_ms,
+        "leader": leadership.leader,
+        "term": leadership.term,
+        "part": sorted(leadership.part),
+        "plan": str(plan.id) if plan is not None else None,
+        "plan_temporary": bool(plan.isolated_from) if plan is not None else False,
+        "roster_version": roster.version,
+        "modes": {manager: _mode(agent, state) for manager, state in agent.uplink.modes.items()},
+        "uplink": {
+            manager: {"answered_age_ms": report.answered_age_ms, "session": report.session}
+            for manager, report in agent.uplink.reports(at_ms).items()
+        },
+        "members": [_member(agent, NodeId(name), at_ms) for name in sorted(roster.members)],
+        "management": {
+            duty: list(plan.holder_of(duty)) if plan is not None else [] for duty in ("validator", "reporter")
+        },
+        "functionalities": [
+            _functionality(agent, ir, plan, running) for ir in sorted(picture.irs().values(), key=lambda ir: ir.intent)
+        ],
+        "documents": {name: list(version) for name, version in picture.custody.versions().items()},
+        "journal": agent.journal.heads,
+        "refused": agent.refused,
+        "given_up": _given_up(agent, plan, len(roster.members), len(contacts) + 1),
+    }
+
+
+def _mode(agent: Agent, state: ModeState) -> dict[str, Any]:
+    return {"mode": state.mode, "since_wall_ms": state.wall_ms, "declared": [state.id.term, state.id.leader, state.id.number]}
+
+
+def _member(agent: Agent, node: NodeId, at_ms: int) -> dict[str, Any]:
+    picture = agent.picture
+    if node == picture.me:
+        return {"node": node, "contact": "self", "age_ms": 0, "instances": _instances(agent.keeper.instances())}
+    contact = picture.contacts().get(node)
+    if contact is None:
+        state = "hung" if node in agent.membership.hung else "lost"
+        return {"node": node, "contact": state, "age_ms": None, "instances": []}
+    carried = picture.carried(node)
+    return {
+        "node": node,
+        "contact": "yes",
+        "age_ms": at_ms - contact.heard_ms,
+        "leader": carried.standing.leader,
+        "term": carried.standing.term,
+        "plan": str(carried.plan) if carried.plan is not None else None,
+        "modes": {manager: state.mode for manager, state in carried.modes.items()},
+        "instances": _instances(carried.running),
+    }
+
+
+def _instances(instances: tuple[Instance, ...]) -> list[dict[str, Any]]:
+    return [
+        {
+            "instance": i.instance,
+            "phase": i.phase,
+            "configuration": i.configuration,
+            "endpoint": i.endpoint,
+            "fence": i.fence,
+            "since_wall_ms": i.since_wall_ms,
+            "reason": i.reason,
+        }
+        for i in instances
+    ]
+
+
+def _functionality(
+    agent: Agent, ir: IntermediateRepresentation, plan: Plan | None, running: dict[NodeId, tuple[Instance, ...]]
+) -> dict[str, Any]:
+    mode = agent.uplink.mode(ir.owner)
+    section = plan.sections.get(ir.intent) if plan is not None else None
+    verified = agent.picture.verifications()
+    roles: list[dict[str, Any]] = []
+    for name, spec in ir.sets[mode].elements.items():
+        assigned = [a for a in section.of(mode).values() if a.element == name] if section is not None else []
+        active = [
+            a.instance
+            for a in assigned
+            if any(i.instance == a.instance and i.phase == "active" for i in running.get(a.holder, ()))
+        ]
+        roles.append(
+            {
+                "element": name,
+                "essential": spec.essential,
+                "wanted": spec.scaled(len(plan.members) if plan is not None else 1),
+                "assigned": {a.instance: a.holder for a in assigned},
+                "active": active,
+                "verified": [i for i in active if (v := verified.get(i)) is not None and v.ok],
+                "contradicted": [i for i in active if (v := verified.get(i)) is not None and not v.ok],
+                "agreed": {a.instance: a.agreed for a in assigned},
+                "lowered": [a.instance for a in assigned if a.lowered],
+            }
+        )
+    return {
+        "intent": ir.intent,
+        "functionality": ir.functionality,
+        "generation": ir.generation,
+        "mode": mode,
+        "state": _state(ir, roles),
+        "local": ir.local,
+        "withdrawn": ir.withdrawn,
+        "roles": roles,
+        "unfilled": section.unfilled if section is not None else {},
+    }
+
+
+def _state(ir: IntermediateRepresentation, roles: list[dict[str, Any]]) -> str:
+    """D16, D17: by which elements are essential, and by what answers and was verified by measurement."""
+    if ir.withdrawn:
+        return "withdrawn"
+    missing = [r for r in roles if len(r["verified"]) < r["wanted"]]
+    if not missing:
+        return "satisfied"
+    if any(r["essential"] and not r["active"] for r in missing):
+        return "not provided"
+    return "degraded"
+
+
+def _given_up(agent: Agent, plan: Plan | None, roster: int, here: int) -> list[str]:
+    """What safety is given up now, in plain words."""
+    found: list[str] = []
+    if here < roster:
+        found.append(f"{here} of {roster} nodes are in contact with this one")
+    if plan is not None and plan.isolated_from:
+        agreed = sorted({a.agreed for s in plan.sections.values() for a in _all(s) if " out of " in a.agreed})
+        found.append(f"decided without {', '.join(plan.isolated_from)}: {'; '.join(agreed) or 'by the assignees alone'}")
+    for key in sorted(agent.keeper.wanted_keys()):
+        if key not in agent.granting.held:
+            found.append(f"{key}: no majority of the roster grants it, so it does not run here")
+    return found
+
+
+def _all(section: Section) -> list[Any]:
+    return [*section.connected.values(), *section.isolated.values()]
+
+
+def fits(agent: Agent) -> dict[str, Any]:
+    """The table of role and node: what was measured, how, when, and why not."""
+    irs = agent.picture.irs()
+    rows: list[dict[str, Any]] = []
+    for node, fit in sorted(agent.picture.fits().items()):
+        for intent, ir in sorted(irs.items()):
+            for element, spec in ir.sets["connected"].elements.items():
+                name = f"{intent}/{element}"
+                measured = fit.measured.get(name, {})
+                best, mean = summary(spec, measured)
+                rows.append(
+                    {
+                        "node": node,
+                        "intent": intent,
+                        "element": element,
+                        "best_permille": best,
+                        "mean_permille": mean,
+                        "configurations": {
+                            m.configuration: {
+                                "fit_permille": fit_permille(spec.standards, m.figures_milli),
+                                "figures_milli": m.figures_milli,
+                                "operations": m.operations,
+                                "seconds_milli": m.seconds_milli,
+                                "digest": m.digest,
+                                "wall_ms": m.wall_ms,
+                                "disturbed": m.disturbed,
+                                "failure": m.failure,
+                            }
+                            for m in measured.values()
+                        },
+                        "limitations": fit.limitations.get(name, {}),
+                    }
+                )
+    return {"rows": rows}
+
+
+def explain(agent: Agent, instance: str) -> dict[str, Any]:
+    """Why an instance is where it is: the last ranking of its slots that this node made, and how it was agreed."""
+    plan = agent.picture.plan()
+    agreed: list[dict[str, Any]] = []
+    for section in plan.sections.values() if plan is not None else ():
+        for name in ("connected", "isolated"):
+            for a in (section.connected if name == "connected" else section.isolated).values():
+                if a.instance == instance:
+                    agreed.append(
+                        {
+                            "set": name,
+                            "holder": a.holder,
+                            "configuration": a.configuration,
+                            "fit_permille": a.fit_permille,
+                            "lowered": a.lowered,
+                            "agreed": a.agreed,
+                            "since": str(a.since) if a.since is not None else None,
+                        }
+                    )
+    rankings = [
+        {"set": slot.set, "candidates": ranking.candidates, "unable": ranking.unable}
+        for slot, ranking in sorted(agent.chair.rankings.items(), key=lambda item: _order(item[0]))
+        if slot.instance == instance
+    ]
+    leader = agent.election.leadership.leader
+    return {"instance": instance, "assignments": agreed, "rankings": rankings, "ranked_by": agent.identity.node, "leader": leader}
+
+
+def _order(slot: Slot) -> tuple[str, str]:
+    return (slot.set, slot.instance)
+
+
+def journal(agent: Agent, after: int) -> dict[str, Any]:
+    """Entries of every chain held, chains in order, counted through from 0; at most a page."""
+    rows: list[dict[str, Any]] = []
+    position = 0
+    for chain in sorted(agent.journal.heads):
+        head = agent.journal.heads[chain]
+        if position + head <= after:
+            position += head
+            continue
+        for sealed in agent.journal.entries(chain, max(after - position, 0)):
+            statement = decode(sealed.statement, Statement)
+            entry = decode(statement.body, Entry)
+            rows.append(
+                {
+                    "chain": chain,
+                    "number": statement.number,
+                    "kind": entry.kind,
+                    "what": entry.what,
+                    "about": entry.about,
+                    "data": entry.data,
+                    "wall_ms": entry.wall_ms,
+                }
+            )
+            if len(rows) >= JOURNAL_PAGE_MAX:
+                return {"entries": rows, "next": after + len(rows)}
+        position += head
+    return {"entries": rows, "next": None}
+
+

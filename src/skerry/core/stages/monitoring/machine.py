@@ -1,0 +1,304 @@
+"""Observing what runs: each holder meters its own instances, validator and reporter measure those of others (H, D24).
+
+Metering: every second an active instance is checked; the second counts as provided, and as compliant if the check was
+good. A cumulative reading goes into the journal every so many seconds, and before an instance that has ended is
+forgotten. Measuring: one probe at a time, short, the least known first; each result is a reading in the measurer's own
+chain, and the last twenty per node and configuration are its experience (P5).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from skerry.core.kernel.effects import Act, CheckInstance, Effects, MeasureInstance, Note, Record
+from skerry.core.kernel.events import DeadlinePassed, Reconsider
+from skerry.core.kernel.ids import InstanceId, IntentId, NodeId
+from skerry.core.kernel.inputs import Input
+from skerry.core.kernel.values import Value
+from skerry.core.stages.fit.model import fit_permille
+from skerry.core.stages.ir.model import Configuration, ElementSpec, IntermediateRepresentation, Mode
+from skerry.core.stages.monitoring.events import InstanceChecked, InstanceMeasured, MonitoringEvent
+from skerry.core.stages.monitoring.model import (
+    EXPERIENCE_MAX,
+    EXPERIENCE_NEEDED,
+    MEASURE_FOR_MS,
+    MEASURE_GAP_MS,
+    MEASURE_GAP_QUIET_MS,
+    Meter,
+    Verification,
+)
+from skerry.core.stages.monitoring.rules import measurer, median, says_no
+from skerry.core.stages.negotiation.wire import No
+from skerry.core.stages.subscription.model import Instance
+
+SECOND_MS = 1_000
+
+ObserverEvent = MonitoringEvent | DeadlinePassed | Reconsider
+
+
+class MonitoringView(Value, frozen=True, kw_only=True):
+    """What monitoring may know of the rest."""
+
+    irs: dict[IntentId, IntermediateRepresentation]
+    modes: dict[IntentId, Mode]
+    mine: tuple[Instance, ...]
+    running: dict[NodeId, tuple[Instance, ...]]
+    """What each node in contact runs, and this one."""
+    validators: tuple[NodeId, ...]
+    reporters: tuple[NodeId, ...]
+    reading_every_ms: int
+    chain: str
+    """The name of my own chain, and its head: the next entry is the one after."""
+    head: int
+
+
+@dataclass
+class _Account:
+    """One of my instances, as long as it is active."""
+
+    meter: Meter
+    next_ms: int
+    read_ms: int
+    read: Meter | None = None
+    checking: bool = False
+
+
+@dataclass
+class Monitoring:
+    """One node's observations."""
+
+    me: NodeId
+    verified: dict[InstanceId, Verification] = field(default_factory=dict)
+    """What I measured of instances that run now."""
+    version: int = 0
+    """Grows when a verification changes its verdict."""
+    _accounts: dict[InstanceId, _Account] = field(default_factory=dict)
+    _activations: dict[InstanceId, int] = field(default_factory=dict)
+    _experience: dict[str, deque[int]] = field(default_factory=dict)
+    _evidence: dict[str, str] = field(default_factory=dict)
+    _measuring: InstanceId | None = None
+    _measured_ms: dict[InstanceId, int] = field(default_factory=dict)
+    _next_measure_ms: int = 0
+    _deadline_ms: int | None = None
+
+    def step(self, given: Input[ObserverEvent], view: MonitoringView) -> Effects:
+        """Take a result, or see what is due."""
+        self._deadline_ms = None
+        done = Effects()
+        match given.event:
+            case InstanceChecked() as checked:
+                done = self._checked(checked, given.at_ms, view)
+            case InstanceMeasured() as measured:
+                done = self._measured(measured, given.at_ms, view)
+            case DeadlinePassed() | Reconsider():
+                pass
+        return done + self._meter(given.at_ms, view) + self._measure(given.at_ms, view)
+
+    def next_deadline_ms(self) -> int | None:
+        """The next second to count, or the next measurement."""
+        return self._deadline_ms
+
+    def check_invariants(self, view: MonitoringView) -> None:
+        """H2: no more compliant seconds than seconds."""
+        for account in self._accounts.values():
+            meter = account.meter
+            assert meter.connected_compliant_s <= meter.connected_s, "H2: more compliant seconds than seconds"
+            assert meter.isolated_compliant_s <= meter.isolated_s, "H2: more compliant seconds than seconds"
+
+    def experience(self) -> dict[str, No]:
+        """What I would say against a node with a configuration, by `<node> <digest>` (P5)."""
+        return {
+            key: No(
+                reason=f"{len(figures)} measurements, median fit {median(figures) / 1000:.2f} of the floor",
+                evidence=self._evidence[key],
+            )
+            for key, figures in sorted(self._experience.items())
+            if says_no(figures)
+        }
+
+    # --- metering my own ------------------------------------------------------------------------------------------
+
+    def _meter(self, at_ms: int, view: MonitoringView) -> Effects:
+        active = {i.instance: i for i in view.mine if i.phase in ("active", "draining")}
+        done = Effects()
+        for gone in sorted(set(self._accounts) - set(active)):
+            done = done + self._read(self._accounts.pop(gone), at_ms)
+        acts: list[Act] = []
+        for name, instance in sorted(active.items()):
+            account = self._accounts.get(name)
+            if account is None:
+                self._activations[name] = self._activations.get(name, 0) + 1
+                meter = Meter(instance=name, activation=self._activations[name])
+                account = self._accounts[name] = _Account(meter=meter, next_ms=at_ms + SECOND_MS, read_ms=at_ms)
+            if at_ms >= account.next_ms and not account.checking:
+                account.checking = True
+                reading = at_ms - account.read_ms >= view.reading_every_ms
+                acts.append(self._check(instance, reading, view))
+            if not account.checking:
+                self._wake(account.next_ms)
+        return done + Effects(act=tuple(acts))
+
+    def _check(self, instance: Instance, reading: bool, view: MonitoringView) -> CheckInstance:
+        found = _configured(instance, view.irs)
+        path = found[2].ready.http_path if found is not None else None
+        offers = found is not None and found[1].name == found[0].offers_at
+        return CheckInstance(
+            instance=instance.instance,
+            endpoint=instance.endpoint,
+            path=path or "",
+            use=reading and offers,
+        )
+
+    def _checked(self, checked: InstanceChecked, at_ms: int, view: MonitoringView) -> Effects:
+        """A second has passed since the last count; if checks were late, so many seconds have, of which one is known."""
+        account = self._accounts.get(checked.instance)
+        if account is None or not account.checking:
+            return Effects()
+        account.checking = False
+        intent = IntentId(checked.instance.rsplit("/", 1)[0])
+        mode = view.modes.get(intent, "connected")
+        meter = account.meter
+        account.meter = msgspec.structs.replace(
+            meter,
+            **{
+                f"{mode}_s": getattr(meter, f"{mode}_s") + 1,
+                f"{mode}_compliant_s": getattr(meter, f"{mode}_compliant_s") + (1 if checked.ok else 0),
+            },
+        )
+        account.next_ms = max(account.next_ms + SECOND_MS, at_ms)
+        done = Effects()
+        for client, used in sorted(checked.use.items()):
+            data = {"instance": checked.instance, "mode": mode, "use": used}
+            done = done + Effects(record=(Record(kind="reading", what="client.seconds", about=client, data=data),))
+        if at_ms - account.read_ms >= view.reading_every_ms:
+            done = done + self._read(account, at_ms)
+        return done
+
+    def _read(self, account: _Account, at_ms: int) -> Effects:
+        """H1: cumulative, every so often and before the instance is forgotten."""
+        account.read_ms = at_ms
+        if account.meter == account.read or account.meter.total_s == 0:
+            return Effects()
+        account.read = account.meter
+        data: dict[str, Any] = msgspec.structs.asdict(account.meter)
+        return Effects(
+            record=(Record(kind="reading", what="instance.seconds", about=account.meter.instance, data=data),)
+        )
+
+    # --- measuring others -----------------------------------------------------------------------------------------
+
+    def _measure(self, at_ms: int, view: MonitoringView) -> Effects:
+        mine_to_measure = {
+            i.instance: (i, holder)
+            for holder, instances in sorted(view.running.items())
+            for i in instances
+            if i.phase == "active" and measurer(holder, view.validators, view.reporters) == self.me
+        }
+        stale = {
+            name
+            for name, found in self.verified.items()
+            if name not in mine_to_measure
+            or (mine_to_measure[name][1], mine_to_measure[name][0].digest) != (found.holder, found.digest)
+        }
+        if stale:
+            self.verified = {n: v for n, v in self.verified.items() if n not in stale}
+            self.version += 1
+        if not mine_to_measure or self._measuring is not None:
+            return Effects()
+        if at_ms < self._next_measure_ms:
+            self._wake(self._next_measure_ms)
+            return Effects()
+        name = min(mine_to_measure, key=lambda n: (n in self.verified, self._measured_ms.get(n, -1), n))
+        instance, holder = mine_to_measure[name]
+        found = _configured(instance, view.irs)
+        if found is None or not found[2].probe:
+            self._measured_ms[name] = at_ms
+            self._next_measure_ms = at_ms + MEASURE_GAP_MS
+            self._wake(self._next_measure_ms)
+            return Effects()
+        self._measuring = name
+        act = MeasureInstance(
+            instance=name,
+            holder=holder,
+            digest=instance.digest,
+            endpoint=instance.endpoint,
+            probe=found[2].probe,
+            for_ms=MEASURE_FOR_MS,
+        )
+        return Effects(act=(act,))
+
+    def _measured(self, measured: InstanceMeasured, at_ms: int, view: MonitoringView) -> Effects:
+        if self._measuring != measured.instance:
+            return Effects()
+        self._measuring = None
+        self._measured_ms[measured.instance] = at_ms
+        spec = _spec_of(measured.instance, measured.digest, view.irs)
+        if spec is None:
+            return Effects()
+        fit = 0 if measured.failure is not None else fit_permille(spec.standards, measured.figures_milli, lowered=True)
+        key = f"{measured.holder} {measured.digest}"
+        figures = self._experience.setdefault(key, deque(maxlen=EXPERIENCE_MAX))
+        figures.append(fit)
+        evidence = self._evidence[key] = f"{view.chain}#{view.head + 1}"
+        recent = list(figures)[-EXPERIENCE_NEEDED:]
+        verification = Verification(
+            instance=measured.instance,
+            holder=measured.holder,
+            digest=measured.digest,
+            ok=median(recent) >= 1_000,
+            median_permille=median(recent),
+            count=len(figures),
+            evidence=evidence,
+        )
+        before = self.verified.get(measured.instance)
+        self.verified = {**self.verified, measured.instance: verification}
+        unknown = any(v.count < EXPERIENCE_NEEDED or not v.ok for v in self.verified.values())
+        self._next_measure_ms = at_ms + (MEASURE_GAP_MS if unknown else MEASURE_GAP_QUIET_MS)
+        data = {
+            "holder": measured.holder,
+            "digest": measured.digest,
+            "figures_milli": measured.figures_milli,
+            "fit_of_floor_permille": fit,
+            "fit_permille": fit_permille(spec.standards, measured.figures_milli) if measured.failure is None else 0,
+            "failure": measured.failure,
+            "mode": view.modes.get(IntentId(measured.instance.rsplit("/", 1)[0]), "connected"),
+        }
+        notes: tuple[Note, ...] = ()
+        if before is None or before.ok != verification.ok:
+            self.version += 1
+            what = "role.verified" if verification.ok else "role.contradicted"
+            notes = (Note(what=what, about=measured.instance, data=data),)
+        return Effects(
+            record=(Record(kind="reading", what="validated", about=measured.instance, data=data),), note=notes
+        )
+
+    def _wake(self, at_ms: int) -> None:
+        self._deadline_ms = at_ms if self._deadline_ms is None else min(self._deadline_ms, at_ms)
+
+
+def _configured(
+    instance: Instance, irs: dict[IntentId, IntermediateRepresentation]
+) -> tuple[IntermediateRepresentation, ElementSpec, Configuration] | None:
+    """The IR, role and configuration of an instance, by its digest."""
+    ir = irs.get(IntentId(instance.instance.rsplit("/", 1)[0]))
+    if ir is None:
+        return None
+    for roles in (ir.sets["connected"], ir.sets["isolated"]):
+        for spec in roles.elements.values():
+            if not instance.instance.startswith(f"{ir.intent}/{spec.name}#"):
+                continue
+            for configuration in spec.configurations.values():
+                if configuration.digest == instance.digest:
+                    return ir, spec, configuration
+    return None
+
+
+def _spec_of(
+    name: InstanceId, digest: str, irs: dict[IntentId, IntermediateRepresentation]
+) -> ElementSpec | None:
+    found = _configured(Instance(instance=name, phase="active", configuration="", digest=digest), irs)
+    return found[1] if found is not None else None

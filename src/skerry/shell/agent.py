@@ -1,0 +1,348 @@
+"""The one loop of an agent: take events, step, persist, then do the rest.
+
+Events that wait together are stepped together and made durable by one commit; nothing of any of them leaves before
+that. If the disk refuses, the loop ends (N5): a node that cannot persist decides nothing. The loop is the only caller
+of the machines; everything slow runs beside it and ends in an event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from skerry.core.actors.agent import Agent, Identity
+from skerry.core.conversation import (
+    AgentEvent,
+    Exchange,
+    Heard,
+    Refused,
+    Started,
+    document_of,
+    life_from,
+    open_sealed,
+)
+from skerry.core.group.custody.machine import DOCUMENT_PREFIX
+from skerry.core.group.custody.model import Carry, Kept
+from skerry.core.group.membership.machine import PresenceChanged
+from skerry.core.group.uplink.machine import CloseSession, OpenSession, SessionChanged
+from skerry.core.group.uplink.wire import Answer
+from skerry.core.kernel.effects import Act, Effects, Note
+from skerry.core.kernel.events import DeadlinePassed
+from skerry.core.kernel.expressions import Expressions
+from skerry.core.kernel.ids import ManagerId, NodeId
+from skerry.core.kernel.inputs import Input
+from skerry.core.kernel.sealing import Sealed, Signer, Statement, Verified, Verifier
+from skerry.core.kernel.values import decode, encode
+from skerry.core.stages.capability.events import FactsFound, UsageSampled
+from skerry.core.stages.ir.model import Roster
+from skerry.core.stages.subscription.machine import Adopted
+from skerry.ports.sensors import Sensors
+from skerry.ports.storage import Storage
+from skerry.ports.transport import Fabric, Uplink
+from skerry.ports.workload import Workloads
+from skerry.shell import clock, entropy
+from skerry.shell.events import EventStream
+from skerry.shell.settings import AgentSettings
+from skerry.shell.supervisor import Supervisor
+from skerry.shell.workloads import WorkloadDesk
+
+QUEUE_MAX = 10_000
+"""Events that wait; more are lost and counted, as on any network."""
+BATCH_MAX = 64
+"""Events between two commits."""
+USAGE_PERIOD_S = 2.0
+FACTS_PERIOD_S = 30.0
+
+
+@dataclass
+class Outside:
+    """Everything that an agent's loop reaches the world by."""
+
+    storage: Storage
+    fabric: Fabric
+    workloads: Workloads
+    sensors: Sensors
+    signer: Signer
+    verifier: Verifier
+    expressions: Expressions
+    uplink_of: Callable[[ManagerId], Uplink]
+
+
+class AgentShell:
+    """Runs one agent until it is told to stop."""
+
+    def __init__(self, settings: AgentSettings, outside: Outside) -> None:
+        self.settings = settings
+        self.outside = outside
+        self.stream = EventStream(settings.node)
+        self.lost = 0
+        """Events that came while the queue was full."""
+        self.agent: Agent
+        self._queue: deque[AgentEvent] = deque()
+        self._wakeup = asyncio.Event()
+        self._uplinks: dict[ManagerId, Uplink] = {}
+        self._inputs = 0
+        self._stopping = False
+        self._supervisor = Supervisor(self._wakeup)
+        self._desk = WorkloadDesk(outside.workloads, settings.host, self._supervisor, self.post)
+
+    # --- life -----------------------------------------------------------------------------------------------------
+
+    async def run(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Recover, take over what runs, and only then join the fabric (reboot rule). Returns after `stop()`.
+
+        Raises `StorageError`, `TransportError`, `WorkloadError` or whatever a task beside the loop failed with.
+        """
+        await self._recover()
+        try:
+            await self._open_fabric()
+            self._supervisor.start(self._watch_exits(), "exits")
+            self._supervisor.start(self._sample_usage(), "usage")
+            self._supervisor.start(self._sample_facts(), "facts")
+            ready()
+            await self._loop()
+        finally:
+            await self._close()
+
+    def stop(self) -> None:
+        """Let the loop end after the events that wait."""
+        self._stopping = True
+        self._wakeup.set()
+
+    def post(self, event: AgentEvent) -> None:
+        """Queue an event; lost and counted if too many wait."""
+        if len(self._queue) >= QUEUE_MAX:
+            self.lost += 1
+            return
+        self._queue.append(event)
+        self._wakeup.set()
+
+    async def _recover(self) -> None:
+        """Before the fabric is opened: what runs is adopted, and what may run anywhere starts again (U1)."""
+        kept = self.outside.storage.load()
+        running = await self.outside.workloads.open()
+        found = tuple(
+            Adopted(
+                instance=process.instance,
+                digest=process.digest,
+                pid=process.pid,
+                endpoint=f"{self.settings.host}:{process.ports['main']}" if "main" in process.ports else "",
+                port=process.ports.get("main"),
+                fence=process.fence,
+            )
+            for process in running
+        )
+        identity = Identity(
+            site=self.settings.site,
+            node=NodeId(self.settings.node),
+            life=life_from(entropy.draw()),
+            boot=clock.boot_id(),
+        )
+        started = self._input(Started())
+        self.agent, effects = Agent.recover(
+            identity,
+            self.outside.signer,
+            self.outside.expressions,
+            kept,
+            found,
+            stored_documents(kept, self.settings.site, self.outside.verifier),
+            started,
+        )
+        self._carry_out([effects])
+        self._step_all([Started(), FactsFound(facts=self.outside.sensors.facts())])
+
+    async def _open_fabric(self) -> None:
+        self.outside.fabric.on_message(self._on_payload)
+        self.outside.fabric.on_presence(lambda node, present: self.post(PresenceChanged(node=node, present=present)))
+        await self.outside.fabric.open()
+
+    async def _close(self) -> None:
+        await self._supervisor.close()
+        for uplink in self._uplinks.values():
+            await uplink.close()
+        await self.outside.fabric.close()
+        await self.outside.workloads.close()
+        self.outside.storage.close()
+
+    # --- the loop -------------------------------------------------------------------------------------------------
+
+    async def _loop(self) -> None:
+        while not (self._stopping and not self._queue):
+            await self._wait()
+            if self._supervisor.failure is not None:
+                raise self._supervisor.failure
+            batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MAX))]
+            due_ms = self.agent.next_deadline_ms()
+            if due_ms is not None and due_ms <= clock.boot_ms():
+                batch.append(DeadlinePassed())
+            if batch:
+                self._step_all(batch)
+            await asyncio.sleep(0)  # what ended beside the loop gets its turn, however many events wait
+
+    async def _wait(self) -> None:
+        if self._queue or self._stopping:
+            return
+        self._wakeup.clear()
+        due_ms = self.agent.next_deadline_ms()
+        timeout_s = None if due_ms is None else max(due_ms - clock.boot_ms(), 0) / 1000
+        try:
+            await asyncio.wait_for(self._wakeup.wait(), timeout_s)
+        except TimeoutError:
+            pass  # a deadline of the machines is here
+
+    def _step_all(self, events: list[AgentEvent]) -> None:
+        self._carry_out([self.agent.step(self._input(event)) for event in events])
+
+    def _input(self, event: Any) -> Input[Any]:
+        self._inputs += 1
+        return Input(
+            id=f"{self.settings.node}-{self._inputs}",
+            at_ms=clock.boot_ms(),
+            wall_ms=clock.wall_ms(),
+            draw=entropy.draw(),
+            event=event,
+        )
+
+    def _carry_out(self, steps: list[Effects]) -> None:
+        """One commit for all, then everything else in the order of the steps."""
+        changes = [change for effects in steps for change in effects.persist]
+        if changes:
+            self.outside.storage.commit(changes)
+        for effects in steps:
+            for send in effects.send:
+                self.outside.fabric.send(send.to, encode(self.agent.seal_message(send.message)))
+            for report in effects.report:
+                uplink = self._uplinks.get(ManagerId(report.manager))
+                if uplink is not None:
+                    uplink.send(encode(self.agent.seal_message(report.message)))
+            for act in effects.act:
+                self._act(act)
+            for note in effects.note:
+                self.note(note, effects.cause)
+
+    def note(self, note: Note, cause: str = "") -> None:
+        """Add to the public stream."""
+        self.stream.add(note, at_ms=clock.boot_ms(), wall_ms=clock.wall_ms(), cause=cause)
+
+    def _act(self, act: Act) -> None:
+        match act:
+            case OpenSession(manager=manager):
+                self._supervisor.start(self._open_uplink(manager), f"uplink {manager}")
+            case CloseSession(manager=manager):
+                self._supervisor.start(self._close_uplink(manager), f"close uplink {manager}")
+            case _:
+                self._desk.act(act)
+
+    # --- what comes from outside ----------------------------------------------------------------------------------
+
+    def _on_payload(self, payload: bytes) -> None:
+        """From a peer or the manager: nothing reaches a machine before its signature was checked (N6)."""
+        try:
+            sealed = msgspec.msgpack.decode(payload, type=Sealed)
+            for said in opened(sealed, self.settings.site, self._key_of, self.outside.verifier):
+                self.post(Heard(said=said))
+        except (Refused, msgspec.DecodeError) as refused:
+            self.agent.refused += 1
+            self.note(Note(what="statement.refused", data={"why": str(refused)}))
+
+    def _key_of(self, signer: str) -> bytes | None:
+        return key_in(self.agent.picture.roster(), signer)
+
+    async def _open_uplink(self, manager: ManagerId) -> None:
+        if manager in self._uplinks:
+            return
+        uplink = self._uplinks[manager] = self.outside.uplink_of(manager)
+        uplink.on_message(self._on_payload)
+        uplink.on_session(lambda up: self.post(SessionChanged(manager=manager, up=up)))
+        await uplink.open()
+
+    async def _close_uplink(self, manager: ManagerId) -> None:
+        uplink = self._uplinks.pop(manager, None)
+        if uplink is not None:
+            await uplink.close()
+            self.post(SessionChanged(manager=manager, up=False))
+
+    async def _watch_exits(self) -> None:
+        while True:
+            self.post(self._desk.exited(await self.outside.workloads.exited()))
+
+    async def _sample_usage(self) -> None:
+        while True:
+            self.post(UsageSampled(usage=await self.outside.workloads.usage()))
+            await asyncio.sleep(USAGE_PERIOD_S)
+
+    async def _sample_facts(self) -> None:
+        """The owner's file and the machine may change under a running agent."""
+        while True:
+            await asyncio.sleep(FACTS_PERIOD_S)
+            facts = self.outside.sensors.facts()
+            if facts != self.agent.picture.facts:
+                self.post(FactsFound(facts=facts))
+
+
+def opened(
+    sealed: Sealed, site: str, key_of: Callable[[str], bytes | None], verifier: Verifier
+) -> list[Verified[Any]]:
+    """A statement with what it carries, each verified by itself; carried ones that are refused are left out.
+    Raises `Refused` for the statement itself."""
+    said = open_sealed(sealed, site, key_of, verifier)
+    match said.body:
+        case Carry(items=items):
+            return _each(items, site, key_of, verifier)
+        case Answer(carried=carried):
+            try:
+                exchange = msgspec.msgpack.decode(carried, type=Exchange)
+            except msgspec.DecodeError as error:
+                raise Refused(f"a malformed answer: {error}") from error
+            return [*_each(exchange.items, site, key_of, verifier), said]
+        case _:
+            return [said]
+
+
+def _each(
+    items: tuple[Sealed, ...], site: str, key_of: Callable[[str], bytes | None], verifier: Verifier
+) -> list[Verified[Any]]:
+    found: list[Verified[Any]] = []
+    for item in items:
+        try:
+            found.append(open_sealed(item, site, key_of, verifier))
+        except Refused:
+            continue  # the carrier vouches for nothing; what its author signed comes again from somebody who has it
+    return found
+
+
+def key_in(roster: Roster, signer: str) -> bytes | None:
+    """Whose word counts at a site: members, the home manager, and operators (N4, U4)."""
+    if signer == roster.manager:
+        return roster.manager_key
+    if signer in roster.members:
+        return roster.members[signer].public_key
+    operator = roster.operators.get(signer)
+    return operator.public_key if operator is not None else None
+
+
+def stored_documents(kept: Mapping[str, bytes], site: str, verifier: Verifier) -> list[Kept]:
+    """The documents on this node's disk, opened again. The newest roster says whose keys count; it was checked when it
+    was taken, and is trusted as the disk is. Raises `Refused` if there is no roster: the node has not joined."""
+    sealed = {key: decode(raw, Sealed) for key, raw in sorted(kept.items()) if key.startswith(DOCUMENT_PREFIX)}
+    rosters = [key for key in sealed if key.startswith(DOCUMENT_PREFIX + "roster/")]
+    if not rosters:
+        raise Refused("there is no roster on this disk: join a site first")
+    trusted = _roster_in(sealed[max(rosters)])
+    found: list[Kept] = []
+    for item in sealed.values():
+        try:
+            said = open_sealed(item, site, lambda signer: key_in(trusted, signer), verifier)
+            found.append(document_of(said, trusted))
+        except Refused:
+            continue  # signed by a member that has left since: not in force any more
+    return found
+
+
+def _roster_in(sealed: Sealed) -> Roster:
+    return decode(decode(sealed.statement, Statement).body, Roster)

@@ -1,0 +1,58 @@
+"""Small HTTP questions to a workload, bounded in time and size."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+WITHIN_S = 1.0
+ANSWER_MAX_BYTES = 256 * 1024
+
+
+async def http_get(endpoint: str, path: str) -> int | None:
+    """The status of `GET http://<endpoint><path>`; None if nobody answers within a second."""
+    status, _ = await _ask(endpoint, path)
+    return status
+
+
+async def http_json(endpoint: str, path: str) -> dict[str, Any]:
+    """The JSON object that a path answers with; empty if it does not."""
+    status, body = await _ask(endpoint, path)
+    if status != 200:
+        return {}
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.DecodeError:
+        return {}
+
+
+async def open_port(endpoint: str) -> int | None:
+    """200 if somebody listens, None if not: the check of a workload that speaks no HTTP."""
+    host, _, port = endpoint.rpartition(":")
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            _, writer = await asyncio.open_connection(host, int(port))
+            writer.close()
+    except (OSError, TimeoutError, ValueError):
+        return None
+    return 200
+
+
+async def _ask(endpoint: str, path: str) -> tuple[int | None, bytes]:
+    host, _, port = endpoint.rpartition(":")
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            reader, writer = await asyncio.open_connection(host, int(port), limit=ANSWER_MAX_BYTES)
+            try:
+                writer.write(f"GET {path} HTTP/1.1\r\nHost: {endpoint}\r\nConnection: close\r\n\r\n".encode())
+                await writer.drain()
+                head = await reader.readuntil(b"\r\n\r\n")
+                body = await reader.read(ANSWER_MAX_BYTES)
+            finally:
+                writer.close()
+    except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        return None, b""
+    words = head.split(maxsplit=2)
+    return (int(words[1]), body) if len(words) > 1 and words[1].isdigit() else (None, b"")

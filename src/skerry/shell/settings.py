@@ -1,0 +1,60 @@
+"""What joining a site leaves on a node's disk for its agent to run by: `agent.json` in the agent's folder.
+
+Beside it stand `ca.pem`, `cert.pem` and `key.pem` (the node's one key, 0600), `node.yaml` (its owner's word) and the
+state, in which roster, site settings and intents wait.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from skerry.core.kernel.values import Value
+
+SETTINGS_FILE = "agent.json"
+NODE_FILE = "node.yaml"
+
+
+class SettingsError(Exception):
+    """The settings cannot be read; says where and what was expected."""
+
+
+class AgentSettings(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How one agent reaches its site, its manager and its machine."""
+
+    site: str
+    node: str
+    manager: str
+    """The home manager's name."""
+    uplink: str
+    """The manager's endpoint for nodes, `tls/<host>:<port>`."""
+    listen: tuple[str, ...]
+    """Where this node's peers reach it, `tls/<host>:<port>`."""
+    peers: tuple[str, ...] = ()
+    """Endpoints of peers that are tried besides those found by scouting."""
+    multicast: str | None = None
+    """The network device on which peers are scouted for, or `auto`; None: not at all."""
+    fabric_lease_ms: int = 1_000
+    host: str = "127.0.0.1"
+    """The address on which workloads listen."""
+    api: str = "127.0.0.1:0"
+    """Where clients and operators reach this node, `<host>:<port>`."""
+    data_root: str | None = None
+    """Where workloads keep their data; by default in the agent's folder."""
+    nice: int = 0
+    affinity: tuple[int, ...] = ()
+    """The cores that workloads may run on; empty: all."""
+    turn_lock: str | None = None
+    """A file that all agents of one machine share, so that they measure in turns."""
+
+
+def load_settings(folder: Path) -> AgentSettings:
+    """Read `agent.json`. Raises `SettingsError`."""
+    path = folder / SETTINGS_FILE
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=AgentSettings)
+    except FileNotFoundError:
+        raise SettingsError(f"{folder}: no {SETTINGS_FILE}: join a site first with `skerry agent join`") from None
+    except (OSError, msgspec.DecodeError) as error:
+        raise SettingsError(f"{path}: {error}; it is written by `skerry agent join`") from error
