@@ -6,12 +6,12 @@ something that the core will look at. A statement whose kind this version does n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
-from skerry.core.group.custody.machine import Holdings
+from skerry.core.group.custody.machine import DOCUMENT_PREFIX, Holdings
 from skerry.core.group.custody.model import Carry, Kept, Version
 from skerry.core.group.election.model import Standing
 from skerry.core.group.election.wire import AskHandOver, Follow, FollowMe, HandOver, IWould, WouldYou
@@ -25,7 +25,7 @@ from skerry.core.group.uplink.wire import Answer, Question
 from skerry.core.kernel.events import DeadlinePassed
 from skerry.core.kernel.ids import LifeId, ManagerId, NodeId, PlanId
 from skerry.core.kernel.sealing import Sealed, Statement, Verified, Verifier
-from skerry.core.kernel.values import Value
+from skerry.core.kernel.values import Value, decode
 from skerry.core.stages.capability.events import FactsFound, UsageSampled
 from skerry.core.stages.fit.events import TrialFinished
 from skerry.core.stages.fit.model import RoleFit
@@ -151,6 +151,65 @@ def open_sealed(sealed: Sealed, site: str, key_of: Callable[[str], bytes | None]
     except msgspec.DecodeError as error:
         raise Refused(f"a malformed {statement.kind}: {error}") from error
     return Verified(statement=statement, body=body, sealed=sealed)
+
+
+def opened(
+    sealed: Sealed, site: str, key_of: Callable[[str], bytes | None], verifier: Verifier
+) -> list[Verified[Any]]:
+    """A statement with what it carries, each verified by itself; carried ones that are refused are left out.
+    Raises `Refused` for the statement itself."""
+    said = open_sealed(sealed, site, key_of, verifier)
+    match said.body:
+        case Carry(items=items):
+            return _each(items, site, key_of, verifier)
+        case Question(carried=carried) | Answer(carried=carried):
+            try:
+                exchange = msgspec.msgpack.decode(carried, type=Exchange)
+            except msgspec.DecodeError as error:
+                raise Refused(f"a malformed {said.statement.kind}: {error}") from error
+            return [*_each(exchange.items, site, key_of, verifier), said]
+        case _:
+            return [said]
+
+
+def _each(
+    items: tuple[Sealed, ...], site: str, key_of: Callable[[str], bytes | None], verifier: Verifier
+) -> list[Verified[Any]]:
+    found: list[Verified[Any]] = []
+    for item in items:
+        try:
+            found.append(open_sealed(item, site, key_of, verifier))
+        except Refused:
+            continue  # the carrier vouches for nothing; what its author signed comes again from somebody who has it
+    return found
+
+
+def key_in(roster: Roster, signer: str) -> bytes | None:
+    """Whose word counts at a site: members, the home manager, and operators (N4, U4)."""
+    if signer == roster.manager:
+        return roster.manager_key
+    if signer in roster.members:
+        return roster.members[signer].public_key
+    operator = roster.operators.get(signer)
+    return operator.public_key if operator is not None else None
+
+
+def stored_documents(kept: Mapping[str, bytes], site: str, verifier: Verifier) -> list[Kept]:
+    """The documents on this node's disk, opened again. The newest roster says whose keys count; it was checked when it
+    was taken, and is trusted as the disk is. Raises `Refused` if there is no roster: the node has not joined."""
+    sealed = {key: decode(raw, Sealed) for key, raw in sorted(kept.items()) if key.startswith(DOCUMENT_PREFIX)}
+    rosters = [key for key in sealed if key.startswith(DOCUMENT_PREFIX + "roster/")]
+    if not rosters:
+        raise Refused("there is no roster on this disk: join a site first")
+    trusted = decode(decode(sealed[max(rosters)].statement, Statement).body, Roster)
+    found: list[Kept] = []
+    for item in sealed.values():
+        try:
+            said = open_sealed(item, site, lambda signer: key_in(trusted, signer), verifier)
+            found.append(document_of(said, trusted))
+        except Refused:
+            continue  # signed by a member that has left since: not in force any more
+    return found
 
 
 def document_of(said: Verified[Any], roster: Roster) -> Kept:

@@ -210,6 +210,7 @@ def chair_view(picture: Picture) -> ChairView:
             if picture.carried(n).standing.term == leadership.term and (plan := picture.carried(n).plan) is not None
         },
         heard=frozenset(n for n in others if picture.carried(n).standing.term == leadership.term),
+        expected=frozenset(picture.contacts()),
         plan=picture.plan(),
         survey=survey,
         clauses=_clauses(picture, len(members)),
@@ -235,6 +236,7 @@ def _survey(picture: Picture, members: tuple[NodeId, ...], others: list[NodeId])
         leader=picture.me,
         members={n: Member(fit=fits[n], free=fits[n].free) for n in known},
         irs=picture.irs(),
+        present=frozenset(picture.contacts()),
         running={**{n: picture.carried(n).running for n in others}, picture.me: picture.agent.keeper.instances()},
         management=management,
         offices=offices,

@@ -76,6 +76,9 @@ class Election:
     _ineligible_since_ms: int | None = None
     _apart_since_ms: int | None = None
     _refused: int = 0
+    _favoured: NodeId | None = None
+    """Whom I said that I would follow, until when: not on disk, since it binds to nothing."""
+    _favoured_until_ms: int = -(10**9)
     _standing: Standing = field(default_factory=Standing)
     _deadline_ms: int | None = None
 
@@ -121,8 +124,12 @@ class Election:
             return Effects()
         match body:
             case WouldYou(round=number):
-                answer = IWould(round=number, yes=self._would(peer, view), highest=self.highest)
-                return Effects(send=(Send(to=peer, message=answer),))
+                yes = self._would(peer, given.at_ms, view)
+                if yes and self._leader(view) is None:
+                    # One candidate a round: whoever would follow two of them makes two leaders.
+                    self._favoured, self._favoured_until_ms = peer, given.at_ms + ROUND_MS
+                    self._asking, self._stand_at_ms = None, given.at_ms + ROUND_MS
+                return Effects(send=(Send(to=peer, message=IWould(round=number, yes=yes, highest=self.highest)),))
             case IWould(round=number, yes=yes, highest=highest):
                 self.highest = max(self.highest, highest)
                 if yes and self._asking is not None and number == self._asking.round:
@@ -141,16 +148,17 @@ class Election:
                     return self._hand_over(peer, given.at_ms, view, "a member reaches more nodes")
                 return Effects()
 
-    def _would(self, peer: NodeId, view: ElectionView) -> bool:
+    def _would(self, peer: NodeId, at_ms: int, view: ElectionView) -> bool:
         """L3, L4; and of two that ask at once the better one goes first, so that they do not both take the term."""
         if view.contacts[peer].fit_permille == INELIGIBLE and self._anyone_eligible(view):
             return False
         leader = self._leader(view)
         if leader is not None and leader != peer:
             return leader != self.me and view.contacts[leader].leader == peer
-        mine = (view.fit_permille, self.me)
-        theirs = (view.contacts[peer].fit_permille, peer)
-        return self._asking is None or (-theirs[0], theirs[1]) < (-mine[0], mine[1])
+        if at_ms < self._favoured_until_ms and self._favoured != peer:
+            return False
+        mine, theirs = (-view.fit_permille, self.me), (-view.contacts[peer].fit_permille, peer)
+        return self._asking is None or theirs < mine
 
     def _on_follow_me(self, peer: NodeId, term: int, given: Input[ElectionEvent], view: ElectionView) -> Effects:
         self.highest = max(self.highest, term)

@@ -34,6 +34,8 @@ class Survey(Value, frozen=True, kw_only=True):
     leader: NodeId
     members: dict[NodeId, Member]
     irs: dict[IntentId, IntermediateRepresentation]
+    present: frozenset[NodeId]
+    """Those in contact, of this part or not."""
     running: dict[NodeId, tuple[Instance, ...]]
     """What each member's beats say that it runs."""
     management: dict[str, ManagementRole]
@@ -181,8 +183,11 @@ def stands(assignment: Assignment, wanted: Wanted, survey: Survey) -> bool:
     """Whether an assignment of the plan in force still holds."""
     member = survey.members.get(assignment.holder)
     configuration = wanted.spec.configurations.get(assignment.configuration)
-    if member is None or configuration is None or configuration.digest != assignment.digest:
+    if configuration is None or configuration.digest != assignment.digest:
         return False
+    if member is None:
+        # In contact, but not in this part: two leaders are about to join, and what it runs is healthy.
+        return assignment.holder in survey.present
     if survey.failing.get(assignment.instance) == assignment.holder:
         return False
     if any(i.instance == assignment.instance and i.phase == "failed" for i in survey.running.get(assignment.holder, ())):
@@ -252,7 +257,9 @@ def candidates_for(draft: Draft, slot: Slot, role_name: str, role: ManagementRol
     survey = draft.survey
     taken = {survey.leader} if "leader" in role.apart_from else set()
     for instance, assignment in draft.sections[SITE]["connected"].items():
-        if instance != slot.instance and (assignment.element in role.apart_from or assignment.element in role.does):
+        other = next((r for r in survey.management.values() if assignment.element in r.does), None)
+        apart = assignment.element in role.apart_from or (other is not None and role_name in other.apart_from)
+        if instance != slot.instance and (apart or assignment.element in role.does):
             taken.add(assignment.holder)
     able = survey.offices.get(role_name, {})
     return sorted((n for n in able if n not in taken and n in survey.members), key=lambda n: (-able[n], n))

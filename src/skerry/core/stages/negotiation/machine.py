@@ -56,6 +56,8 @@ class ChairView(Value, frozen=True, kw_only=True):
     """The plan that each member of the part says it holds, of those whose beats already know this term."""
     heard: frozenset[NodeId] = frozenset()
     """Those members."""
+    expected: frozenset[NodeId] = frozenset()
+    """Everybody in contact: a new leader gives them a round to follow before it takes anybody for lost."""
     plan: Plan | None
     """The one that I hold."""
     survey: Survey | None
@@ -129,7 +131,7 @@ class Chair:
         if not self._is_surveyed(given.at_ms, view):
             return Effects()
         done = self._close(given, view, view.survey)
-        if self._round is None:
+        if self._round is None and not done.publish:  # what was committed comes back as the plan that I hold
             done = done + self._open(given, view, view.survey)
         return done
 
@@ -154,7 +156,7 @@ class Chair:
         if self._surveyed:
             return True
         mine = view.plan.id if view.plan is not None else NO_PLAN
-        heard_all = set(view.members) <= {*view.heard, self.me}
+        heard_all = {*view.members, *view.expected} <= {*view.heard, self.me}
         nothing_higher = all(held <= mine for held in view.held.values())
         until_ms = self._since_ms + ROUND_MS * (1 if nothing_higher else 2)
         if (heard_all and nothing_higher) or at_ms >= until_ms:

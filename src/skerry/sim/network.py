@@ -1,0 +1,179 @@
+"""The links between machines, and to the manager: what is lost, late, doubled, cut, and who notices when.
+
+A cut link swallows messages and says no goodbye; each end notices by the fabric's lease that the other's token is
+gone. A process that is killed closes its connections, and that is noticed at once (C1).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from skerry.core.kernel.ids import NodeId
+
+if TYPE_CHECKING:
+    from skerry.sim.world import World
+
+LEASE_MS = 1_000
+"""Of the fabric."""
+SPIKE_MAX_MS = 5_000
+
+Link = tuple[str, str]
+"""From, to."""
+
+
+class Network:
+    """All links of one site."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        options = world.options
+        self.chance = world.chance.child("network")
+        self.loss_permille = options.loss_permille
+        self.duplicate_permille = options.duplicate_permille
+        self.delay_max_ms = options.delay_max_ms
+        self.spike_permille = options.spike_permille
+        self.blocked: dict[Link, int] = {}
+        """How many faults block a link in this direction."""
+        self.lying: set[Link] = set()
+        """Links that are cut in one direction without anybody's token going."""
+        self.sent = 0
+        self._seen: dict[Link, bool] = {}
+        """(observer, observed): whether the token is there."""
+        self._epoch: dict[Link, int] = {}
+
+    # --- messages -------------------------------------------------------------------------------------------------
+
+    def send(self, source: str, target: str | None, payload: bytes) -> None:
+        """From an agent to one member or to all others."""
+        self.world.overhear(payload)
+        if target is not None:
+            self._carry(source, target, payload)
+            return
+        for name in self.world.machines:
+            if name != source:
+                self._carry(source, name, payload)
+
+    def _carry(self, source: str, target: str, payload: bytes) -> None:
+        self.sent += 1
+        chance, coverage = self.chance, self.world.coverage
+        if (source, target) in self.blocked:
+            return
+        if chance.happens(self.loss_permille):
+            coverage.hit("fault.message.lost")
+            return
+        copies = 1
+        if chance.happens(self.duplicate_permille):
+            coverage.hit("fault.message.doubled")
+            copies = 2
+        for _ in range(copies):
+            self.world.loop.after(self._delay_us(), _Arrival(self, source, target, payload))
+
+    def _delay_us(self) -> int:
+        if self.chance.happens(self.spike_permille):
+            self.world.coverage.hit("fault.message.late")
+            return self.chance.between(500, SPIKE_MAX_MS * 1_000)
+        return 200 + self.chance.bits() % (self.delay_max_ms * 1_000)
+
+    def arrive(self, source: str, target: str, payload: bytes) -> None:
+        """What was not lost on its way reaches a machine, if the link is still there."""
+        if (source, target) not in self.blocked:
+            machine = self.world.machines.get(target)
+            if machine is not None:
+                machine.receive(payload)
+
+    # --- cuts -----------------------------------------------------------------------------------------------------
+
+    def cut(self, links: list[Link], *, lying: bool = False) -> None:
+        """Let these links swallow everything, until `mend` is called for them as often."""
+        for link in links:
+            self.blocked[link] = self.blocked.get(link, 0) + 1
+            if lying:
+                self.lying.add(link)
+        self.review(links)
+
+    def mend(self, links: list[Link]) -> None:
+        """The end of one cut."""
+        for link in links:
+            left = self.blocked.get(link, 0) - 1
+            if left > 0:
+                self.blocked[link] = left
+            else:
+                self.blocked.pop(link, None)
+                self.lying.discard(link)
+        self.review(links)
+
+    def mend_all(self) -> None:
+        """Every link works from now on."""
+        self.blocked.clear()
+        self.lying.clear()
+        names = list(self.world.machines)
+        self.review([(a, b) for a in names for b in names if a != b])
+        self.world.manager.review_sessions()
+
+    def uplinks(self, names: list[str]) -> list[Link]:
+        """Both directions between these nodes and the manager."""
+        manager = self.world.manager.name
+        return [link for name in names for link in ((name, manager), (manager, name))]
+
+    # --- tokens ---------------------------------------------------------------------------------------------------
+
+    def review(self, links: list[Link]) -> None:
+        """Something has changed about these links; whoever has to notice will."""
+        machines = self.world.machines
+        for a, b in dict.fromkeys(links):
+            if a in machines and b in machines:
+                self._review(a, b, silent=True)
+                self._review(b, a, silent=True)
+            else:
+                self.world.manager.review_sessions()
+
+    def process_changed(self, name: str, *, silent: bool) -> None:
+        """An agent came, went (with a goodbye unless `silent`), stopped or goes on."""
+        for other in self.world.machines:
+            if other != name:
+                self._review(other, name, silent=silent)
+                self._review(name, other, silent=silent)
+
+    def _review(self, observer: str, observed: str, *, silent: bool) -> None:
+        link = (observer, observed)
+        epoch = self._epoch[link] = self._epoch.get(link, 0) + 1
+        up = self._is_up(observer, observed)
+        if up == self._seen.get(link, False):
+            return
+        if up:
+            delay_ms = self.chance.between(5, 400)
+        else:
+            delay_ms = self.chance.between(LEASE_MS * 7 // 10, LEASE_MS) if silent else self.chance.between(1, 20)
+
+        def notice() -> None:
+            if self._epoch[link] == epoch and self._is_up(observer, observed) == up:
+                self._seen[link] = up
+                machine = self.world.machines[observer]
+                if machine.shell is not None:
+                    machine.shell.on_presence(NodeId(observed), up)
+
+        self.world.loop.after(delay_ms * 1_000, notice)
+
+    def forget(self, observer: str) -> None:
+        """A new agent has seen nobody's token yet."""
+        for other in self.world.machines:
+            self._seen[(observer, other)] = False
+
+    def _is_up(self, a: str, b: str) -> bool:
+        return (
+            self.world.machines[a].answers
+            and self.world.machines[b].answers
+            and not any(link in self.blocked and link not in self.lying for link in ((a, b), (b, a)))
+        )
+
+
+class _Arrival:
+    """One copy of one message on its way. A class and not a closure: there are many of them."""
+
+    __slots__ = ("network", "payload", "source", "target")
+
+    def __init__(self, network: Network, source: str, target: str, payload: bytes) -> None:
+        self.network, self.source, self.target, self.payload = network, source, target, payload
+
+    def __call__(self) -> None:
+        self.network.arrive(self.source, self.target, self.payload)

@@ -1,0 +1,83 @@
+"""What kind of world a seed stands for: its size, its clocks, its network, and which faults it knows.
+
+Every world draws a mix of its own (a swarm of them finds more than one that has everything at once).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from skerry.sim.chance import Chance
+from skerry.sim.clocks import DRIFT_PPM_MAX
+from skerry.sim.faults.names import FAULTS
+
+SIZES = (1, 2, 3, 3, 4, 5, 5, 5, 6, 7)
+LEASES_MS = (1_000, 3_000, 3_000, 3_000, 8_000)
+CALM_LOSS_PERMILLE = (0, 0, 5, 30, 100)
+CALM_DELAY_MAX_MS = (3, 10, 40, 120)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """One world's constants."""
+
+    seed: int
+    nodes: tuple[str, ...]
+    tie_breaker: str | None
+    lease_ms: int
+    lost_after_ms: int
+    back_after_ms: int
+    loss_permille: int
+    duplicate_permille: int
+    delay_max_ms: int
+    spike_permille: int
+    """Of messages that take up to five seconds."""
+    drift_ppm: dict[str, int]
+    faults: tuple[str, ...]
+    """Kinds of faults that happen here."""
+    fault_gap_max_ms: int
+    safety_ms: int
+    liveness_ms: int
+    cold: bool
+    """The site starts cut off: every node has joined, and none has ever spoken to another."""
+    adversary: bool
+
+    @property
+    def tense(self) -> bool:
+        """Whether clocks are as far apart as they may be."""
+        return len({*self.drift_ppm.values()}) > 1
+
+
+def draw_options(seed: int, safety_ms: int, liveness_ms: int) -> Options:
+    """The world of a seed."""
+    chance = Chance(seed).child("options")
+    nodes = tuple(f"n{i + 1}" for i in range(chance.pick(SIZES)))
+    return Options(
+        seed=seed,
+        nodes=nodes,
+        tie_breaker=chance.pick(nodes) if chance.happens(700) else None,
+        lease_ms=chance.pick(LEASES_MS),
+        lost_after_ms=chance.pick((2_000, 2_000, 4_000)),
+        back_after_ms=chance.pick((1_000, 3_000)),
+        loss_permille=chance.pick(CALM_LOSS_PERMILLE),
+        duplicate_permille=chance.pick((0, 0, 10, 100)),
+        delay_max_ms=chance.pick(CALM_DELAY_MAX_MS),
+        spike_permille=chance.pick((0, 0, 2, 20)),
+        drift_ppm=_drifts(nodes, chance),
+        faults=tuple(chance.sample(FAULTS, chance.between(2, len(FAULTS)))) if chance.happens(950) else (),
+        fault_gap_max_ms=chance.pick((1_500, 4_000, 9_000)),
+        safety_ms=safety_ms,
+        liveness_ms=liveness_ms,
+        cold=chance.happens(150),
+        adversary=chance.happens(500),
+    )
+
+
+def _drifts(nodes: tuple[str, ...], chance: Chance) -> dict[str, int]:
+    """No drift, the extremes, or anything between."""
+    kind = chance.between(0, 2)
+    if kind == 0:
+        return dict.fromkeys(nodes, 0)
+    if kind == 1:
+        return {node: chance.pick((-DRIFT_PPM_MAX, DRIFT_PPM_MAX)) for node in nodes}
+    return {node: chance.between(-DRIFT_PPM_MAX, DRIFT_PPM_MAX) for node in nodes}

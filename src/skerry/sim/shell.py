@@ -1,0 +1,244 @@
+"""One agent's process: what stands around the core for real, done in virtual time.
+
+The duties are the shell's own: recover, then step; what a step persists is on disk before anything of it leaves; what
+leaves is unordered; a crash may come between any two of its effects. Statements are opened as a real shell opens them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from skerry.core.actors.agent import Agent, Identity
+from skerry.core.conversation import AgentEvent, Heard, Started, life_from, stored_documents
+from skerry.core.group.membership.machine import PresenceChanged
+from skerry.core.group.uplink.machine import CloseSession, OpenSession, SessionChanged
+from skerry.core.kernel.effects import Act, Effects
+from skerry.core.kernel.events import DeadlinePassed
+from skerry.core.kernel.ids import InstanceId, ManagerId, NodeId
+from skerry.core.kernel.inputs import Input
+from skerry.core.kernel.values import encode
+from skerry.core.stages.capability.events import FactsFound, UsageSampled
+from skerry.core.stages.subscription.events import WorkloadExited
+from skerry.sim.desk import Desk
+
+if TYPE_CHECKING:
+    from skerry.sim.machine import Machine
+
+QUEUE_MAX = 10_000
+USAGE_PERIOD_MS = 2_000
+IDLE_SPINS_MAX = 20
+"""Deadlines that pass in one millisecond of an agent: more, and its real loop would never rest."""
+
+
+class Shell:
+    """One life of one agent."""
+
+    def __init__(self, machine: Machine, number: int) -> None:
+        self.machine = machine
+        self.world = machine.world
+        self.alive = True
+        self.hung = False
+        """The agent's loop stands still; its fabric does not."""
+        self.stopped = False
+        """The agent's whole process stands still."""
+        self.die_at: int | None = None
+        """Die in the next step that has effects: -1 before it persists, n after its nth effect."""
+        self.chance = machine.chance.child(f"life {number}")
+        self.desk = Desk(self)
+        self.sessions: dict[ManagerId, bool] = {}
+        """The managers that the agent wants a session with, and whether it is there."""
+        self._queue: deque[Callable[[], None]] = deque()
+        self._inputs = 0
+        self._name = f"{machine.name}.{number}"
+        self._wake_us: int | None = None
+        self._spins = (0, 0)
+        self.agent: Agent
+
+    # --- life -----------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Recover, adopt what runs, and only then join the fabric (reboot rule)."""
+        machine, world = self.machine, self.world
+        identity = Identity(
+            site=world.site,
+            node=NodeId(machine.name),
+            life=life_from(self.chance.bits()),
+            boot=f"{machine.name}/{machine.boots}",
+        )
+        started = self._input(Started())
+        self.agent, effects = Agent.recover(
+            identity,
+            machine.signer,
+            world.book.expressions,
+            machine.disk,
+            machine.guard.adopted(),
+            stored_documents(machine.disk, world.site, world.verifier),
+            started,
+        )
+        self._carry_out(effects, started)
+        for event in (Started(), FactsFound(facts=machine.facts)):
+            self.post(event)
+        if self.alive:
+            world.network.process_changed(machine.name, silent=True)
+            self._sample_usage()
+
+    def go_on(self) -> None:
+        """After a stall: everything that waited comes at once."""
+        while self._queue and self.alive and not self._stands():
+            self._queue.popleft()()
+        self._arm()
+
+    def _stands(self) -> bool:
+        return self.hung or self.stopped or self.machine.frozen
+
+    def _sample_usage(self) -> None:
+        if self.alive:
+            self.post(UsageSampled(usage=self.machine.usage()))
+            self.machine.later(USAGE_PERIOD_MS, self._sample_usage)
+
+    # --- what comes in --------------------------------------------------------------------------------------------
+
+    def receive(self, payload: bytes) -> None:
+        """Bytes from a peer or a manager."""
+        self._in_turn(partial(self._open, payload))
+
+    def on_presence(self, node: NodeId, present: bool) -> None:
+        """A token came or went."""
+        self.post(PresenceChanged(node=node, present=present))
+
+    def on_session(self, manager: ManagerId, up: bool) -> None:
+        """The uplink's session opened or was lost."""
+        if manager in self.sessions and self.sessions[manager] != up:
+            self.sessions[manager] = up
+            self.post(SessionChanged(manager=manager, up=up))
+
+    def on_exit(self, instance: InstanceId, reason: str) -> None:
+        """A workload ended without having been asked to."""
+        if not self.desk.took_exit(instance, reason):
+            self.post(WorkloadExited(instance=instance, reason=reason))
+
+    def later(self, delay_ms: int, happening: Callable[[], None]) -> None:
+        """After a while, if this life goes on."""
+        self.machine.later(delay_ms, lambda: self._in_turn(happening) if self.alive else None)
+
+    def post(self, event: AgentEvent) -> None:
+        """Step this event now, or when the agent goes on."""
+        self._in_turn(partial(self._step, event))
+
+    def _in_turn(self, work: Callable[[], None]) -> None:
+        if not self.alive:
+            return
+        if self._queue or self._stands():
+            if len(self._queue) < QUEUE_MAX:
+                self._queue.append(work)
+            else:
+                self.world.coverage.hit("fault.queue.full")
+        else:
+            work()
+
+    def _open(self, payload: bytes) -> None:
+        roster = self.agent.picture.roster()
+        for said in self.world.opened(payload, roster, self.machine):
+            if self.alive:
+                self._step(Heard(said=said))
+
+    # --- one step -------------------------------------------------------------------------------------------------
+
+    def _input(self, event: Any) -> Input[Any]:
+        self._inputs += 1
+        now_us, clock = self.world.loop.now_us, self.machine.clock
+        return Input(
+            id=f"{self._name}-{self._inputs}",
+            at_ms=clock.boot_ms(now_us),
+            wall_ms=clock.wall_ms(now_us),
+            draw=self.chance.bits(),
+            event=event,
+        )
+
+    def _step(self, event: AgentEvent) -> None:
+        given = self._input(event)
+        self._carry_out(self.world.judged_step(self, given), given)
+        self._arm()
+
+    def _carry_out(self, effects: Effects, given: Input[Any]) -> None:
+        dying = self.die_at is not None and not effects.empty
+        if dying and self.die_at == -1:
+            self.world.coverage.hit("fault.crash.before_persist")
+            self.machine.end_agent()
+            return
+        if effects.persist:
+            self.world.before_persist(self.machine, effects.persist)
+            self.machine.commit(effects.persist)
+        todo: list[Callable[[], None]] = [partial(self._send, send.to, send.message) for send in effects.send]
+        todo += [partial(self._report, ManagerId(r.manager), r.message) for r in effects.report]
+        if effects.act:
+            todo += [partial(self._act, act) for act in effects.act]
+            todo = self.chance.shuffled(todo)  # what follows `persist` is unordered
+        for number, work in enumerate(todo):
+            if dying and self.die_at is not None and number >= self.die_at:
+                self.world.coverage.hit("fault.crash.between_effects")
+                self.machine.end_agent()
+                return
+            work()
+        for note in effects.note:
+            self.world.coverage.note(note)
+            self.world.trace.note(self.machine.name, note)
+
+    def _send(self, to: NodeId | None, message: Any) -> None:
+        payload = encode(self.agent.seal_message(message))
+        self.world.on_send(self.machine, to, message)
+        self.world.network.send(self.machine.name, to, payload)
+
+    def _report(self, manager: ManagerId, message: Any) -> None:
+        if self.sessions.get(manager):
+            self.world.manager.send_up(self.machine.name, encode(self.agent.seal_message(message)))
+
+    def _act(self, act: Act) -> None:
+        match act:
+            case OpenSession(manager=manager):
+                self.sessions.setdefault(manager, False)
+                self.world.manager.review_sessions()
+            case CloseSession(manager=manager):
+                if self.sessions.get(manager):
+                    self.on_session(manager, False)
+                self.sessions.pop(manager, None)
+            case _:
+                self.desk.act(act)
+
+    # --- deadlines ------------------------------------------------------------------------------------------------
+
+    def _arm(self) -> None:
+        """See that the agent is woken at its deadline."""
+        if not self.alive:
+            return
+        due_ms = self.agent.next_deadline_ms()
+        if due_ms is None:
+            return
+        due_us = max(self.machine.clock.when_us(due_ms), self.world.loop.now_us)
+        if self._wake_us is None or due_us < self._wake_us:
+            self._wake_us = due_us
+            self.world.loop.at(due_us, partial(self._wake, due_us))
+
+    def _wake(self, due_us: int) -> None:
+        if not self.alive or self._wake_us != due_us:
+            return
+        self._wake_us = None
+        if self._stands() or self._queue:
+            return  # `go_on` arms it again
+        now_ms = self.machine.boot_ms()
+        due_ms = self.agent.next_deadline_ms()
+        if due_ms is not None and due_ms <= now_ms:
+            self._check_spin(now_ms)
+            self._step(DeadlinePassed())
+        else:
+            self._arm()
+
+    def _check_spin(self, now_ms: int) -> None:
+        last_ms, spins = self._spins
+        self._spins = (now_ms, spins + 1 if last_ms == now_ms else 0)
+        if self._spins[1] > IDLE_SPINS_MAX:
+            due = {n: m.next_deadline_ms() for n, m in self.agent._machines().items()}
+            self.world.violated("I12", f"{self.machine.name} wants to be woken at once, over and over: {now_ms} {due}")
