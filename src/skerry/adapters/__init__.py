@@ -1,0 +1,1 @@
+"""The outside itself: one folder for each way to fill a port."""

@@ -1,0 +1,1 @@
+"""HTTP: the node and the manager as their users see them."""

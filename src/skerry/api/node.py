@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -20,7 +20,9 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from skerry.adapters.keys.tls import TlsFiles
+from skerry.api import local
 from skerry.core.actors import report
+from skerry.core.kernel.effects import Reply
 from skerry.core.stages.lookup.rules import find
 from skerry.shell.agent import AgentShell
 from skerry.shell.clock import boot_ms
@@ -91,6 +93,8 @@ class NodeApi:
                 Route("/v1/explain", self._explain),
                 Route("/v1/events", self._events),
                 Route("/v1/journal", self._journal),
+                Route("/v1/apply", self._apply, methods=["POST"]),
+                Route("/v1/leave", self._leave, methods=["POST"]),
             ]
         )
 
@@ -122,6 +126,28 @@ class NodeApi:
         if not after.isdigit():
             return _json({"error": f"after={after!r}: expected a number"}, 400)
         return _json(report.journal(self._shell.agent, int(after)))
+
+    async def _apply(self, request: Request) -> Response:
+        """A statement signed by an operator: an intent for this site (U4)."""
+        return await self._take(request, local.take_intent)
+
+    async def _leave(self, request: Request) -> Response:
+        """A statement signed by this node's own key: stop all and let go."""
+        return await self._take(request, local.leave)
+
+    async def _take(self, request: Request, take: Callable[[AgentShell, bytes], Awaitable[Reply]]) -> Response:
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > local.BODY_MAX_BYTES:
+                return _json({"error": f"at most {local.BODY_MAX_BYTES} bytes are taken"}, 413)
+        try:
+            reply = await take(self._shell, bytes(body))
+        except local.NotTaken as refused:
+            return _json(refused.body, refused.status)
+        except TimeoutError:
+            return _json({"error": "the agent did not answer in time; whether it was taken shows in its events"}, 504)
+        return _json(reply.body, 200 if reply.ok else 403)
 
     async def _events(self, request: Request) -> Response:
         """`?after=N&follow=true|false`: the public stream, one JSON object a line."""

@@ -61,9 +61,7 @@ def _outside(folder: Path, settings: AgentSettings) -> Outside:
             lease_ms=UPLINK_LEASE_MS,
         )
 
-    sensors = MachineSensors(
-        folder / NODE_FILE, data_root=data_root, own_programs=own, affinity=settings.affinity
-    )
+    sensors = MachineSensors(folder / NODE_FILE, data_root=data_root, own_programs=own, affinity=settings.affinity)
     return Outside(
         storage=SqliteStorage(folder),
         fabric=ZenohFabric(

@@ -1,0 +1,1 @@
+"""The pure part: no clock, chance, sockets, files, logging or asyncio. Start at `pipeline`."""

@@ -29,7 +29,8 @@ from skerry.core.kernel.values import Value, decode
 from skerry.core.stages.capability.events import FactsFound, UsageSampled
 from skerry.core.stages.fit.events import TrialFinished
 from skerry.core.stages.fit.model import RoleFit
-from skerry.core.stages.ir.model import IntermediateRepresentation, Roster, SiteDocument
+from skerry.core.stages.intent.events import LocalIntent, LocalIntentGiven
+from skerry.core.stages.ir.model import CatalogueDocument, IntermediateRepresentation, Roster, SiteDocument
 from skerry.core.stages.monitoring.events import MonitoringEvent
 from skerry.core.stages.monitoring.model import Verification
 from skerry.core.stages.negotiation.model import Plan
@@ -54,19 +55,27 @@ PeerMessage = (
 )
 """What one node says to another. Every one of them is signed on its way (N6)."""
 
-Document = Roster | SiteDocument | IntermediateRepresentation | RoleFit | Plan
+Document = Roster | SiteDocument | CatalogueDocument | IntermediateRepresentation | RoleFit | Plan
 """What the members keep for each other (C2)."""
 
 UplinkMessage = Question | Answer
 """What site and manager say to each other; signed like everything else."""
 
-Body = PeerMessage | Document | Entry | UplinkMessage
+
+class Leave(Value, frozen=True, kw_only=True, tag="leave"):
+    """Signed by the node itself: whoever has its folder has its key."""
+
+    node: NodeId
+
+
+Body = PeerMessage | Document | Entry | UplinkMessage | LocalIntent | Leave
 
 KINDS: dict[str, type] = {
     str(kind.__struct_config__.tag): kind
     for kind in (
         Beat, WouldYou, IWould, FollowMe, Follow, HandOver, AskHandOver, GrantAsk, GrantGive, GrantRelease, Proposal,
-        Ballot, Carry, Roster, SiteDocument, IntermediateRepresentation, RoleFit, Plan, Entry, Question, Answer,
+        Ballot, Carry, Roster, SiteDocument, CatalogueDocument,
+        IntermediateRepresentation, RoleFit, Plan, Entry, Question, Answer, LocalIntent, Leave,
     )
 }  # fmt: skip
 """Each kind of statement, and what it says."""
@@ -109,6 +118,12 @@ class Started(Value, frozen=True, kw_only=True, tag=True):
     """The agent runs; the first event of every life. `recover` has seen what the disk holds."""
 
 
+class LeaveAsked(Value, frozen=True, kw_only=True, tag=True):
+    """The owner takes this machine out: stop all, say goodbye. Its entry and weight stay in the roster (X5)."""
+
+    request: str
+
+
 AgentEvent = (
     Heard
     | PresenceChanged
@@ -116,6 +131,8 @@ AgentEvent = (
     | WorkloadEvent
     | TrialFinished
     | MonitoringEvent
+    | LocalIntentGiven
+    | LeaveAsked
     | UsageSampled
     | FactsFound
     | DeadlinePassed
@@ -153,9 +170,7 @@ def open_sealed(sealed: Sealed, site: str, key_of: Callable[[str], bytes | None]
     return Verified(statement=statement, body=body, sealed=sealed)
 
 
-def opened(
-    sealed: Sealed, site: str, key_of: Callable[[str], bytes | None], verifier: Verifier
-) -> list[Verified[Any]]:
+def opened(sealed: Sealed, site: str, key_of: Callable[[str], bytes | None], verifier: Verifier) -> list[Verified[Any]]:
     """A statement with what it carries, each verified by itself; carried ones that are refused are left out.
     Raises `Refused` for the statement itself."""
     said = open_sealed(sealed, site, key_of, verifier)
@@ -225,6 +240,8 @@ def document_of(said: Verified[Any], roster: Roster) -> Kept:
             name, numbers, may = f"roster/{version:06d}", (version,), signer == roster.manager
         case SiteDocument(generation=generation):
             name, numbers, may = "site", (generation,), signer == roster.manager
+        case CatalogueDocument(generation=generation):
+            name, numbers, may = "catalogue", (generation,), signer == roster.manager
         case IntermediateRepresentation(intent=intent, generation=generation, local=local):
             by = signer in roster.members if local else signer == roster.manager
             name, numbers, may = f"intent/{intent}", (generation,), by
@@ -255,5 +272,3 @@ LIFE_DIGITS = 16
 def life_from(draw: int) -> LifeId:
     """A new life's id (N1)."""
     return LifeId(f"{draw:016x}"[-LIFE_DIGITS:])
-
-

@@ -25,6 +25,9 @@ QUIET_LOOKS = 3
 """Looks in a row that must find nothing: a process that is just being started shows its mark a moment later."""
 LOOK_AGAIN_S = 0.05
 
+_children: list[subprocess.Popen[bytes]] = []
+"""What this process started, for as long as it runs: somebody has to take note of each end."""
+
 
 class Found(NamedTuple):
     """A living process of a lab."""
@@ -112,8 +115,9 @@ def start(
     }
     if node is not None:
         environment[NODE_VARIABLE] = node
+    _children[:] = [child for child in _children if child.poll() is None]
     with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as output:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             list(argv),
             cwd=cwd,
             env=environment,
@@ -122,6 +126,8 @@ def start(
             stderr=output,
             start_new_session=True,
         )
+    _children.append(process)
+    return process
 
 
 def send(pid: int, number: signal.Signals) -> None:

@@ -1,0 +1,1 @@
+"""What the shell asks of the outside, as protocols with their contracts."""

@@ -1,0 +1,1 @@
+"""asyncio: the one loop, and what runs beside it."""

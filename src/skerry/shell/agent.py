@@ -8,6 +8,7 @@ of the machines; everything slow runs beside it and ends in an event.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ from skerry.core.group.custody.model import Carry, Kept
 from skerry.core.group.membership.machine import PresenceChanged
 from skerry.core.group.uplink.machine import CloseSession, OpenSession, SessionChanged
 from skerry.core.group.uplink.wire import Answer
-from skerry.core.kernel.effects import Act, Effects, Note
+from skerry.core.kernel.effects import Act, Effects, Note, Reply
 from skerry.core.kernel.events import DeadlinePassed
 from skerry.core.kernel.expressions import Expressions
 from skerry.core.kernel.ids import ManagerId, NodeId
@@ -55,6 +56,7 @@ QUEUE_MAX = 10_000
 """Events that wait; more are lost and counted, as on any network."""
 BATCH_MAX = 64
 """Events between two commits."""
+REQUEST_WITHIN_S = 5.0
 USAGE_PERIOD_S = 2.0
 FACTS_PERIOD_S = 30.0
 
@@ -87,6 +89,8 @@ class AgentShell:
         self._wakeup = asyncio.Event()
         self._uplinks: dict[ManagerId, Uplink] = {}
         self._inputs = 0
+        self._requests = 0
+        self._replies: dict[str, asyncio.Future[Reply]] = {}
         self._stopping = False
         self._supervisor = Supervisor(self._wakeup)
         self._desk = WorkloadDesk(outside.workloads, settings.host, self._supervisor, self.post)
@@ -108,6 +112,18 @@ class AgentShell:
             await self._loop()
         finally:
             await self._close()
+
+    async def request(self, event: Callable[[str], AgentEvent]) -> Reply:
+        """Post an event that wants an answer, and wait for it. Raises `TimeoutError`."""
+        self._requests += 1
+        name = f"{self.settings.node}-request-{self._requests}"
+        answered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._replies[name] = answered
+        try:
+            self.post(event(name))
+            return await asyncio.wait_for(answered, REQUEST_WITHIN_S)
+        finally:
+            del self._replies[name]
 
     def stop(self) -> None:
         """Let the loop end after the events that wait."""
@@ -190,10 +206,8 @@ class AgentShell:
         self._wakeup.clear()
         due_ms = self.agent.next_deadline_ms()
         timeout_s = None if due_ms is None else max(due_ms - clock.boot_ms(), 0) / 1000
-        try:
+        with contextlib.suppress(TimeoutError):  # a deadline of the machines is here
             await asyncio.wait_for(self._wakeup.wait(), timeout_s)
-        except TimeoutError:
-            pass  # a deadline of the machines is here
 
     def _step_all(self, events: list[AgentEvent]) -> None:
         self._carry_out([self.agent.step(self._input(event)) for event in events])
@@ -220,6 +234,10 @@ class AgentShell:
                 uplink = self._uplinks.get(ManagerId(report.manager))
                 if uplink is not None:
                     uplink.send(encode(self.agent.seal_message(report.message)))
+            for reply in effects.reply:
+                waiting = self._replies.get(reply.request)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(reply)
             for act in effects.act:
                 self._act(act)
             for note in effects.note:
@@ -285,9 +303,7 @@ class AgentShell:
                 self.post(FactsFound(facts=facts))
 
 
-def opened(
-    sealed: Sealed, site: str, key_of: Callable[[str], bytes | None], verifier: Verifier
-) -> list[Verified[Any]]:
+def opened(sealed: Sealed, site: str, key_of: Callable[[str], bytes | None], verifier: Verifier) -> list[Verified[Any]]:
     """A statement with what it carries, each verified by itself; carried ones that are refused are left out.
     Raises `Refused` for the statement itself."""
     said = open_sealed(sealed, site, key_of, verifier)

@@ -159,9 +159,7 @@ class WorkloadDesk:
 
     async def _try(self, act: TryConfiguration) -> None:
         try:
-            figures = await self._workloads.trial(
-                act.trial, act.configuration, resources=act.resources, with_={}
-            )
+            figures = await self._workloads.trial(act.trial, act.configuration, resources=act.resources, with_={})
         except WorkloadError as error:
             self._post(TrialFinished(trial=act.trial, digest=act.configuration.digest, failure=str(error)))
             return
@@ -175,4 +173,3 @@ class WorkloadDesk:
                 disturbed=figures.disturbed,
             )
         )
-

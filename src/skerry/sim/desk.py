@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from skerry.core.kernel.effects import (
     Act,
     AwaitDrained,
+    CheckInstance,
     ExtendWorkload,
+    MeasureInstance,
     StartWorkload,
     StopWorkload,
     TryConfiguration,
@@ -18,6 +20,7 @@ from skerry.core.kernel.effects import (
 from skerry.core.kernel.ids import InstanceId
 from skerry.core.stages.fit.events import TrialFinished
 from skerry.core.stages.ir.model import Configuration
+from skerry.core.stages.monitoring.events import InstanceChecked, InstanceMeasured
 from skerry.core.stages.subscription.events import WorkloadDrained, WorkloadFailed, WorkloadReady, WorkloadStopped
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 TRIAL_START_MS = 300
 START_MS = (30, 900)
 DRAIN_MS = (0, 3_000)
+CHECK_MS = 3
 
 Work = Callable[[], bool]
 """Begins something; whether it is over already."""
@@ -57,6 +61,10 @@ class Desk:
             case TryConfiguration():
                 takes_ms = TRIAL_START_MS + act.configuration.probe_for_ms
                 self.shell.later(takes_ms, lambda: self.shell.post(self._trial(act)))
+            case CheckInstance():
+                self.shell.later(CHECK_MS, lambda: self.shell.post(self._checked(act)))
+            case MeasureInstance():
+                self.shell.later(act.for_ms, lambda: self.shell.post(self._measured(act)))
             case WriteEndpoints():
                 pass  # no workload here reads it
             case _:
@@ -144,6 +152,28 @@ class Desk:
     def _if_alive(self, work: Callable[[], None]) -> None:
         if self.shell.alive:
             work()
+
+    # --- checks and measurements ----------------------------------------------------------------------------------
+
+    def _checked(self, act: CheckInstance) -> InstanceChecked:
+        return InstanceChecked(instance=act.instance, ok=act.instance in self.shell.machine.guard.workloads)
+
+    def _measured(self, act: MeasureInstance) -> InstanceMeasured:
+        """Over the network: a holder that cannot be reached, or does not run it any more, gives no figures."""
+        world, chance = self.shell.world, self.shell.chance
+        holder = world.machines[act.holder]
+        reachable = (self.shell.machine.name, act.holder) not in world.network.blocked and not holder.frozen
+        if not reachable or not holder.powered or act.instance not in holder.guard.workloads:
+            return InstanceMeasured(
+                instance=act.instance, holder=act.holder, digest=act.digest, failure="connection refused"
+            )
+        speed = holder.speed_permille * chance.between(900, 1_100) // holder.slowed_permille
+        return InstanceMeasured(
+            instance=act.instance,
+            holder=act.holder,
+            digest=act.digest,
+            figures_milli=world.figures(act.digest, speed),
+        )
 
     # --- trials ---------------------------------------------------------------------------------------------------
 

@@ -35,6 +35,8 @@ class Machine:
         self.lives = 0
         self.wall_offset_ms = 1_700_000_000_000
         self.speed_permille = self.chance.pick((400, 900, 1_200, 1_800, 3_000))
+        self.slowed_permille = 1_000
+        """How many times slower its workloads are now than when they were measured."""
         self.owner_takes = Resources()
         """What the owner's own processes use at the moment."""
         self.starts_fail_permille = 0

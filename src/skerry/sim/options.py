@@ -12,7 +12,7 @@ from skerry.sim.clocks import DRIFT_PPM_MAX
 from skerry.sim.faults.names import FAULTS
 
 SIZES = (1, 2, 3, 3, 4, 5, 5, 5, 6, 7)
-LEASES_MS = (1_000, 3_000, 3_000, 3_000, 8_000)
+LEASES_MS = (2_000, 3_000, 3_000, 3_000, 8_000)
 CALM_LOSS_PERMILLE = (0, 0, 5, 30, 100)
 CALM_DELAY_MAX_MS = (3, 10, 40, 120)
 

@@ -83,4 +83,6 @@ class MachineSensors:
         """The type of the file system below the data folder."""
         path = str(self._data_root.resolve())
         mounts = sorted(psutil.disk_partitions(all=True), key=lambda m: len(m.mountpoint), reverse=True)
-        return next((m.fstype for m in mounts if path == m.mountpoint or path.startswith(m.mountpoint.rstrip("/") + "/")), "")
+        return next(
+            (m.fstype for m in mounts if path == m.mountpoint or path.startswith(m.mountpoint.rstrip("/") + "/")), ""
+        )

@@ -20,12 +20,13 @@ from skerry.core.conversation import (
     AgentEvent,
     Exchange,
     Heard,
+    LeaveAsked,
     Refused,
     Started,
     document_of,
     kind_of,
 )
-from skerry.core.group.custody.machine import DOCUMENT_PREFIX, packed
+from skerry.core.group.custody.machine import packed
 from skerry.core.group.custody.model import Carry, Kept
 from skerry.core.group.election.machine import FOLLOWED_KEY, Election
 from skerry.core.group.granting.machine import Granting
@@ -35,7 +36,7 @@ from skerry.core.group.membership.machine import Membership, PresenceChanged
 from skerry.core.group.membership.wire import Beat
 from skerry.core.group.uplink.machine import MODES_KEY, Answered, SessionChanged, Uplink
 from skerry.core.group.uplink.wire import Answer
-from skerry.core.kernel.effects import Effects, Note, Publish, Send
+from skerry.core.kernel.effects import Effects, Note, Publish, Reply, Send
 from skerry.core.kernel.events import DeadlinePassed, Reconsider
 from skerry.core.kernel.expressions import Expressions
 from skerry.core.kernel.ids import LifeId, ManagerId, NodeId
@@ -45,6 +46,8 @@ from skerry.core.kernel.values import Value, encode
 from skerry.core.stages.capability.events import FactsFound, UsageSampled
 from skerry.core.stages.fit.events import TrialFinished
 from skerry.core.stages.fit.machine import Fitting
+from skerry.core.stages.intent.events import LocalIntentGiven
+from skerry.core.stages.intent.local import take
 from skerry.core.stages.ir.model import Roster
 from skerry.core.stages.monitoring.events import InstanceChecked, InstanceMeasured
 from skerry.core.stages.monitoring.machine import Monitoring
@@ -147,8 +150,8 @@ class Agent:
 
     def check_invariants(self) -> None:
         """Every machine's own; see there."""
-        for name, machine in self._machines().items():
-            machine.check_invariants(self._view(name))
+        for machine in self._machines().values():
+            machine.check_invariants()
         self.journal.check_invariants()
 
     # --- routing --------------------------------------------------------------------------------------------------
@@ -177,6 +180,12 @@ class Agent:
                 return self._run("uplink", event, given)
             case TrialFinished():
                 return self._run("fitting", event, given)
+            case LocalIntentGiven():
+                return take(event, self.picture.roster(), self.picture.irs())
+            case LeaveAsked(request=request):
+                self.keeper.leaving = True
+                said = Effects(reply=(Reply(request=request, ok=True),), note=(Note(what="agent.leaves"),))
+                return said + self._run("keeper", Reconsider(), given)
             case InstanceChecked() | InstanceMeasured():
                 return self._run("monitoring", event, given)
             case UsageSampled(usage=usage):
@@ -188,7 +197,9 @@ class Agent:
             case DeadlinePassed():
                 return self._wake(given)
             case Started():
-                return Effects(note=(Note(what="agent.started", about=self.identity.node, data={"life": self.identity.life}),))
+                return Effects(
+                    note=(Note(what="agent.started", about=self.identity.node, data={"life": self.identity.life}),)
+                )
             case _:
                 return self._run("keeper", event, given)
 
@@ -208,7 +219,9 @@ class Agent:
 
     def _wake(self, given: Input[Any]) -> Effects:
         done = Effects()
-        for name, machine in self._machines().items():
+        machines = self._machines()
+        for name in ("membership", *machines):  # who is there comes first: an agent that stood still finds out by it
+            machine = machines[name]
             due_ms = machine.next_deadline_ms()
             if due_ms is not None and due_ms <= given.at_ms:
                 done = done + self._settle_in(self._run(name, DeadlinePassed(), given), given)
@@ -313,7 +326,9 @@ class Agent:
             document = document_of(said, roster)
         except Refused as refused:
             self.refused += 1
-            return Effects(note=(Note(what="statement.refused", about=said.statement.signer, data={"why": str(refused)}),))
+            return Effects(
+                note=(Note(what="statement.refused", about=said.statement.signer, data={"why": str(refused)}),)
+            )
         custody = self.picture.custody
         if not custody.newer(document.name, document.version) or not self._acceptable(document, roster):
             return Effects()

@@ -150,15 +150,15 @@ class Picture:
         if theirs.versions is None or theirs.heads is None:
             return []
         holders = {
-            node: versions
-            for node in self.contacts()
-            if (versions := self.carried(node).holdings.versions) is not None
+            node: versions for node in self.contacts() if (versions := self.carried(node).holdings.versions) is not None
         }
         leader = self.agent.election.leadership.leader
         documents = self.custody.lacking(peer, theirs.versions, holders, leader)
         entries = journal.lacking(theirs.heads, CARRY_MAX) if self._is_first_to_copy(peer, leader) else ()
         own = f"{self.me}/"
-        mine = tuple(s for c in sorted(journal.heads) if c.startswith(own) for s in journal.after(c, theirs.heads.get(c, 0)))
+        mine = tuple(
+            s for c in sorted(journal.heads) if c.startswith(own) for s in journal.after(c, theirs.heads.get(c, 0))
+        )
         return documents + list(entries or mine[:CARRY_MAX])
 
     def _is_first_to_copy(self, peer: NodeId, leader: NodeId | None) -> bool:
@@ -168,7 +168,8 @@ class Picture:
     # --- what I carry ---------------------------------------------------------------------------------------------
 
     def beat_stamp(self) -> tuple[Any, ...]:
-        """Changes with everything that should not wait for the next beat."""
+        """Changes with everything that should not wait for the next beat. The journal may wait: its entries leave as they
+        are written, so a beat only repairs what was lost, and a site at rest writes readings all the time."""
         agent = self.agent
         return (
             agent.election.version,
@@ -176,8 +177,6 @@ class Picture:
             agent.keeper.version,
             agent.monitoring.version,
             self.custody.version,
-            agent.journal.version,
-            self._differs(),
         )
 
     def beat_content(self) -> bytes:
@@ -243,7 +242,7 @@ class Picture:
 
 
 def _lacks(held: dict[str, Version], name: str, version: Version) -> bool:
-    """Whether somebody with these versions lacks this one. Fits, plans and local intents travel up; the rest comes down."""
+    """Whether somebody with these versions lacks this one. Fits, plans and local intents go up; the rest comes down."""
     if not name.startswith(("fit/", "plan", "intent/")):
         return False
     return name not in held or held[name] < version

@@ -55,7 +55,11 @@ def status(agent: Agent, at_ms: int) -> dict[str, Any]:
 
 
 def _mode(agent: Agent, state: ModeState) -> dict[str, Any]:
-    return {"mode": state.mode, "since_wall_ms": state.wall_ms, "declared": [state.id.term, state.id.leader, state.id.number]}
+    return {
+        "mode": state.mode,
+        "since_wall_ms": state.wall_ms,
+        "declared": [state.id.term, state.id.leader, state.id.number],
+    }
 
 
 def _member(agent: Agent, node: NodeId, at_ms: int) -> dict[str, Any]:
@@ -153,7 +157,9 @@ def _given_up(agent: Agent, plan: Plan | None, roster: int, here: int) -> list[s
         found.append(f"{here} of {roster} nodes are in contact with this one")
     if plan is not None and plan.isolated_from:
         agreed = sorted({a.agreed for s in plan.sections.values() for a in _all(s) if " out of " in a.agreed})
-        found.append(f"decided without {', '.join(plan.isolated_from)}: {'; '.join(agreed) or 'by the assignees alone'}")
+        found.append(
+            f"decided without {', '.join(plan.isolated_from)}: {'; '.join(agreed) or 'by the assignees alone'}"
+        )
     for key in sorted(agent.keeper.wanted_keys()):
         if key not in agent.granting.held:
             found.append(f"{key}: no majority of the roster grants it, so it does not run here")
@@ -225,7 +231,13 @@ def explain(agent: Agent, instance: str) -> dict[str, Any]:
         if slot.instance == instance
     ]
     leader = agent.election.leadership.leader
-    return {"instance": instance, "assignments": agreed, "rankings": rankings, "ranked_by": agent.identity.node, "leader": leader}
+    return {
+        "instance": instance,
+        "assignments": agreed,
+        "rankings": rankings,
+        "ranked_by": agent.identity.node,
+        "leader": leader,
+    }
 
 
 def _order(slot: Slot) -> tuple[str, str]:
@@ -259,5 +271,3 @@ def journal(agent: Agent, after: int) -> dict[str, Any]:
                 return {"entries": rows, "next": after + len(rows)}
         position += head
     return {"entries": rows, "next": None}
-
-

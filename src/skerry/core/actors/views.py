@@ -1,4 +1,4 @@
-"""What each machine of an agent may know of the others: its view, cut from the picture, and what makes it look again."""
+"""What each machine of an agent may know of the others: its view, cut from the picture; what makes it look again."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ MACHINE_OF: Mapping[type, str] = {
 """Which machine understands what a peer says."""
 
 WATCHES: Mapping[str, tuple[str, ...]] = {
-    "membership": ("election", "uplink", "keeper", "monitoring", "custody", "journal", "membership"),
+    "membership": ("election", "uplink", "keeper", "monitoring", "custody", "membership"),
     "election": ("membership", "custody", "picture"),
     "uplink": ("membership", "election", "custody"),
     "fitting": ("custody", "picture"),
@@ -89,9 +89,7 @@ def _leader_fit(picture: Picture) -> int:
     role = next((r for r in roles.values() if "leader" in r.does), None)
     if role is None:
         return 0
-    return _office_fit(
-        picture, role, picture.me, picture.facts, picture.reach_permille(), picture.idle_permille()
-    )
+    return _office_fit(picture, role, picture.me, picture.facts, picture.reach_permille(), picture.idle_permille())
 
 
 def _site_governance(picture: Picture) -> Governance | None:
@@ -326,4 +324,3 @@ VIEW_OF: Mapping[str, Callable[[Picture], Any]] = {
     "keeper": keeper_view,
     "monitoring": monitoring_view,
 }
-

@@ -1,0 +1,1 @@
+"""How nodes decide together, whatever they decide about."""

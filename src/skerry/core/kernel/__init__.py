@@ -1,0 +1,1 @@
+"""The calling convention, and nothing of the domain."""

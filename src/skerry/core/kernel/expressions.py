@@ -9,6 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from skerry.core.kernel.values import encode
+
+REMEMBERED_MAX = 4_096
+
 Scalar = bool | int | float | str
 """What an expression may come to."""
 
@@ -37,6 +41,34 @@ class Expressions(Protocol):
     def evaluate(self, expression: str, facts: Mapping[str, Any]) -> Scalar:
         """The value; raises `ExpressionError` if it cannot be read, a fact is missing, or it is not a scalar."""
         ...
+
+
+class Remembering:
+    """An evaluator that remembers what it found: conditions are asked for again and again with the same facts."""
+
+    def __init__(self, inner: Expressions) -> None:
+        self._inner = inner
+        self._found: dict[tuple[str, bytes], Scalar | ExpressionError] = {}
+
+    def check(self, expression: str) -> None:
+        """As the inner one."""
+        self._inner.check(expression)
+
+    def evaluate(self, expression: str, facts: Mapping[str, Any]) -> Scalar:
+        """As the inner one; the same error again for the same fault."""
+        key = (expression, encode(facts))
+        found = self._found.get(key)
+        if found is None:
+            if len(self._found) >= REMEMBERED_MAX:
+                self._found.clear()
+            try:
+                found = self._inner.evaluate(expression, facts)
+            except ExpressionError as error:
+                found = error
+            self._found[key] = found
+        if isinstance(found, ExpressionError):
+            raise found
+        return found
 
 
 def holds(expressions: Expressions, expression: str, facts: Mapping[str, Any]) -> bool:

@@ -1,7 +1,8 @@
 """The calling convention of everything that decides: a machine without input or output of its own.
 
 `step` is the only way in, `Effects` the only way out. Time and chance come with the input; deadlines are pulled.
-What a machine may know of the others stands in its own `View`, which the actor composes: machines never call each other.
+What a machine may know of the others stands in its own `View`, which the actor composes: machines never call each
+other.
 """
 
 from __future__ import annotations
@@ -26,6 +27,6 @@ class Machine(Protocol[E, V_contra]):
         """The boot-time at which this machine wants a `DeadlinePassed`; None: only events move it."""
         ...
 
-    def check_invariants(self, view: V_contra) -> None:
+    def check_invariants(self) -> None:
         """Raise AssertionError, with the rule's name, if the state is one that must never be."""
         ...

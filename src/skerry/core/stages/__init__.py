@@ -1,0 +1,1 @@
+"""What happens to an intent, in the order of `pipeline.STAGES`."""

@@ -1,0 +1,1 @@
+"""Documents that the members keep for each other."""

@@ -108,10 +108,12 @@ class Election:
         """When I stand, ask again, hand over or repeat a request."""
         return self._deadline_ms
 
-    def check_invariants(self, view: ElectionView) -> None:
+    def check_invariants(self) -> None:
         """I1: I lead nobody whose follow of my term I do not hold."""
         if self.leadership.leads(self.me):
-            assert self.followed is not None and self.followed.leader == self.me, "I1: a leader that does not follow itself"
+            assert self.followed is not None and self.followed.leader == self.me, (
+                "I1: a leader that does not follow itself"
+            )
             assert self.leadership.part <= {self.me, *self.certificate}, "I1: a part without the follows of it"
         assert self.followed is None or self.highest >= self.followed.term, "I10: the highest known term went back"
 
@@ -138,7 +140,11 @@ class Election:
             case FollowMe(term=term):
                 return self._on_follow_me(peer, term, given, view)
             case Follow(term=term, leader=leader):
-                if leader == self.me and self.followed is not None and self.followed == Follow(term=term, leader=self.me):
+                if (
+                    leader == self.me
+                    and self.followed is not None
+                    and self.followed == Follow(term=term, leader=self.me)
+                ):
                     self.certificate[peer] = sealed
                 return Effects()
             case HandOver(term=term, to=to):
@@ -185,7 +191,9 @@ class Election:
             return _preferred(theirs.leads, max(theirs.term, term), peer, self._part_size(), self._term(), self.me)
         return view.contacts[leader].leader == peer
 
-    def _on_hand_over(self, peer: NodeId, term: int, to: NodeId, given: Input[ElectionEvent], view: ElectionView) -> Effects:
+    def _on_hand_over(
+        self, peer: NodeId, term: int, to: NodeId, given: Input[ElectionEvent], view: ElectionView
+    ) -> Effects:
         if self.followed is None or self.followed != Follow(term=term, leader=peer):
             return Effects()
         self._handed_to = to
@@ -272,7 +280,10 @@ class Election:
             and (
                 calling
                 or theirs.leader is None
-                or (theirs.leader == node and _preferred(self._part_size(), term, self.me, theirs.leads, theirs.term, node))
+                or (
+                    theirs.leader == node
+                    and _preferred(self._part_size(), term, self.me, theirs.leads, theirs.term, node)
+                )
             )
         ] + [
             node  # it says that it follows me, but its follow never reached me
@@ -281,7 +292,7 @@ class Election:
         ]
 
     def _maybe_hand_over(self, at_ms: int, view: ElectionView) -> Effects:
-        """L6: a leader that has not been eligible for 5 s without a break hands over, and leads until it is taken over."""
+        """L6: a leader that was not eligible for 5 s without a break hands over, and leads until it is taken over."""
         if view.fit_permille != INELIGIBLE:
             self._ineligible_since_ms = None
             return Effects()
@@ -398,8 +409,6 @@ class Election:
         self._deadline_ms = at_ms if self._deadline_ms is None else min(self._deadline_ms, at_ms)
 
 
-def _preferred(
-    leads: int, term: int, name: NodeId, other_leads: int, other_term: int, other_name: NodeId
-) -> bool:
+def _preferred(leads: int, term: int, name: NodeId, other_leads: int, other_term: int, other_name: NodeId) -> bool:
     """L5: of two leaders in contact the one with the larger part, then the higher term, then the lesser name."""
     return (-leads, -term, name) < (-other_leads, -other_term, other_name)

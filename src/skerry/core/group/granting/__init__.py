@@ -1,0 +1,1 @@
+"""Who may be active under an exclusive key."""

@@ -115,7 +115,7 @@ class Granting:
         promise = self._promises.get(key)
         return promise.holder if promise is not None and promise.until_ms > at_ms else None
 
-    def check_invariants(self, view: GrantingView) -> None:
+    def check_invariants(self) -> None:
         """X2: what is held has a fence of its own and an end within one lease."""
         for key, held in self.held.items():
             wish = self._wishes.get(key)
@@ -128,7 +128,9 @@ class Granting:
             return Effects()
         match body:
             case GrantAsk():
-                return self._on_ask(peer, life, body, at_ms, view) if self._is_news(peer, life, body.number) else Effects()
+                return (
+                    self._on_ask(peer, life, body, at_ms, view) if self._is_news(peer, life, body.number) else Effects()
+                )
             case GrantRelease(number=number, keys=keys):
                 if self._is_news(peer, life, number):
                     for key in keys:
@@ -229,7 +231,10 @@ class Granting:
                 # The fence has to be kept by a quorum before it may be used: ask again, with it.
                 wish.fence, wish.asked_ms, wish.next_ms = highest + 1, None, at_ms
                 return Effects()
-            wish.until_ms, wish.next_ms = wish.asked_ms + view.lease_ms, wish.asked_ms + view.lease_ms // RENEWAL_DIVISOR
+            wish.until_ms, wish.next_ms = (
+                wish.asked_ms + view.lease_ms,
+                wish.asked_ms + view.lease_ms // RENEWAL_DIVISOR,
+            )
             wish.asked_ms = None
             return self._set_held(Held(key=key, fence=wish.fence, until_ms=wish.until_ms))
         if at_ms < wish.asked_ms + ROUND_MS:

@@ -11,7 +11,7 @@ COPY_MAX = 64
 
 
 class Entry(Value, frozen=True, kw_only=True, tag="entry"):
-    """One link. Life and number stand in the statement around it; the predecessor is the hash of that statement's bytes.
+    """One link. Life and number stand in the statement around it; the predecessor is the hash of a statement's bytes.
 
     The first entry of a life names the last own entry that the disk held, of the life before."""
 

@@ -1,0 +1,1 @@
+"""Who is in contact with whom."""

@@ -10,6 +10,8 @@ BEAT_GAP_MS = 100
 """Between two beats, however much changes."""
 FRESH_MS = 2_500
 HUNG_MS = 3_500
+STOOD_STILL_MS = 500
+"""An agent that looks so much later than it meant to was not listening."""
 
 
 class Contact(Value, frozen=True, kw_only=True):

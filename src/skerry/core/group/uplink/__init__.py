@@ -1,0 +1,1 @@
+"""Whether the manager is there, and the mode that follows."""

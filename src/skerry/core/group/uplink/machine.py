@@ -18,6 +18,7 @@ from skerry.core.group.uplink.model import (
     GRACE_DIVISOR,
     QUIET_SETTLINGS,
     SESSION_TRY_MS,
+    STOOD_STILL_MS,
     ModeId,
     ModeName,
     ModeState,
@@ -150,6 +151,7 @@ class Uplink:
 
     def step(self, given: Input[UplinkEvent], view: UplinkView) -> Effects:
         """Take an answer, a change of session or the passing of time."""
+        self._forgive(given.at_ms)
         self._deadline_ms = None
         match given.event:
             case SessionChanged(manager=manager, up=up):
@@ -169,10 +171,18 @@ class Uplink:
         """The next question, or the end of a grace or of a settling time."""
         return self._deadline_ms
 
-    def check_invariants(self, view: UplinkView) -> None:
+    def check_invariants(self) -> None:
         """M2: only a leader's own number follows its own."""
         for state in self.modes.values():
             assert state.id.leader, "M2: a mode that nobody declared"
+
+    def _forgive(self, at_ms: int) -> None:
+        """Time in which this agent stood still itself is no silence of the manager."""
+        if self._deadline_ms is None or at_ms - self._deadline_ms <= STOOD_STILL_MS:
+            return
+        for line in self._lines.values():
+            if line.answered_ms is not None:
+                line.answered_ms += at_ms - self._deadline_ms
 
     # --- my own line ----------------------------------------------------------------------------------------------
 

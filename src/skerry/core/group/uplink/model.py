@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from skerry.core.kernel.ids import ManagerId, NodeId
+from skerry.core.kernel.ids import NodeId
 from skerry.core.kernel.values import Value
 
 GRACE_DIVISOR = 4
@@ -15,6 +15,8 @@ GRACE_DIVISOR = 4
 FLAP_MAX = 8
 QUIET_SETTLINGS = 10
 SESSION_TRY_MS = 1_000
+STOOD_STILL_MS = 500
+"""An agent that looks so much later than it meant to was not listening."""
 
 ModeName = Literal["connected", "isolated"]
 

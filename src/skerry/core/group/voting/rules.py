@@ -25,11 +25,19 @@ class Clause(Protocol):
     """What of an assent clause matters to the counting."""
 
     @property
-    def by(self) -> str: ...
+    def by(self) -> str:
+        """`assignee`, `unanimous`, `majority` or `ratio`."""
+        ...
+
     @property
-    def of(self) -> str: ...
+    def of(self) -> str:
+        """`part` or `roster`."""
+        ...
+
     @property
-    def ratio_permille(self) -> int: ...
+    def ratio_permille(self) -> int:
+        """Of a `ratio`, in thousandths."""
+        ...
 
 
 def needed(clause: Clause, members: int, roster: int) -> int:

@@ -1,0 +1,1 @@
+"""What a node has, and what of it is free."""

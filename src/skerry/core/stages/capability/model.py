@@ -70,7 +70,7 @@ class NodeFacts(Value, frozen=True, kw_only=True):
     assurance_permille: int = 0
     """Likelihood of going on: 1000 on mains with UPS, from the declared `power.*` capabilities."""
     hardware: str = ""
-    """Digest of what fits depend on besides the configuration (D8a): cores, caps, allowed programs, software version."""
+    """Digest of what fits depend on besides the configuration (D8a): cores, caps, programs, file system, version."""
 
 
 class Usage(Value, frozen=True, kw_only=True):

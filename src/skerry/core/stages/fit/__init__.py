@@ -1,0 +1,1 @@
+"""How well a node fills each role, measured by running it."""

@@ -59,6 +59,8 @@ class Fitting:
     _since_ms: dict[str, int] = field(default_factory=dict)
     """When each was measured in this boot; one from before counts from the start (T2)."""
     _started_ms: int = 0
+    _sorted_for: tuple[NodeFacts, dict[IntentId, IntermediateRepresentation]] | None = None
+    _sorted: tuple[list[_Configured], dict[str, dict[str, str]]] = field(default_factory=lambda: ([], {}))
     _deadline_ms: int | None = None
 
     @classmethod
@@ -86,7 +88,7 @@ class Fitting:
         """When a measurement gets old or is tried again."""
         return self._deadline_ms
 
-    def check_invariants(self, view: FittingView) -> None:
+    def check_invariants(self) -> None:
         """D8a: a measurement stands under its own digest."""
         for key, measured in self.measured.items():
             assert key == measured.digest, "D8a: a measurement under another configuration's digest"
@@ -103,7 +105,10 @@ class Fitting:
         )
 
     def _sort_out(self, facts: NodeFacts, view: FittingView) -> tuple[list[_Configured], dict[str, dict[str, str]]]:
-        """What could run here, and why the rest cannot."""
+        """What could run here, and why the rest cannot; found anew only when facts or intents have changed."""
+        ground = (facts, view.irs)
+        if self._sorted_for == ground:
+            return self._sorted
         able: list[_Configured] = []
         limitations: dict[str, dict[str, str]] = {}
         for element, spec in _elements(view.irs):
@@ -113,6 +118,7 @@ class Fitting:
                     able.append(_Configured(element, spec, configuration))
                 else:
                     limitations.setdefault(element, {})[name] = why
+        self._sorted_for, self._sorted = ground, (able, limitations)
         return able, limitations
 
     def _limitation(

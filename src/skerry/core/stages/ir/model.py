@@ -203,6 +203,14 @@ class SiteDocument(Value, frozen=True, kw_only=True, tag="site"):
     """How often a holder writes what its instances provided: at most so much is unknown after a crash (H1, H3)."""
 
 
+class CatalogueDocument(Value, frozen=True, kw_only=True, tag="catalogue"):
+    """The catalogue as a site keeps it, so that an intent can be translated there while it is cut off (U4)."""
+
+    generation: int
+    manifests: str
+    """YAML: all functionalities, roles and governances."""
+
+
 class RosterEntry(Value, frozen=True, kw_only=True):
     """One member."""
 

@@ -1,0 +1,1 @@
+"""Where an interface is offered, for clients."""

@@ -1,0 +1,1 @@
+"""What is observed of running instances, by their holder and by others."""

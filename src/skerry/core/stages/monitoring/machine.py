@@ -102,7 +102,7 @@ class Monitoring:
         """The next second to count, or the next measurement."""
         return self._deadline_ms
 
-    def check_invariants(self, view: MonitoringView) -> None:
+    def check_invariants(self) -> None:
         """H2: no more compliant seconds than seconds."""
         for account in self._accounts.values():
             meter = account.meter
@@ -154,7 +154,7 @@ class Monitoring:
         )
 
     def _checked(self, checked: InstanceChecked, at_ms: int, view: MonitoringView) -> Effects:
-        """A second has passed since the last count; if checks were late, so many seconds have, of which one is known."""
+        """A second has passed since the last count. Where checks came late, more have, of which one alone is known."""
         account = self._accounts.get(checked.instance)
         if account is None or not account.checking:
             return Effects()
@@ -297,8 +297,6 @@ def _configured(
     return None
 
 
-def _spec_of(
-    name: InstanceId, digest: str, irs: dict[IntentId, IntermediateRepresentation]
-) -> ElementSpec | None:
+def _spec_of(name: InstanceId, digest: str, irs: dict[IntentId, IntermediateRepresentation]) -> ElementSpec | None:
     found = _configured(Instance(instance=name, phase="active", configuration="", digest=digest), irs)
     return found[1] if found is not None else None

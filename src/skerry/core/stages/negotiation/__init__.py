@@ -1,0 +1,1 @@
+"""Proposals, ballots, and the plan that a site agrees on."""

@@ -190,7 +190,9 @@ def stands(assignment: Assignment, wanted: Wanted, survey: Survey) -> bool:
         return assignment.holder in survey.present
     if survey.failing.get(assignment.instance) == assignment.holder:
         return False
-    if any(i.instance == assignment.instance and i.phase == "failed" for i in survey.running.get(assignment.holder, ())):
+    if any(
+        i.instance == assignment.instance and i.phase == "failed" for i in survey.running.get(assignment.holder, ())
+    ):
         return False
     element = f"{wanted.intent}/{wanted.spec.name}"
     measured = member.fit.measured.get(element, {}).get(assignment.configuration)

@@ -139,7 +139,7 @@ class Chair:
         """The end of a survey, of a round, or of a refusal."""
         return self._deadline_ms
 
-    def check_invariants(self, view: ChairView) -> None:
+    def check_invariants(self) -> None:
         """P1: what is proposed bears my name and term."""
         if self._round is not None:
             assert self._round.plan.leader == self.me and self._round.plan.term == self._term, "P1: another's plan"
@@ -184,8 +184,13 @@ class Chair:
         self._number += 1
         plan = PlanId(term=view.term, leader=self.me, number=self._number)
         self._round = _Round(
-            plan=plan, members=view.members, until_ms=at_ms + ROUND_MS, draft=draft, asked=asked,
-            yes={s: set() for s in asked}, no={s: {} for s in asked},
+            plan=plan,
+            members=view.members,
+            until_ms=at_ms + ROUND_MS,
+            draft=draft,
+            asked=asked,
+            yes={s: set() for s in asked},
+            no={s: {} for s in asked},
         )
         self._wake(self._round.until_ms)
         proposal = Proposal(
@@ -398,8 +403,10 @@ class Chair:
         data = {
             "plan": str(plan_id),
             "members": list(view.members),
-            "assigned": {str(s): {"holder": draft.sections[_intent(s, draft)][s.set][s.instance].holder, "agreed": how}
-                         for s, how in won.items()},
+            "assigned": {
+                str(s): {"holder": draft.sections[_intent(s, draft)][s.set][s.instance].holder, "agreed": how}
+                for s, how in won.items()
+            },
             "temporary": bool(view.isolated_from),
         }
         version = (plan_id.term, str(plan_id.leader), plan_id.number)

@@ -63,9 +63,7 @@ class Section(Value, frozen=True, kw_only=True):
         """One of the two sets."""
         return self.connected if name == "connected" else self.isolated
 
-    def with_sets(
-        self, connected: dict[InstanceId, Assignment], isolated: dict[InstanceId, Assignment]
-    ) -> Section:
+    def with_sets(self, connected: dict[InstanceId, Assignment], isolated: dict[InstanceId, Assignment]) -> Section:
         """The same, with other assignments."""
         return msgspec.structs.replace(self, connected=connected, isolated=isolated)
 

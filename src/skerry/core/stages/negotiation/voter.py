@@ -65,7 +65,7 @@ class Voter:
         """The end of what an assent holds (I13)."""
         return self._assent.until_ms if self._assent is not None else None
 
-    def check_invariants(self, view: VoterView) -> None:
+    def check_invariants(self) -> None:
         """I13: an assent's hold ends; P2: it is for one plan."""
         assert self._assent is None or self._assent.plan <= self._seen, "P2: an assent for a plan that nobody proposed"
 
@@ -110,7 +110,9 @@ class Voter:
         if assignment.holder != self.me:
             return view.experience.get(f"{assignment.holder} {assignment.digest}")
         if assignment.digest and assignment.digest not in view.able:
-            return No(reason=f"the configuration {assignment.configuration!r} was not measured here, or may not run here")
+            return No(
+                reason=f"the configuration {assignment.configuration!r} was not measured here, or may not run here"
+            )
         have = view.caps - view.usage.owner
         before, after = self.reserved_with({}, view.plan), self.reserved_with(with_it, view.plan)
         overrun = _overrun(view.usage.tree - view.usage.owner, before)

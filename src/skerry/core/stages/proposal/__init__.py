@@ -1,0 +1,1 @@
+"""Who should fill each open slot, and why not the others."""

@@ -1,0 +1,1 @@
+"""What a manager says to what a site decided alone."""

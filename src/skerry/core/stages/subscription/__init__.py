@@ -1,0 +1,1 @@
+"""From the plan and the mode in force to processes that run."""

@@ -119,6 +119,8 @@ class Keeper:
     """Grows whenever what `instances()`, `wanted_keys()` or `keys_in_use()` say changes."""
     adopted_until_ms: int = 0
     """Exclusive processes that were taken over may go on without a grant of this life until the guard's deadline."""
+    leaving: bool = False
+    """Its owner takes the machine out: nothing is wanted here any more."""
     _instances: tuple[Instance, ...] = ()
     _wanted_keys: dict[GrantKey, int] = field(default_factory=dict)
     _kept: dict[InstanceId, Subscription] = field(default_factory=dict)
@@ -128,7 +130,7 @@ class Keeper:
     def recover(
         cls, me: NodeId, kept: dict[str, bytes], found: tuple[Adopted, ...], at_ms: int, wall_ms: int, lease_ms: int
     ) -> tuple[Keeper, Effects]:
-        """Adopt what has a subscription on disk; stop the rest (reboot rule). Exclusive ones keep their guard deadline."""
+        """Adopt what has a subscription on disk; stop the rest (reboot rule). Exclusive ones keep their deadline."""
         keeper = cls(me=me, adopted_until_ms=at_ms + lease_ms)
         subscriptions = [decode(raw, Subscription) for key, raw in kept.items() if key.startswith(SUBSCRIPTION_PREFIX)]
         keeper._kept = {s.instance: s for s in subscriptions}
@@ -173,7 +175,7 @@ class Keeper:
         """The next retry after a failure."""
         return self._deadline_ms
 
-    def check_invariants(self, view: KeeperView) -> None:
+    def check_invariants(self) -> None:
         """I4: what runs has a subscription."""
         for instance, run in self.runs.items():
             if run.phase in ("starting", "active", "draining"):
@@ -189,7 +191,9 @@ class Keeper:
 
     def keys_in_use(self) -> frozenset[GrantKey]:
         """Keys under which something runs still: not given back before it is gone (X7)."""
-        return frozenset(r.key for r in self.runs.values() if r.key is not None and r.phase not in ("waiting", "failed"))
+        return frozenset(
+            r.key for r in self.runs.values() if r.key is not None and r.phase not in ("waiting", "failed")
+        )
 
     # --- what happened --------------------------------------------------------------------------------------------
 
@@ -228,7 +232,14 @@ class Keeper:
         if run.phase == "stopping":
             return Effects()  # its `WorkloadStopped` is still to come
         if reason == DEADLINE:  # the guard ended it with its lease, as it must: no fault of the program's
-            run.phase, run.reason, run.endpoint, run.pid, run.fence, run.kill_at_ms = "waiting", reason, "", 0, None, None
+            run.phase, run.reason, run.endpoint, run.pid, run.fence, run.kill_at_ms = (
+                "waiting",
+                reason,
+                "",
+                0,
+                None,
+                None,
+            )
             return Effects(note=(Note(what="role.ended", about=instance, data={"reason": reason}),))
         run.failures_ms = [t for t in run.failures_ms if at_ms - t < FAILURES_WITHIN_MS] + [at_ms]
         pause_ms = min(RETRY_MIN_MS * 2 ** (len(run.failures_ms) - 1), RETRY_MAX_MS)
@@ -253,6 +264,8 @@ class Keeper:
 
     def _wanted(self, view: KeeperView) -> dict[InstanceId, _Wanted]:
         found: dict[InstanceId, _Wanted] = {}
+        if self.leaving:
+            return found
         for section in view.plan.sections.values() if view.plan is not None else ():
             ir = view.irs.get(section.intent)
             if ir is None or ir.withdrawn or section.intent == SITE:
@@ -261,9 +274,10 @@ class Keeper:
             for instance, assignment in section.of(mode).items():
                 spec = ir.sets[mode].elements.get(assignment.element)
                 configuration = spec.configurations.get(assignment.configuration) if spec is not None else None
-                if assignment.holder == self.me and spec is not None and configuration is not None:
-                    if configuration.digest == assignment.digest:
-                        found[instance] = _Wanted(assignment, ir, spec, configuration)
+                if assignment.holder != self.me or spec is None or configuration is None:
+                    continue
+                if configuration.digest == assignment.digest:
+                    found[instance] = _Wanted(assignment, ir, spec, configuration)
         return found
 
     def _towards(self, instance: InstanceId, want: _Wanted, given: Input[KeeperEvent], view: KeeperView) -> Effects:
@@ -314,9 +328,7 @@ class Keeper:
             return Effects(act=(ExtendWorkload(instance=instance, kill_at_ms=kill_at_ms),))
         return Effects()
 
-    def _start(
-        self, instance: InstanceId, run: _Run, want: _Wanted, at_ms: int, view: KeeperView
-    ) -> Effects:
+    def _start(self, instance: InstanceId, run: _Run, want: _Wanted, at_ms: int, view: KeeperView) -> Effects:
         if at_ms < run.retry_ms:
             self._wake(run.retry_ms)
             return Effects()
@@ -333,7 +345,9 @@ class Keeper:
             return Effects()
         before = self._kept.get(instance)
         run.phase, run.digest, run.reason, run.kill_at_ms = "starting", want.configuration.digest, "", kill_at_ms
-        run.endpoints = endpoints_file(self.me, instance, run.fence, want.ir, want.spec, self._around(view), view.modes, False)
+        run.endpoints = endpoints_file(
+            self.me, instance, run.fence, want.ir, want.spec, self._around(view), view.modes, False
+        )
         kept = Subscription(
             instance=instance,
             intent=run.intent,
@@ -361,7 +375,10 @@ class Keeper:
             ir = view.irs.get(run.intent)
             specs = [s for roles in ir.sets.values() for s in roles.elements.values()] if ir is not None else []
             for configuration in (c for s in specs for c in s.configurations.values() if c.digest == run.digest):
-                if want.configuration.name in configuration.conflicts or configuration.name in want.configuration.conflicts:
+                if (
+                    want.configuration.name in configuration.conflicts
+                    or configuration.name in want.configuration.conflicts
+                ):
                     return other
         return None
 
@@ -378,7 +395,7 @@ class Keeper:
             return Effects() if run.phase == "stopping" else self._stop(instance, run, "not wanted any more")
         if run.key is not None or self._is_exclusive(instance, view):
             return self._stop(instance, run, "the plan names somebody else")
-        if ir is None or ir.withdrawn:
+        if ir is None or ir.withdrawn or self.leaving:
             return self._stop(instance, run, "its intent was withdrawn")
         if run.phase == "active":
             if not self._replaced(instance, run, view):

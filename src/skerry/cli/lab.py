@@ -1,0 +1,236 @@
+"""`skerry lab`: a manager and some nodes on one machine, to be broken with one's own hands.
+
+Exit codes: 0 done, 1 could not be done (and why), 2 wrong use, 130 interrupted. What a verb started goes on after it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from skerry.lab.processes import Interrupted, interruptible
+from skerry.lab.state import LabError
+
+FOLDER = Path(".skerry-lab")
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help=(
+        "A manager and some nodes on this machine, to be broken by hand.\n\n"
+        "\b\n"
+        "  skerry lab up                       # a relay, a manager, five nodes\n"
+        "  skerry lab status\n"
+        "  skerry lab cut                      # nobody reaches the manager any more\n"
+        "  skerry lab freeze n2                # every process of n2 stands still\n"
+        "  skerry lab thaw n2; skerry lab heal\n"
+        "  skerry lab down\n"
+    ),
+)
+
+Folder = Annotated[Path, typer.Option("--folder", help="The lab's folder.", show_default=str(FOLDER))]
+Node = Annotated[str, typer.Argument(help="A node's name, as `status` shows it.", metavar="NODE")]
+Output = Annotated[str, typer.Option("--output", "-o", help="table or json.", metavar="FORMAT")]
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Say what went wrong in one place, and end with the right code."""
+    try:
+        yield
+    except LabError as error:
+        typer.echo(f"skerry lab: {error}", err=True)
+        raise typer.Exit(1) from None
+    except Interrupted as interrupted:
+        typer.echo(f"skerry lab: interrupted by {interrupted}", err=True)
+        raise typer.Exit(130) from None
+
+
+def _lab(folder: Path) -> Any:
+    from skerry.lab.site import Lab  # other verbs do not wait for what this one needs
+
+    return Lab(folder)
+
+
+@app.command()
+def up(
+    nodes: Annotated[int, typer.Option("--nodes", help="How many nodes.")] = 5,
+    site_file: Annotated[
+        Path | None, typer.Option("--site-file", help="A Site manifest; otherwise that of the example.")
+    ] = None,
+    ports: Annotated[
+        int | None, typer.Option("--ports", help="First of the ports to take; otherwise free ones are found.")
+    ] = None,
+    joined_only: Annotated[bool, typer.Option("--joined-only", help="Let the nodes join, and start no agent.")] = False,
+    folder: Folder = FOLDER,
+) -> None:
+    """Start a relay, a manager and nodes; wait until the site has a leader. Nothing is left if it fails.
+
+    Example: skerry lab up --nodes 3
+    """
+    from rich.console import Console
+
+    from skerry.lab.building import Plan
+
+    site = site_file or Path(str(files("skerry.examples") / "tiered-storage" / "site.yaml"))
+    console = Console(stderr=True)
+    with _told(), interruptible(), console.status("starting") as spinner:
+
+        def tell(what: str) -> None:
+            console.print(f"  {what}")
+            spinner.update(f"{what} ...")
+
+        _lab(folder).up(Plan(nodes=nodes, site_file=site, first_port=ports), agents=not joined_only, tell=tell)
+    typer.echo(f"The lab is up in {folder}; see `skerry lab status`, end it with `skerry lab down`.")
+
+
+@app.command()
+def down(
+    keep_logs: Annotated[bool, typer.Option("--keep-logs", help="Leave the folder with its logs.")] = False,
+    folder: Folder = FOLDER,
+) -> None:
+    """End every process of the lab and remove its folder."""
+    with _told():
+        _lab(folder).down(keep_logs=keep_logs)
+    typer.echo("The lab is down; nothing of it runs.")
+
+
+@app.command()
+def status(output: Output = "table", folder: Folder = FOLDER) -> None:
+    """Show the relay and every node: what runs, who leads, what each node does.
+
+    Example: skerry lab status -o json
+    """
+    with _told():
+        found = _lab(folder).status()
+    if output == "json":
+        typer.echo(json.dumps(found))
+    elif output == "table":
+        _show(found)
+    else:
+        typer.echo(f"skerry lab: -o {output}: expected table or json", err=True)
+        raise typer.Exit(2)
+
+
+@app.command()
+def cut(folder: Folder = FOLDER) -> None:
+    """Cut the site off from its manager: the relay swallows everything and closes nothing."""
+    with _told():
+        counts = _lab(folder).cut()
+    typer.echo(f"Cut; {counts['open']} connections hang.")
+
+
+@app.command()
+def heal(folder: Folder = FOLDER) -> None:
+    """Let the relay forward again."""
+    with _told():
+        counts = _lab(folder).heal()
+    typer.echo(f"Healed; {counts['bytes_while_cut']} bytes went through while it was cut.")
+
+
+@app.command()
+def freeze(node: Node, folder: Folder = FOLDER) -> None:
+    """Stop every process of a node where it stands, without a goodbye: a machine that falls silent.
+
+    Example: skerry lab freeze n2
+    """
+    with _told():
+        count = _lab(folder).freeze(node)
+    typer.echo(f"{node}: {count} processes stand still.")
+
+
+@app.command()
+def thaw(node: Node, folder: Folder = FOLDER) -> None:
+    """Let a frozen node go on."""
+    with _told():
+        count = _lab(folder).thaw(node)
+    typer.echo(f"{node}: {count} processes go on.")
+
+
+@app.command()
+def kill(node: Node, folder: Folder = FOLDER) -> None:
+    """End every process of a node at once, as a power cut would; its disk stays."""
+    with _told():
+        _lab(folder).kill(node)
+    typer.echo(f"{node}: nothing of it runs.")
+
+
+@app.command()
+def start(node: Node, folder: Folder = FOLDER) -> None:
+    """Start a node's agent again, on the disk that it has."""
+    with _told():
+        _lab(folder).start(node)
+    typer.echo(f"{node}: its agent is started.")
+
+
+@app.command()
+def slow(
+    node: Node,
+    factor: Annotated[float, typer.Option("--factor", help="How many times slower, 1.1 to 100.")] = 4.0,
+    off: Annotated[bool, typer.Option("--off", help="At full speed again.")] = False,
+    folder: Folder = FOLDER,
+) -> None:
+    """Make the workloads of a node slower, and never its agent: they stand still for a part of the time.
+
+    Example: skerry lab slow n3 --factor 10
+    """
+    with _told():
+        _lab(folder).slow(node, None if off else factor)
+    typer.echo(f"{node}: its workloads run {'at full speed' if off else f'{factor:g} times slower'}.")
+
+
+@app.command()
+def load(
+    node: Node,
+    memory: Annotated[str, typer.Option("--memory", help="How much, as in a manifest.")] = "512Mi",
+    off: Annotated[bool, typer.Option("--off", help="Give it back.")] = False,
+    folder: Folder = FOLDER,
+) -> None:
+    """Let the owner of a node's machine take memory away from Skerry.
+
+    Example: skerry lab load n4 --memory 1Gi
+    """
+    from skerry.core.stages.intent.model.quantities import QuantityError, parse_bytes
+
+    try:
+        memory_bytes = None if off else parse_bytes(memory)
+    except QuantityError as error:
+        typer.echo(f"skerry lab: --memory {memory}: {error}", err=True)
+        raise typer.Exit(2) from None
+    with _told():
+        _lab(folder).load(node, memory_bytes)
+    typer.echo(f"{node}: its owner {'gave it back' if off else f'took {memory}'}.")
+
+
+def _show(found: dict[str, Any]) -> None:
+    """One screen."""
+    from rich.console import Console
+    from rich.table import Table
+
+    relay = found["relay"]
+    console = Console()
+    link = "cut" if relay["cut"] else "forwards"
+    console.print(
+        f"site {found['site']} · uplink {link} · manager {'runs' if found['manager']['runs'] else 'is off'}"
+        f" at {found['manager']['api']}"
+    )
+    table = Table("node", "state", "follows", "mode", "plan", "does", "API", box=None, pad_edge=False)
+    for name, row in found["nodes"].items():
+        said = row["status"]
+        if said is None:
+            table.add_row(name, row["state"], "", "", "", "", row["api"])
+            continue
+        mine = next((m["instances"] for m in said["members"] if m["node"] == name), [])
+        does = ", ".join(f"{i['instance']}{'' if i['phase'] == 'active' else ' ' + i['phase']}" for i in mine)
+        modes = ", ".join(sorted({mode["mode"] for mode in said["modes"].values()})) or "connected"
+        state = row["state"] + (", slowed" if row["slowed"] else "")
+        table.add_row(name, state, f"{said['leader']} ({said['term']})", modes, said["plan"] or "", does, row["api"])
+    console.print(table)
+    for what in sorted({what for row in found["nodes"].values() for what in (row["status"] or {}).get("given_up", [])}):
+        console.print(f"given up: {what}")

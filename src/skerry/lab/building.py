@@ -1,0 +1,291 @@
+"""Making a lab: relay, manager, nodes that join by token, agents; and waiting until the site has a leader.
+
+What a person does on real machines is done with the same verbs of the command line: `manager run`, `apply`,
+`manager token`, `agent join`, `agent run`. Only the relay's addresses are ever told to a node.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from skerry.adapters.manifests import ManifestErrors, load_file
+from skerry.core.stages.intent.model import Site
+from skerry.lab import asking, processes, profiles, relay, state
+from skerry.lab.profiles import NodeFile
+from skerry.lab.state import HOST, LabError, LabState, NodePlace
+from skerry.shell.clock import boot_ms
+from skerry.shell.settings import SETTINGS_FILE, load_settings
+
+Tell = Callable[[str], None]
+
+MANAGER_NAME = "hq"
+PORTS_FOR_ALL = 4
+PORTS_PER_NODE = 2
+READY_WITHIN_S = 30.0
+LEADER_WITHIN_S = 60.0
+LOG_TAIL_BYTES = 2_000
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of `lab up`."""
+
+    nodes: int
+    site_file: Path
+    first_port: int | None = None
+
+
+def prepare(folder: Path, plan: Plan) -> LabState:
+    """Make the folder and write down names, ports and profiles. Raises `LabError`; then nothing is left."""
+    if not 1 <= plan.nodes <= state.NODES_MAX:
+        raise LabError(f"--nodes {plan.nodes}: expected 1 to {state.NODES_MAX}")
+    if (folder / state.STATE_FILE).exists():
+        raise LabError(f"{folder}: a lab is up here already; end it with `skerry lab down --folder {folder}`")
+    site = site_name(plan.site_file)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    except OSError as error:
+        raise LabError(f"{folder}: no lab can be made here: {error.strerror}") from error
+    names = [f"n{number}" for number in range(1, plan.nodes + 1)]
+    # So that labs which start at once on one machine look in different places first.
+    offset = int.from_bytes(hashlib.sha256(str(folder).encode()).digest()[:4], "big") % len(state.PORTS)
+    ports = state.free_ports(PORTS_FOR_ALL + PORTS_PER_NODE * plan.nodes, plan.first_port, offset)
+    memory = profiles.memory_folder()
+    lab = LabState(
+        id=secrets.token_hex(8),
+        site=site,
+        relay_uplink_port=ports[0],
+        relay_api_port=ports[1],
+        manager_uplink_port=ports[2],
+        manager_api_port=ports[3],
+        nodes={
+            name: _place(folder, name, number, ports[4 + 2 * number], ports[5 + 2 * number], memory)
+            for number, name in enumerate(names)
+        },
+        memory_folder=str(memory) if memory is not None else None,
+    )
+    state.save(folder, lab)
+    return lab
+
+
+def site_name(site_file: Path) -> str:
+    """The name of the site in a file. Raises `LabError`."""
+    try:
+        for document in load_file(site_file):
+            if isinstance(document.manifest, Site):
+                return document.manifest.metadata.name
+    except (OSError, ManifestErrors) as error:
+        raise LabError(f"{site_file}: {error}") from error
+    raise LabError(f"{site_file}: expected a document of kind Site")
+
+
+def _place(folder: Path, name: str, number: int, fabric: int, api: int, memory: Path | None) -> NodePlace:
+    profile = profiles.profile(number)
+    root = memory / name if profile.in_memory and memory is not None else folder / name / "data"
+    return NodePlace(
+        name=name,
+        fabric_port=fabric,
+        api_port=api,
+        data_root=str(root),
+        memory=profile.memory,
+        cpu=profile.cpu,
+        capabilities=profile.capabilities,
+        programs=profile.programs,
+        nice=profile.nice,
+        cores=profiles.cores(number, profile.one_core),
+    )
+
+
+def start_relay(folder: Path, lab: LabState) -> LabState:
+    """The only way between nodes and manager. Raises `LabError`."""
+    routes = [
+        f"{HOST}:{lab.relay_uplink_port}={HOST}:{lab.manager_uplink_port}",
+        f"{HOST}:{lab.relay_api_port}={HOST}:{lab.manager_api_port}",
+    ]
+    argv = [sys.executable, relay.__file__, "--control", state.RELAY_SOCKET]
+    for route in routes:
+        argv += ["--route", route]
+    process = processes.start(argv, lab=lab.id, cwd=folder, log=folder / "relay.log")
+    _until(lambda: _answers(folder), process, folder / "relay.log", "the relay")
+    return _with(folder, lab, "relay", process)
+
+
+def start_manager(folder: Path, lab: LabState) -> LabState:
+    """Raises `LabError`."""
+    home = folder / "manager"
+    argv = asking.command(
+        *("manager", "run", "--folder", home, "--name", MANAGER_NAME),
+        *("--api", f"{HOST}:{lab.manager_api_port}", "--uplink", f"{HOST}:{lab.manager_uplink_port}"),
+    )
+    process = processes.start(argv, lab=lab.id, cwd=folder, log=folder / "manager.log")
+    _until(lambda: manager_api(folder, lab) is not None, process, folder / "manager.log", "the manager")
+    return _with(folder, lab, "manager", process)
+
+
+def operator(folder: Path) -> Path:
+    """Whose certificate the verbs use: the operator that a manager's first start makes."""
+    return folder / "manager" / "operators" / "admin"
+
+
+def manager_api(folder: Path, lab: LabState) -> asking.Api | None:
+    """The manager's API, by its own address, once it answers."""
+    if not (operator(folder) / "key.pem").exists():
+        return None
+    api = asking.Api(f"{HOST}:{lab.manager_api_port}", asking.context(operator(folder)))
+    try:
+        api.get("/v1/sites")
+    except asking.Unanswered:
+        return None
+    return api
+
+
+def apply(folder: Path, lab: LabState, *files: Path) -> str:
+    """Give manifests to the manager, as `skerry apply` does. Raises `LabError`."""
+    words: list[str | Path] = ["apply"]
+    for file in files:
+        words += ["--file", file]
+    words += ["--server", f"https://{HOST}:{lab.manager_api_port}", "--identity", operator(folder)]
+    return asking.skerry(lab.id, *words, cwd=folder)
+
+
+def join(folder: Path, lab: LabState, tell: Tell) -> None:
+    """Every node joins with a token of its own, by way of the relay. Raises `LabError`."""
+    tokens = {name: token(folder, lab, name) for name in lab.nodes}
+    verbs = [(name, begin_join(folder, lab, name, tokens[name])) for name in lab.nodes]
+    for name, verb in verbs:
+        asking.finished(verb)
+        settle_in(folder, lab, name)
+        tell(f"{name} has joined")
+
+
+def token(folder: Path, lab: LabState, name: str) -> str:
+    """A token for one node. Raises `LabError`."""
+    words = ("manager", "token", "--folder", folder / "manager", "--site", lab.site, "--node", name)
+    return asking.skerry(lab.id, *words, cwd=folder).strip().splitlines()[-1]
+
+
+def begin_join(folder: Path, lab: LabState, name: str, with_token: str) -> subprocess.Popen[str]:
+    """Start `skerry agent join` for one node."""
+    place = lab.node(name)
+    node_file = folder / f"{name}.node.yaml"
+    node_file.write_text(
+        NodeFile(
+            name=name,
+            site=lab.site,
+            memory=place.memory,
+            cpu=place.cpu,
+            capabilities=place.capabilities,
+            programs=place.programs,
+        ).text()
+    )
+    return asking.begun(
+        lab.id,
+        *("agent", "join", "--manager", f"https://{HOST}:{lab.relay_api_port}", "--token", with_token),
+        *("--site", lab.site, "--name", name, "--folder", folder / name, "--host", HOST),
+        *("--listen", f"tls/{HOST}:{place.fabric_port}", "--node-file", node_file),
+        cwd=folder,
+    )
+
+
+def settle_in(folder: Path, lab: LabState, name: str) -> None:
+    """What is special about this machine goes into the settings that joining wrote. Raises `LabError`."""
+    place = lab.node(name)
+    home = folder / name
+    settings = msgspec.structs.replace(
+        load_settings(home),
+        uplink=f"tls/{HOST}:{lab.relay_uplink_port}",
+        peers=tuple(f"tls/{HOST}:{other.fabric_port}" for other in lab.nodes.values() if other.name != name),
+        multicast=None,
+        api=place.api,
+        data_root=place.data_root,
+        nice=place.nice,
+        affinity=place.cores,
+        turn_lock=str(folder / "turn.lock"),
+    )
+    fresh = home / f"{SETTINGS_FILE}.new"
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(settings), indent=1) + b"\n")
+    os.replace(fresh, home / SETTINGS_FILE)
+
+
+def start_agent(folder: Path, lab: LabState, name: str) -> LabState:
+    """Start one node's agent, without waiting for it."""
+    process = processes.start(
+        asking.command("agent", "run", "--folder", folder / name),
+        lab=lab.id,
+        cwd=folder,
+        log=folder / f"{name}.log",
+        node=name,
+    )
+    return _with(folder, lab, f"agent {name}", process)
+
+
+def until_led(folder: Path, lab: LabState, nodes: list[str]) -> dict[str, Any]:
+    """Wait until these nodes follow one leader and are in contact; returns its status. Raises `LabError`."""
+    certificate = asking.context(operator(folder))
+    until_ms = boot_ms() + round(LEADER_WITHIN_S * 1_000)
+    seen: dict[str, Any] = {}
+    while boot_ms() < until_ms:
+        seen = {}
+        for name in nodes:
+            _still_there(folder, lab, f"agent {name}", folder / f"{name}.log")
+            try:
+                seen[name] = asking.Api(lab.node(name).api, certificate).get("/v1/status", 2)
+            except asking.Unanswered:
+                break
+        leaders = {status["leader"] for status in seen.values()}
+        if len(seen) == len(nodes) and len(leaders) == 1 and None not in leaders:
+            found: dict[str, Any] = seen[leaders.pop()]
+            if set(found["part"]) >= set(nodes):
+                return found
+        time.sleep(0.1)
+    said = {name: status["leader"] for name, status in seen.items()}
+    raise LabError(f"the site has no leader after {LEADER_WITHIN_S:.0f} s; the nodes say {said}; logs are in {folder}")
+
+
+def _with(folder: Path, lab: LabState, name: str, process: subprocess.Popen[bytes]) -> LabState:
+    changed = state.with_process(lab, name, process.pid)
+    state.save(folder, changed)
+    return changed
+
+
+def _answers(folder: Path) -> bool:
+    try:
+        asking.relay(folder, "stats")
+    except LabError:
+        return False
+    return True
+
+
+def _until(there: Callable[[], bool], process: subprocess.Popen[bytes], log: Path, what: str) -> None:
+    until_ms = boot_ms() + round(READY_WITHIN_S * 1_000)
+    while not there():
+        if process.poll() is not None:
+            raise LabError(f"{what} ended at once: {tail(log)}")
+        if boot_ms() > until_ms:
+            raise LabError(f"{what} is not ready after {READY_WITHIN_S:.0f} s; its log {log} ends: {tail(log)}")
+        time.sleep(0.05)
+
+
+def _still_there(folder: Path, lab: LabState, name: str, log: Path) -> None:
+    process = lab.processes.get(name)
+    if process is None or not process.alive:
+        raise LabError(f"{name} ended; its log {log} ends: {tail(log)}")
+
+
+def tail(log: Path) -> str:
+    """The end of a log."""
+    try:
+        return log.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace").strip() or "(it printed nothing)"
+    except OSError:
+        return "(there is no log)"

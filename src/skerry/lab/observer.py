@@ -1,0 +1,356 @@
+"""Watches a lab from outside, stamps what it sees by its own clock, and works out the figures. Knows no code of Skerry.
+
+    python observer.py SETTINGS.json        {"lab", "nodes": {name: "host:port"}, "manager", "identity", "client_log",
+                                             "record", "relay_folder", "manager_ports", "faulty_after_ms"}
+
+It sees four things: processes come and go (`/proc`, by the lab's mark in their environment), connections to the
+manager's own ports (`/proc/net/tcp`), the client's log as it grows, and the public event streams of the nodes (NDJSON
+over TLS). Each is written to `record`, one JSON object a line, with `t_ms`: boot-time at which this process saw it.
+
+Commands come on standard input, one a line, and are answered in one line of JSON each: `mark NAME {json}` stamps a
+moment (a fault has "fault": true and the node that it hits), `figures` works out what is known by now.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import select
+import socket
+import ssl
+import sys
+import threading
+import time
+from typing import Any
+
+TICK_S = 0.02
+PROCESSES_EVERY, SOCKETS_EVERY, MEMORY_EVERY = 2, 10, 50
+YOUNG_MS = 500
+"""A process younger than this may still show the environment of the one that started it."""
+AGAIN_S = 0.1
+RING_BYTES = 1 << 16
+LEFT_ALONE_MS = 700
+"""How much later than a process's end the word about it may come."""
+SWITCH_MS = 1_000
+
+Record = dict[str, Any]
+
+
+def now_ms() -> int:
+    """Boot-time, suspend included."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+
+
+def read(path: str) -> bytes:
+    """A file of `/proc`; empty if its process is gone."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+class Observer:
+    """Collects records; one thread per stream, everything else in the main loop."""
+
+    def __init__(self, settings: Record) -> None:
+        self.settings = settings
+        self.records: list[Record] = []
+        self._lock = threading.Lock()
+        self._file = open(settings["record"], "a", encoding="utf-8")  # noqa: SIM115 - open for as long as this runs
+        self._log_at = 0
+        self._log_rest = b""
+        self._pids: dict[int, tuple[int, Record | None]] = {}
+        self._memory: dict[str, int] = {}
+        self._leaks: set[str] = set()
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._tls.check_hostname = False
+        self._tls.load_verify_locations(f"{settings['identity']}/ca.pem")
+        self._tls.load_cert_chain(f"{settings['identity']}/cert.pem", f"{settings['identity']}/key.pem")
+
+    def add(self, kind: str, **what: Any) -> Record:
+        record = {"t_ms": now_ms(), "kind": kind, **what}
+        with self._lock:
+            self.records.append(record)
+            self._file.write(json.dumps(record) + "\n")
+            self._file.flush()
+        return record
+
+    def run(self) -> None:
+        """Watch until standard input ends."""
+        for node, address in self.settings["nodes"].items():
+            threading.Thread(target=self._follow, args=(node, address), daemon=True).start()
+        waiting, tick = b"", 0
+        while True:
+            if select.select([0], [], [], TICK_S)[0]:
+                said = os.read(0, RING_BYTES)
+                if not said:
+                    return
+                *lines, waiting = (waiting + said).split(b"\n")
+                for line in lines:
+                    print(json.dumps(self._command(line.decode())), flush=True)  # noqa: T201 - the answer
+            self._tail()
+            for every, look in ((PROCESSES_EVERY, self._processes), (SOCKETS_EVERY, self._sockets)):
+                if tick % every == 0:
+                    look()
+            if tick % MEMORY_EVERY == 0:
+                self._weigh()
+            tick += 1
+
+    def _command(self, line: str) -> Record:
+        word, _, rest = line.partition(" ")
+        if word == "mark":
+            name, _, data = rest.partition(" ")
+            return self.add("mark", name=name, **json.loads(data or "{}"))
+        if word == "figures":
+            self._tail()
+            with self._lock:
+                return {**Figures(list(self.records), self.settings).all(), **self._counted()}
+        return {"error": f"expected mark or figures, got {word[:40]!r}"}
+
+    def _counted(self) -> Record:
+        relay = self._relay()
+        return {
+            "agent_pss_mib_max": -(-max(self._memory.values(), default=0) // 1024),
+            "uplink_leaks": len(self._leaks) + relay.get("bytes_while_cut", 0),
+            "leaked_by": sorted(self._leaks),
+            "relay": relay,
+        }
+
+    def _follow(self, node: str, address: str) -> None:
+        """One node's public stream, for as long as there is one; after a break from the start, the known left out."""
+        known: set[tuple[int, int]] = set()
+        while True:
+            try:
+                connection = http.client.HTTPSConnection(address, context=self._tls, timeout=5)
+                connection.request("GET", "/v1/events?after=0&follow=true")
+                answer = connection.getresponse()
+                connection.sock.settimeout(None) if connection.sock else None
+                while line := answer.readline():
+                    event = json.loads(line)
+                    place = (event["number"], event["atMs"])
+                    if place not in known:
+                        known.add(place)
+                        self.add("event", node=node, what=event["what"], about=event["about"], data=event["data"])
+            except (OSError, http.client.HTTPException, ValueError):
+                pass  # it is off, frozen or not up yet: tried again below
+            time.sleep(AGAIN_S)
+
+    def _tail(self) -> None:
+        try:
+            with open(self.settings["client_log"], "rb") as log:
+                log.seek(self._log_at)
+                added = log.read()
+        except OSError:
+            return  # no client yet
+        self._log_at += len(added)
+        *lines, self._log_rest = (self._log_rest + added).split(b"\n")
+        for line in lines:
+            self.add("op", **json.loads(line))
+
+    def _processes(self) -> None:
+        mark = f"SKERRY_LAB={self.settings['lab']}"
+        here = {int(name) for name in os.listdir("/proc") if name.isdigit()}
+        for pid in [pid for pid in self._pids if pid not in here]:
+            found = self._pids.pop(pid)[1]
+            if found is not None and found["run"]:
+                self.add("end", pid=pid, **found)
+        for pid in here:
+            since, found = self._pids.get(pid, (now_ms(), None))
+            if found is None and (pid not in self._pids or now_ms() - since < YOUNG_MS):
+                variables = dict(
+                    v.partition("=")[::2] for v in read(f"/proc/{pid}/environ").decode("utf-8", "replace").split("\0")
+                )
+                guarded = variables.get("SKERRY_GUARD_NAME", "")
+                if f"SKERRY_LAB={variables.get('SKERRY_LAB')}" == mark and (guarded or now_ms() - since > YOUNG_MS / 2):
+                    run = guarded.removeprefix("run:") if guarded.startswith("run:") else ""
+                    found = {"node": variables.get("SKERRY_LAB_NODE", ""), "run": run, "guarded": bool(guarded)}
+                    if run:
+                        self.add("start", pid=pid, **found)
+                self._pids[pid] = (since, found)
+            elif (
+                found is not None and found["run"] and read(f"/proc/{pid}/stat").rpartition(b")")[2][1:2] in (b"Z", b"")
+            ):
+                self.add("end", pid=pid, **found)
+                self._pids[pid] = (0, {**found, "run": ""})
+
+    def _sockets(self) -> None:
+        """Connections to the manager's own ports that a node's process holds: there may be none, cut or not."""
+        ports = {f"{port:04X}" for port in self.settings["manager_ports"]}
+        rows = [row.split() for row in read("/proc/net/tcp").decode().splitlines()[1:]]
+        inodes = {row[9] for row in rows if row[2].rpartition(":")[2] in ports and row[9] != "0"}
+        nodes = {pid: found["node"] for pid, (_, found) in self._pids.items() if found and found["node"]}
+        for pid, node in nodes.items() if inodes else ():
+            try:
+                links = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
+            except OSError:
+                continue  # it ended
+            self._leaks |= {f"{node} {pid} {inode}" for inode in inodes if f"socket:[{inode}]" in links}
+
+    def _weigh(self) -> None:
+        for pid, (_, found) in self._pids.items():
+            if found and found["node"] and not found["guarded"] and b"agent\0run" in read(f"/proc/{pid}/cmdline"):
+                share = re.search(rb"^Pss: *(\d+)", read(f"/proc/{pid}/smaps_rollup"), re.MULTILINE)
+                if share:
+                    self._memory[found["node"]] = max(self._memory.get(found["node"], 0), int(share[1]))
+
+    def _relay(self) -> Record:
+        where = os.open(self.settings["relay_folder"], os.O_PATH)
+        try:
+            with socket.socket(socket.AF_UNIX) as asking:
+                asking.settimeout(2)
+                asking.connect(f"/proc/self/fd/{where}/relay.sock")
+                asking.sendall(b'{"do": "stats"}\n')
+                answer: Record = json.loads(asking.makefile("rb").readline())
+                return answer
+        except (OSError, ValueError) as error:
+            return {"error": str(error)}
+        finally:
+            os.close(where)
+
+
+class Figures:
+    """What the records come to. All times in milliseconds, from the fault; None where it was not seen."""
+
+    def __init__(self, records: list[Record], settings: Record) -> None:
+        self.ops = [r for r in records if r["kind"] == "op"]
+        self.marks = [r for r in records if r["kind"] == "mark"]
+        self.events = [r for r in records if r["kind"] == "event"]
+        self.ends = [r for r in records if r["kind"] == "end"]
+        self.starts = [r for r in records if r["kind"] == "start"]
+        self.faulty_after_ms = settings["faulty_after_ms"]
+        self.nodes = list(settings["nodes"])
+
+    def all(self) -> Record:
+        """Every figure that this observer is the source of."""
+        return {
+            **self._client(),
+            **self._switch(),
+            **self._losses(),
+            **self._healed(),
+            "healthy_restarts": self._restarts(),
+        }
+
+    def _mark(self, name: str) -> Record | None:
+        return next((mark for mark in self.marks if mark["name"] == name), None)
+
+    def _client(self) -> Record:
+        fine = [op for op in self.ops if op["ok"]]
+        faults = [mark["t_ms"] for mark in self.marks if mark.get("fault")]
+        failed = [op for op in self.ops if not op["ok"]]
+        alone = [op for op in failed if not any(0 <= op["t_ms"] - t <= self.faulty_after_ms for t in faults)]
+        highest, first_ms, overlap_ms = -1, 0, 0
+        for op in fine:
+            fence = op["fence"] if op["fence"] is not None else highest
+            if fence > highest:
+                highest, first_ms = fence, op["t_ms"]
+            elif fence < highest:
+                overlap_ms = max(overlap_ms, op["t_ms"] - first_ms)
+        return {
+            "client_requests": len(self.ops),
+            "client_failures": len(failed),
+            "client_failures_without_fault": len(alone),
+            "client_wrong_answers": sum(op["error"] == "wrong content" for op in self.ops),
+            "late_answers": sum(op["error"] == "late" for op in self.ops),
+            "client_longest_gap_ms": max(
+                (b["t_ms"] - a["t_ms"] for a, b in zip(fine, fine[1:], strict=False)), default=None
+            ),
+            "run_once_overlap_ms": overlap_ms,
+        }
+
+    def _switch(self) -> Record:
+        cut = self._mark("cut")
+        declared = cut and self._first("mode.isolated", cut["t_ms"])
+        if not cut or not declared:
+            return {"cut_to_isolated_plan_ms": None, "switched_ms": None, "switched_without_start_up_ms": None}
+        begun, ended = declared["t_ms"], [declared["t_ms"]]
+        orders = [
+            e for e in self.events
+            if e["what"] in ("role.starting", "role.stopping") and -100 <= e["t_ms"] - begun <= SWITCH_MS
+        ]  # fmt: skip
+        done = {"role.starting": "role.active", "role.stopping": "role.stopped"}
+        for order in orders:
+            end = self._first(done[order["what"]], order["t_ms"], node=order["node"], about=order["about"])
+            ended.append(end["t_ms"] if end else begun + 60_000)
+        return {
+            "cut_to_isolated_plan_ms": max(ended) - cut["t_ms"] if orders else None,
+            "cut_to_declared_ms": begun - cut["t_ms"],
+            "switched_ms": max(ended) - begun if orders else None,
+            "switched_without_start_up_ms": max((o["t_ms"] - begun for o in orders), default=None),
+            "switch_orders": [f"{o['node']} {o['what']} {o['about']}" for o in orders],
+        }
+
+    def _losses(self) -> Record:
+        leader = self._mark("leader_frozen")
+        anywhere, once, given_up = [], [], []
+        for loss in [m for m in self.marks if m["name"] in ("leader_frozen", "reporter_frozen")]:
+            for instance, fenced in self._ran_on(loss["node"], loss["t_ms"]):
+                other = [e for e in self.events if e["what"] == "role.active" and e["about"] == instance
+                         and e["node"] != loss["node"] and e["t_ms"] > loss["t_ms"]]  # fmt: skip
+                took = other[0]["t_ms"] - loss["t_ms"] if other else None
+                (given_up if took is None else once if fenced else anywhere).append(instance if took is None else took)
+        return {
+            "leader_lost_to_new_leader_ms": self._new_leader(leader) if leader else None,
+            "node_lost_to_role_active_ms": max(anywhere, default=None),
+            "run_once_lost_to_active_ms": max(once, default=None),
+            "lost_and_not_active_elsewhere": given_up,
+        }
+
+    def _ran_on(self, node: str, t_ms: int) -> list[tuple[str, bool]]:
+        """Instances that ran there at that moment, and whether each had a fence."""
+        found = []
+        for start in [s for s in self.starts if s["node"] == node and s["t_ms"] < t_ms]:
+            ended = any(e["pid"] == start["pid"] and e["node"] == node and e["t_ms"] < t_ms for e in self.ends)
+            active = [
+                e
+                for e in self.events
+                if e["what"] == "role.active" and e["about"] == start["run"] and e["node"] == node
+            ]
+            if not ended and active:
+                found.append((start["run"], active[-1]["data"].get("fence") is not None))
+        return found
+
+    def _new_leader(self, lost: Record) -> int | None:
+        """Until every node that no fault hit follows one and the same other leader."""
+        healthy, follows = {n for n in self.nodes if not self._hit(n, lost["t_ms"])}, {}
+        for event in [e for e in self.events if e["what"] == "leader.followed" and e["t_ms"] > lost["t_ms"]]:
+            if event["node"] in healthy:
+                follows[event["node"]] = event["about"]
+            if set(follows) == healthy and len(set(follows.values())) == 1:
+                return int(event["t_ms"]) - int(lost["t_ms"])
+        return None
+
+    def _healed(self) -> Record:
+        healed = self._mark("healed")
+        if healed is None:
+            return {"healed_to_agreed_ms": None}
+        taken = []
+        for node in [n for n in self.nodes if not self._hit(n, healed["t_ms"])]:
+            verdicts = [e for e in self.events if e["what"] == "document.taken" and e["about"].startswith("verdict/")
+                        and e["node"] == node and e["t_ms"] > healed["t_ms"]]  # fmt: skip
+            taken.append(verdicts[0]["t_ms"] if verdicts else None)
+        return {"healed_to_agreed_ms": None if None in taken or not taken else max(taken) - healed["t_ms"]}
+
+    def _restarts(self) -> int:
+        """Processes that ended though nobody on their node had said that it was to stop, where no fault had hit."""
+        count = 0
+        for end in self.ends:
+            words = [e["what"] for e in self.events if e["node"] == end["node"] and e["about"] == end["run"]
+                     and e["what"].startswith("role.") and e["t_ms"] <= end["t_ms"] + LEFT_ALONE_MS]  # fmt: skip
+            wanted = words and words[-1] in ("role.stopping", "role.stopped")
+            count += not (wanted or self._hit(end["node"], end["t_ms"]))
+        return count
+
+    def _hit(self, node: str, t_ms: int) -> bool:
+        return any(m.get("node") == node and m.get("fault") and m["t_ms"] <= t_ms for m in self.marks)
+
+    def _first(self, what: str, after_ms: int, **fields: str) -> Record | None:
+        return next((e for e in self.events if e["what"] == what and e["t_ms"] >= after_ms
+                     and all(e[key] == value for key, value in fields.items())), None)  # fmt: skip
+
+
+if __name__ == "__main__":
+    with open(sys.argv[1], encoding="utf-8") as file:
+        Observer(json.load(file)).run()

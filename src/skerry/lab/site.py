@@ -1,0 +1,266 @@
+"""The verbs of a lab. Each does one thing to processes that really run; the demonstration is a script over them.
+
+A verb that changes the state file holds the lab's lock. `Popen` objects are not kept: what a verb started belongs to
+the lab and not to the process that typed the verb.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from skerry.guard.client import GuardClient, GuardError
+from skerry.lab import asking, building, hog, processes, slow, state
+from skerry.lab.building import Plan, Tell
+from skerry.lab.processes import Found
+from skerry.lab.state import LabError, LabState
+from skerry.shell.clock import boot_ms
+
+FREEZE_LOOKS = 3
+END_WITHIN_MS = 5_000
+LOAD_NAME = "load"
+
+
+def quiet(_: str) -> None:
+    """Progress that nobody wants to hear."""
+
+
+class Lab:
+    """One lab, known by its folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+
+    @property
+    def state(self) -> LabState:
+        """As it stands on disk. Raises `LabError`."""
+        return state.load(self.folder)
+
+    # ---- up and down ----
+
+    def up(self, plan: Plan, *, agents: bool = True, tell: Tell = quiet) -> None:
+        """Start everything and wait for a leader; without `agents`, every node joins and none is started. If it does
+        not work, or is interrupted, nothing is left. Raises `LabError`."""
+        lab = building.prepare(self.folder, plan)
+        try:
+            with state.locked(self.folder):
+                lab = building.start_relay(self.folder, lab)
+                tell("the relay forwards")
+                lab = building.start_manager(self.folder, lab)
+                tell(f"the manager answers at https://{state.HOST}:{lab.manager_api_port}")
+                building.apply(self.folder, lab, plan.site_file)
+                tell(f"site {lab.site} is known to the manager")
+                building.join(self.folder, lab, tell)
+                if agents:
+                    for name in lab.nodes:
+                        lab = building.start_agent(self.folder, lab, name)
+                    leader = building.until_led(self.folder, lab, list(lab.nodes))["leader"]
+                    tell(f"{leader} leads, followed by all {len(lab.nodes)} nodes")
+        except BaseException:
+            self.down(keep_logs=True)
+            raise
+
+    def down(self, *, keep_logs: bool = False) -> None:
+        """End every process of the lab and remove what it kept. Raises `LabError` if something will not die."""
+        with processes.undisturbed():
+            lab = self.state
+            left = processes.end_all(lab.id)
+            if lab.memory_folder is not None:
+                shutil.rmtree(lab.memory_folder, ignore_errors=True)
+            if left:
+                named = "; ".join(f"{one.pid} {one.command[:80]}" for one in left)
+                raise LabError(f"these processes outlive SIGKILL: {named}")
+            if keep_logs:
+                (self.folder / state.STATE_FILE).unlink(missing_ok=True)
+            else:
+                shutil.rmtree(self.folder, ignore_errors=True)
+
+    # ---- the uplink ----
+
+    def cut(self) -> dict[str, Any]:
+        """From now on the relay forwards nothing and says nothing. Raises `LabError`."""
+        self.state  # noqa: B018 - says clearly that there is no lab
+        return asking.relay(self.folder, "cut")
+
+    def heal(self) -> dict[str, Any]:
+        """The relay forwards again. Raises `LabError`."""
+        self.state  # noqa: B018 - as above
+        return asking.relay(self.folder, "heal")
+
+    def relay(self) -> dict[str, Any]:
+        """The relay's counts. Raises `LabError`."""
+        self.state  # noqa: B018 - as above
+        return asking.relay(self.folder, "stats")
+
+    # ---- nodes ----
+
+    def freeze(self, name: str) -> int:
+        """Stop every process of a node where it stands, the agent first: no socket is closed and nothing is said.
+        Returns how many. Raises `LabError`."""
+        lab = self.state
+        lab.node(name)
+        self._end_slow(name)
+        frozen: set[int] = set()
+        # Again until nothing new is found: a process may have been started by one that was not stopped yet.
+        for _ in range(FREEZE_LOOKS):
+            for one in sorted(processes.found(lab.id, name), key=_leaves_first):
+                if one.pid not in frozen:
+                    processes.send(one.pid, signal.SIGSTOP)
+                    frozen.add(one.pid)
+        if not frozen:
+            raise LabError(f"{name}: nothing of it runs; start it with `skerry lab start {name}`")
+        return len(frozen)
+
+    def thaw(self, name: str) -> int:
+        """Let a frozen node go on: the guard first, which ends what is past its deadline before that gets a turn, then
+        the agent, then the workloads. Returns how many. Raises `LabError`."""
+        lab = self.state
+        lab.node(name)
+        found = sorted(processes.found(lab.id, name), key=_guard_first)
+        if not found:
+            raise LabError(f"{name}: nothing of it runs; start it with `skerry lab start {name}`")
+        for one in found:
+            processes.send(one.pid, signal.SIGCONT)
+        return len(found)
+
+    def kill(self, name: str) -> None:
+        """End every process of a node at once, as a power cut would. Its disk stays. Raises `LabError`."""
+        lab = self.state
+        lab.node(name)
+        self._end_slow(name)
+        left = processes.end_all(lab.id, name)
+        if left:
+            raise LabError(f"{name}: {len(left)} processes outlive SIGKILL")
+        with state.locked(self.folder):
+            state.save(self.folder, state.with_process(self.state, f"agent {name}", None))
+
+    def start(self, name: str) -> None:
+        """Start a node's agent on the disk that it has. Raises `LabError` if it runs."""
+        with state.locked(self.folder):
+            lab = self.state
+            lab.node(name)
+            agent = lab.processes.get(f"agent {name}")
+            if agent is not None and agent.alive:
+                raise LabError(f"{name}: its agent runs already, as process {agent.pid}")
+            building.start_agent(self.folder, lab, name)
+
+    def slow(self, name: str, factor: float | None) -> None:
+        """Make the workloads of a node so many times slower; None: no longer. Raises `LabError`."""
+        if factor is not None and not 1.1 <= factor <= 100:
+            raise LabError(f"--factor {factor}: expected 1.1 to 100")
+        self.state.node(name)
+        self._end_slow(name)
+        if factor is None:
+            return
+        with state.locked(self.folder):
+            lab = self.state
+            argv = [sys.executable, "-m", slow.__name__, "--folder", str(self.folder / name), "--factor", str(factor)]
+            log = self.folder / f"slow-{name}.log"
+            process = processes.start(argv, lab=lab.id, cwd=self.folder, log=log)
+            state.save(self.folder, state.with_process(lab, f"slow {name}", process.pid))
+
+    def _end_slow(self, name: str) -> None:
+        with state.locked(self.folder):
+            lab = self.state
+            process = lab.processes.get(f"slow {name}")
+            if process is None:
+                return
+            if process.alive:
+                _end(process)
+            state.save(self.folder, state.with_process(lab, f"slow {name}", None))
+
+    def load(self, name: str, memory_bytes: int | None) -> None:
+        """Let the owner of a node's machine take memory of it; None: give it back. Raises `LabError`."""
+        lab = self.state
+        lab.node(name)
+        home = self.folder / name
+        try:
+            with GuardClient(str(home)) as guard:
+                running = {workload["name"] for workload in guard.ask("list")["workloads"]}
+                if LOAD_NAME in running:
+                    guard.ask("stop", name=LOAD_NAME, within_ms=1_000)
+                if memory_bytes is not None:
+                    guard.ask("start", **self._load_order(lab, name, memory_bytes))
+        except GuardError as error:
+            raise LabError(f"{name}: {error}; is its agent running?") from error
+
+    def _load_order(self, lab: LabState, name: str, memory_bytes: int) -> dict[str, Any]:
+        return {
+            "name": LOAD_NAME,
+            "owner": True,
+            "argv": [sys.executable, "-m", hog.__name__, str(memory_bytes)],
+            "env": {
+                "PYTHONPATH": processes.home(),
+                processes.LAB_VARIABLE: lab.id,
+                processes.NODE_VARIABLE: name,
+            },
+            "cwd": str(self.folder / name),
+            "log": str(self.folder / name / "load.log"),
+        }
+
+    # ---- seeing ----
+
+    def api(self, name: str) -> asking.Api:
+        """A node's public API, asked as the operator. Raises `LabError`."""
+        return asking.Api(self.state.node(name).api, asking.context(building.operator(self.folder)))
+
+    def manager(self) -> asking.Api:
+        """The manager's public API by its own address, asked as the operator. Raises `LabError`."""
+        address = f"{state.HOST}:{self.state.manager_api_port}"
+        return asking.Api(address, asking.context(building.operator(self.folder)))
+
+    def status(self) -> dict[str, Any]:
+        """All that `skerry lab status` shows. Raises `LabError`."""
+        lab = self.state
+        found = processes.found(lab.id)
+        nodes = {name: self._node_status(lab, name, [f for f in found if f.node == name]) for name in lab.nodes}
+        return {
+            "folder": str(self.folder),
+            "site": lab.site,
+            "relay": asking.relay(self.folder, "stats"),
+            "manager": {
+                "api": f"https://{state.HOST}:{lab.manager_api_port}",
+                "runs": "manager" in lab.processes and lab.processes["manager"].alive,
+            },
+            "nodes": nodes,
+        }
+
+    def _node_status(self, lab: LabState, name: str, found: list[Found]) -> dict[str, Any]:
+        stopped = [one for one in found if one.state == "T"]
+        slowed = lab.processes.get(f"slow {name}")
+        agent = lab.processes.get(f"agent {name}")
+        frozen = any(one.pid == agent.pid for one in stopped) if agent is not None else False
+        row: dict[str, Any] = {
+            "api": f"https://{lab.node(name).api}",
+            "state": "off" if not found else "frozen" if frozen else "runs" if agent and agent.alive else "no agent",
+            "processes": len(found),
+            "slowed": slowed is not None and slowed.alive,
+            "status": None,
+        }
+        if row["state"] == "runs":
+            with contextlib.suppress(asking.Unanswered):  # a node that does not answer is shown without its word
+                row["status"] = self.api(name).get("/v1/status", 2)
+        return row
+
+
+def _leaves_first(one: Found) -> int:
+    """Freezing: the agent, then the guard, then the workloads, so that nobody sees another stop."""
+    return 0 if "agent run" in one.command else 1 if "skerry.guard" in one.command else 2
+
+
+def _guard_first(one: Found) -> int:
+    return 0 if "skerry.guard" in one.command else 1 if "agent run" in one.command else 2
+
+
+def _end(process: state.Process) -> None:
+    """Ask it to end, so that it can tidy up; after five seconds, no more asking."""
+    processes.send(process.pid, signal.SIGTERM)
+    until_ms = boot_ms() + END_WITHIN_MS
+    while process.alive and boot_ms() < until_ms:
+        time.sleep(0.01)
+    processes.send(process.pid, signal.SIGKILL)

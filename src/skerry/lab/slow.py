@@ -1,0 +1,72 @@
+"""Makes the workloads of one node slow, as a bad disk or a hot processor would: stops and continues them in turn.
+
+    python slow.py --folder NODE --factor 4
+
+Of every period the workloads run 1/factor and stand still for the rest. Only what a plan started is touched, never
+agent, guard, trials or probes. Ends on SIGTERM, leaving all of them running. Which processes those are it asks the
+guard once a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+import time
+
+from skerry.guard import census
+from skerry.guard.client import GuardClient, GuardError
+
+PERIOD_S = 0.2
+LOOK_EVERY_PERIODS = 5
+
+
+def _workloads(folder: str) -> list[int]:
+    """Every process of every workload that a plan started."""
+    try:
+        with GuardClient(folder, timeout_s=2) as guard:
+            listed = guard.ask("list")["workloads"]
+    except GuardError:
+        return []  # the agent starts another guard sooner or later
+    everything = census.scan()
+    children = census.children_of(everything)
+    tops = [everything[w["pid"]] for w in listed if w["name"].startswith("run:") and w["pid"] in everything]
+    return [process.pid for top in tops for process in census.with_descendants(top, children)]
+
+
+def _send(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def main() -> int:
+    """Slow them down until a signal comes."""
+    parser = argparse.ArgumentParser(description="slow down the workloads of one node")
+    parser.add_argument("--folder", required=True, help="the node's folder")
+    parser.add_argument("--factor", type=float, required=True, help="how many times slower, from 1.1 to 100")
+    options = parser.parse_args()
+    if not 1.1 <= options.factor <= 100:
+        parser.error(f"--factor {options.factor}: expected 1.1 to 100")
+    ended: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.append(1))
+    run_s = PERIOD_S / options.factor
+    pids: list[int] = []
+    period = 0
+    while not ended:
+        if period % LOOK_EVERY_PERIODS == 0:
+            pids = _workloads(options.folder)
+        period += 1
+        _send(pids, signal.SIGSTOP)
+        time.sleep(PERIOD_S - run_s)
+        _send(pids, signal.SIGCONT)
+        time.sleep(run_s)
+    _send(_workloads(options.folder) + pids, signal.SIGCONT)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,28 @@
+"""A property that did not hold."""
+
+from __future__ import annotations
+
+PROPERTIES = {
+    "I1": "in a term a node follows at most one leader, a leader leads nobody whose follow it lacks, an assent is for one plan",
+    "I2": "a run_once key is never active twice at one real moment",
+    "I3": "an admission never makes what is reserved exceed what the node has",
+    "I4": "nothing runs without a subscription on that node's disk, and nothing outlives its terms",
+    "I5": "every entry that a surviving node holds reaches the manager, and an acknowledged one is never lost",
+    "I6": "no second of an instance is counted twice, and none that was provided is missing",
+    "I7": "a healed and quiet site has one leader and one plan, fills what can be filled, and moved no healthy work",
+    "I8": "a message that is malformed, forged, replayed or stale changes nothing",
+    "I9": "a withdrawn intent's roles stop everywhere within 10 s of reconnection",
+    "I10": "terms, plans, generations and rosters at a node never go back while its disk does not",
+    "I11": "within a stated time of the last change every node has a leader, itself if need be",
+    "I12": "there is no state from which a healed site cannot settle",
+    "I13": "every assent's hold ends",
+}
+
+
+class Violation(Exception):
+    """A property that was broken, with what broke it."""
+
+    def __init__(self, property_id: str, what: str) -> None:
+        self.property_id = property_id
+        self.what = what
+        super().__init__(f"{property_id} ({PROPERTIES[property_id]}): {what}")

@@ -1,0 +1,247 @@
+"""A site, its manager and its referees, put together from one seed and run to a verdict.
+
+First a safety phase: anything may break, and nothing may ever go wrong. Then everything is healed, and the site has a
+stated time to settle (the liveness phase); it is over as soon as the site has been settled for a while.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import msgspec
+
+from skerry.core.conversation import Refused, key_in, opened
+from skerry.core.kernel.effects import Effects, Persist
+from skerry.core.kernel.ids import NodeId
+from skerry.core.kernel.inputs import Input
+from skerry.core.kernel.sealing import Sealed, Verified
+from skerry.core.stages.ir.model import Roster
+from skerry.sim.adversary import Adversary
+from skerry.sim.book import Book
+from skerry.sim.chance import Chance
+from skerry.sim.checkers.all import CHECKERS
+from skerry.sim.checkers.checker import Checker
+from skerry.sim.coverage import Coverage
+from skerry.sim.faults.driver import FaultDriver
+from skerry.sim.guard import Workload
+from skerry.sim.keys import StandInSigner, StandInVerifier
+from skerry.sim.loop import Loop
+from skerry.sim.machine import Machine
+from skerry.sim.manager import Manager
+from skerry.sim.network import Network
+from skerry.sim.options import Options
+from skerry.sim.settled import why_unsettled
+from skerry.sim.shell import Shell
+from skerry.sim.trace import Digest, Trace, state_of
+from skerry.sim.violation import Violation
+
+TICK_US = 250_000
+SETTLED_FOR_US = 4_000_000
+"""A site that has been settled for so long without a break stays so."""
+MEMORY_MAX = 4_000
+
+HOOKS = ("before_step", "after_step", "before_persist", "on_send", "on_workload", "on_agent_end", "on_refused", "on_tick")
+
+
+class World:
+    """One seed's world."""
+
+    def __init__(
+        self,
+        options: Options,
+        book: Book,
+        *,
+        show: Callable[[str], None] | None = None,
+        digest: bool = False,
+    ) -> None:
+        self.options = options
+        self.book = book
+        self.site = "shop"
+        self.chance = Chance(options.seed)
+        self.loop = Loop()
+        self.coverage = Coverage()
+        self.trace = Trace(options.nodes, show)
+        self.digest = Digest() if digest else None
+        self.healed_us: int | None = None
+        self._pids = 1_000
+        self._figures: dict[str, dict[str, tuple[bool, int]]] = {}
+        self._memory: dict[bytes, list[Verified[Any]] | str] = {}
+        signers = {name: StandInSigner(name, options.seed) for name in (*options.nodes, "hq")}
+        self.verifier = StandInVerifier(list(signers.values()))
+        self.machines = {name: Machine(self, name, signers[name]) for name in options.nodes}
+        self.manager = Manager(self, "hq", signers["hq"])
+        self.network = Network(self)
+        self.manager.found_site()
+        for machine in self.machines.values():
+            machine.disk.update(self.manager.join_disk())
+        self.adversary = Adversary(self)
+        self.faults = FaultDriver(self)
+        self.checkers = [kind(self) for kind in CHECKERS]
+        self._hooks: dict[str, list[Checker]] = {
+            hook: [c for c in self.checkers if getattr(type(c), hook) is not getattr(Checker, hook)] for hook in HOOKS
+        }
+
+    # --- a run ----------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """To the end. Raises `Violation`."""
+        self._boot()
+        self._tick()
+        if self.options.faults:
+            self.faults.begin()
+        if self.options.adversary:
+            self.adversary.begin()
+        self.loop.run(self.options.safety_ms * 1_000)
+        self.heal()
+        self._settle()
+        for checker in self.checkers:
+            checker.at_end()
+
+    def heal(self) -> None:
+        """From now on nothing is broken."""
+        self.healed_us = self.loop.now_us
+        self.trace.world(self.loop.now_us, "healed")
+        self.adversary.end()
+        self.faults.end_all()
+        for checker in self.checkers:
+            checker.on_healed()
+
+    def _boot(self) -> None:
+        if self.options.cold:
+            self.network.cut(self.network.uplinks(list(self.machines)))
+            self.coverage.hit("state.cold_start")
+        for machine in self.machines.values():
+            self.loop.after(self.chance.between(0, 1_500) * 1_000, machine.power_on)
+
+    def _settle(self) -> None:
+        until_us = self.loop.now_us + self.options.liveness_ms * 1_000
+        settled_since_us: int | None = None
+        why = "not looked at"
+        while self.loop.now_us < until_us:
+            self.loop.run(self.loop.now_us + TICK_US)
+            found = why_unsettled(self)
+            if found is not None:
+                settled_since_us, why = None, found
+            elif settled_since_us is None:
+                settled_since_us = self.loop.now_us
+            elif self.loop.now_us - settled_since_us >= SETTLED_FOR_US:
+                self.coverage.hit("premise.I12")
+                return
+        raise Violation("I12", f"not settled {self.options.liveness_ms // 1000} s after healing: {why}")
+
+    def _tick(self) -> None:
+        for checker in self._hooks["on_tick"]:
+            checker.on_tick()
+        self.loop.after(TICK_US, self._tick)
+
+    # --- what shells and guards report ----------------------------------------------------------------------------
+
+    def judged_step(self, shell: Shell, given: Input[Any]) -> Effects:
+        """Step an agent under the eyes of all checkers."""
+        for checker in self._hooks["before_step"]:
+            checker.before_step(shell, given)
+        try:
+            effects = shell.agent.step(given)
+            shell.agent.check_invariants()
+        except AssertionError as error:
+            raise Violation(*_named(str(error))) from error
+        self.trace.step(self.loop.now_us, shell.machine.name, given, effects)
+        if self.digest is not None:
+            state = state_of({**shell.agent._machines(), "custody": shell.agent.picture.custody})
+            self.digest.step(shell.machine.name, given, effects, state)
+        for checker in self._hooks["after_step"]:
+            checker.after_step(shell, given, effects)
+        return effects
+
+    def before_persist(self, machine: Machine, changes: Sequence[Persist]) -> None:
+        """Changes are about to become durable."""
+        for checker in self._hooks["before_persist"]:
+            checker.before_persist(machine, changes)
+
+    def on_send(self, machine: Machine, to: NodeId | None, message: Any) -> None:
+        """A message is about to leave."""
+        for checker in self._hooks["on_send"]:
+            checker.on_send(machine, to, message)
+
+    def on_workload(self, machine: Machine, workload: Workload, what: str) -> None:
+        """A process came or went."""
+        self.trace.world(self.loop.now_us, f"{machine.name}: {workload.instance} (pid {workload.pid}) {what}")
+        for checker in self._hooks["on_workload"]:
+            checker.on_workload(machine, workload, what)
+
+    def on_agent_end(self, machine: Machine) -> None:
+        """An agent's process ended."""
+        for checker in self._hooks["on_agent_end"]:
+            checker.on_agent_end(machine)
+
+    def violated(self, property_id: str, what: str) -> NoReturn:
+        """Something that no checker watches for is wrong."""
+        raise Violation(property_id, what)
+
+    # --- what the world knows -------------------------------------------------------------------------------------
+
+    def opened(self, payload: bytes, roster: Roster, machine: Machine) -> list[Verified[Any]]:
+        """As a shell opens what it received; equal bytes are opened once, for all that receive them."""
+        known = self._memory.get(payload)
+        if known is None:
+            known = self._open(payload, roster)
+            if len(self._memory) >= MEMORY_MAX:
+                self._memory.clear()
+            self._memory[payload] = known
+        if isinstance(known, str):
+            self.coverage.hit(known)
+            for checker in self._hooks["on_refused"]:
+                checker.on_refused(machine, payload, known)
+            return []
+        return known
+
+    def _open(self, payload: bytes, roster: Roster) -> list[Verified[Any]] | str:
+        from skerry.sim.coverage import reason_name
+
+        try:
+            sealed = msgspec.msgpack.decode(payload, type=Sealed)
+        except msgspec.DecodeError:
+            return "refused.no_envelope"
+        try:
+            return opened(sealed, self.site, lambda signer: key_in(roster, signer), self.verifier)
+        except Refused as refused:
+            return reason_name(str(refused)) or "refused.other"
+
+    def overhear(self, payload: bytes) -> None:
+        """The adversary hears everything."""
+        self.adversary.overhear(payload)
+
+    def figures(self, digest: str, speed_permille: int) -> dict[str, int]:
+        """What a probe of a configuration prints on a machine of this speed. A machine of 1,000 just meets the example's
+        own limits, whatever is asked for later."""
+        if digest not in self._figures:
+            self._figures[digest] = self._standards_of(digest)
+        return {
+            metric: bound * speed_permille // 1000 if at_least else bound * 1000 // max(speed_permille, 1)
+            for metric, (at_least, bound) in self._figures[digest].items()
+        }
+
+    def _standards_of(self, digest: str) -> dict[str, tuple[bool, int]]:
+        for ir in self.manager.history:
+            for roles in ir.sets.values():
+                for spec in roles.elements.values():
+                    if any(c.digest == digest for c in spec.configurations.values()):
+                        return {
+                            s.metric: (True, s.at_least_milli)
+                            if s.at_least_milli is not None
+                            else (False, s.at_most_milli or 0)
+                            for s in spec.standards
+                        }
+        return {}
+
+    def next_pid(self) -> int:
+        """Of a new process anywhere."""
+        self._pids += 1
+        return self._pids
+
+
+def _named(text: str) -> tuple[str, str]:
+    """The property that a machine's own assertion names; other rules stand under the settling of sites."""
+    head = text.split(":")[0]
+    return (head, text) if head in ("I1", "I3", "I4", "I10", "I13") else ("I12", text or "an assertion without a word")
