@@ -196,11 +196,11 @@ def load(
 
     Example: skerry lab load n4 --memory 1Gi
     """
-    from skerry.core.stages.intent.model.quantities import QuantityError, parse_bytes
+    from skerry.core.stages.intent.model.quantities import parse
 
     try:
-        memory_bytes = None if off else parse_bytes(memory)
-    except QuantityError as error:
+        memory_bytes = None if off else parse(memory, "size")
+    except ValueError as error:
         typer.echo(f"skerry lab: --memory {memory}: {error}", err=True)
         raise typer.Exit(2) from None
     with _told():

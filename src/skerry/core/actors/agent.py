@@ -184,8 +184,8 @@ class Agent:
                 return take(event, self.picture.roster(), self.picture.irs())
             case LeaveAsked(request=request):
                 self.keeper.leaving = True
-                said = Effects(reply=(Reply(request=request, ok=True),), note=(Note(what="agent.leaves"),))
-                return said + self._run("keeper", Reconsider(), given)
+                goodbye = Effects(reply=(Reply(request=request, ok=True),), note=(Note(what="agent.leaves"),))
+                return goodbye + self._run("keeper", Reconsider(), given)
             case InstanceChecked() | InstanceMeasured():
                 return self._run("monitoring", event, given)
             case UsageSampled(usage=usage):
