@@ -6,14 +6,11 @@ all of those; what changes something asks for an operator's certificate as well.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import msgspec
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -21,6 +18,7 @@ from starlette.routing import Route
 
 from skerry.adapters.keys.tls import TlsFiles
 from skerry.api import local
+from skerry.api.serving import serving
 from skerry.core.actors import report
 from skerry.core.kernel.effects import Reply
 from skerry.core.stages.lookup.rules import find
@@ -28,13 +26,6 @@ from skerry.shell.agent import AgentShell
 from skerry.shell.clock import boot_ms
 
 _JSON = msgspec.json.Encoder(order="deterministic")
-BACKLOG = 128
-CONNECTIONS_MAX = 64
-START_WITHIN_S = 10
-
-
-class ApiError(Exception):
-    """The API could not be opened; says where and why."""
 
 
 def _json(value: Any, status: int = 200) -> Response:
@@ -53,35 +44,8 @@ class NodeApi:
     @contextlib.asynccontextmanager
     async def serving(self, address: str) -> AsyncIterator[None]:
         """Serve while the block runs. Raises `ApiError` if the address cannot be taken."""
-        host, _, port = address.rpartition(":")
-        config = uvicorn.Config(
-            self._application(),
-            host=host,
-            port=int(port),
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            ws="none",
-            backlog=BACKLOG,
-            limit_concurrency=CONNECTIONS_MAX,
-            timeout_graceful_shutdown=1,
-            ssl_certfile=str(self._tls.certificate),
-            ssl_keyfile=str(self._tls.key),
-            ssl_ca_certs=str(self._tls.authority),
-            ssl_cert_reqs=ssl.CERT_REQUIRED,
-        )
-        server = _Server(config)
-        try:
-            sock = config.bind_socket()
-        except SystemExit as error:  # uvicorn ends the process where it cannot bind
-            raise ApiError(f"{address}: the node's API cannot listen there; is the port taken?") from error
-        self.address = "{}:{}".format(*sock.getsockname()[:2])
-        serving = asyncio.get_running_loop().create_task(server.serve(sockets=[sock]), name="api")
-        try:
+        async with serving(self._application(), address, self._tls) as self.address:
             yield
-        finally:
-            server.should_exit = True
-            await serving
 
     def _application(self) -> Starlette:
         return Starlette(
@@ -163,11 +127,3 @@ class NodeApi:
                 yield _JSON.encode(event) + b"\n"
 
         return StreamingResponse(lines(), media_type="application/x-ndjson")
-
-
-class _Server(uvicorn.Server):
-    """Signals belong to the agent."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:
-        yield

@@ -172,7 +172,7 @@ def start(node: Node, folder: Folder = FOLDER) -> None:
 @app.command()
 def slow(
     node: Node,
-    factor: Annotated[float, typer.Option("--factor", help="How many times slower, 1.1 to 100.")] = 4.0,
+    factor: Annotated[float, typer.Option("--factor", help="How many times slower, 1.1 to 1000.")] = 4.0,
     off: Annotated[bool, typer.Option("--off", help="At full speed again.")] = False,
     folder: Folder = FOLDER,
 ) -> None:
@@ -226,7 +226,7 @@ def _show(found: dict[str, Any]) -> None:
         if said is None:
             table.add_row(name, row["state"], "", "", "", "", row["api"])
             continue
-        mine = next((m["instances"] for m in said["members"] if m["node"] == name), [])
+        mine: list[dict[str, Any]] = next((m["instances"] for m in said["members"] if m["node"] == name), [])
         does = ", ".join(f"{i['instance']}{'' if i['phase'] == 'active' else ' ' + i['phase']}" for i in mine)
         modes = ", ".join(sorted({mode["mode"] for mode in said["modes"].values()})) or "connected"
         state = row["state"] + (", slowed" if row["slowed"] else "")

@@ -35,6 +35,7 @@ from skerry.core.stages.monitoring.events import MonitoringEvent
 from skerry.core.stages.monitoring.model import Verification
 from skerry.core.stages.negotiation.model import Plan
 from skerry.core.stages.negotiation.wire import Ballot, Proposal
+from skerry.core.stages.ratification.model import Verdict
 from skerry.core.stages.subscription.events import WorkloadEvent
 from skerry.core.stages.subscription.model import Instance
 
@@ -55,7 +56,7 @@ PeerMessage = (
 )
 """What one node says to another. Every one of them is signed on its way (N6)."""
 
-Document = Roster | SiteDocument | CatalogueDocument | IntermediateRepresentation | RoleFit | Plan
+Document = Roster | SiteDocument | CatalogueDocument | IntermediateRepresentation | RoleFit | Plan | Verdict
 """What the members keep for each other (C2)."""
 
 UplinkMessage = Question | Answer
@@ -75,7 +76,7 @@ KINDS: dict[str, type] = {
     for kind in (
         Beat, WouldYou, IWould, FollowMe, Follow, HandOver, AskHandOver, GrantAsk, GrantGive, GrantRelease, Proposal,
         Ballot, Carry, Roster, SiteDocument, CatalogueDocument,
-        IntermediateRepresentation, RoleFit, Plan, Entry, Question, Answer, LocalIntent, Leave,
+        IntermediateRepresentation, RoleFit, Plan, Verdict, Entry, Question, Answer, LocalIntent, Leave,
     )
 }  # fmt: skip
 """Each kind of statement, and what it says."""
@@ -245,6 +246,8 @@ def document_of(said: Verified[Any], roster: Roster) -> Kept:
         case IntermediateRepresentation(intent=intent, generation=generation, local=local):
             by = signer in roster.members if local else signer == roster.manager
             name, numbers, may = f"intent/{intent}", (generation,), by
+        case Verdict(intent=intent, number=number):
+            name, numbers, may = f"verdict/{intent}", (number,), signer == roster.manager
         case RoleFit(node=node, version=version):
             name, numbers, may = f"fit/{node}", (version,), signer == node
         case Plan(id=plan):

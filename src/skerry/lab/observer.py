@@ -1,7 +1,7 @@
 """Watches a lab from outside, stamps what it sees by its own clock, and works out the figures. Knows no code of Skerry.
 
-    python observer.py SETTINGS.json        {"lab", "nodes": {name: "host:port"}, "manager", "identity", "client_log",
-                                             "record", "relay_folder", "manager_ports", "faulty_after_ms"}
+    python observer.py SETTINGS.json        {"lab", "nodes": {name: "host:port"}, "identity", "client_log",
+                                             "record", "manager_ports", "faulty_after_ms"}
 
 It sees four things: processes come and go (`/proc`, by the lab's mark in their environment), connections to the
 manager's own ports (`/proc/net/tcp`), the client's log as it grows, and the public event streams of the nodes (NDJSON
@@ -14,11 +14,11 @@ moment (a fault has "fault": true and the node that it hits), `figures` works ou
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import os
 import re
 import select
-import socket
 import ssl
 import sys
 import threading
@@ -34,6 +34,7 @@ RING_BYTES = 1 << 16
 LEFT_ALONE_MS = 700
 """How much later than a process's end the word about it may come."""
 SWITCH_MS = 1_000
+NEVER_MS = 60_000
 
 Record = dict[str, Any]
 
@@ -71,6 +72,7 @@ class Observer:
         self._tls.load_cert_chain(f"{settings['identity']}/cert.pem", f"{settings['identity']}/key.pem")
 
     def add(self, kind: str, **what: Any) -> Record:
+        """Stamp and keep something that was seen."""
         record = {"t_ms": now_ms(), "kind": kind, **what}
         with self._lock:
             self.records.append(record)
@@ -111,13 +113,8 @@ class Observer:
         return {"error": f"expected mark or figures, got {word[:40]!r}"}
 
     def _counted(self) -> Record:
-        relay = self._relay()
-        return {
-            "agent_pss_mib_max": -(-max(self._memory.values(), default=0) // 1024),
-            "uplink_leaks": len(self._leaks) + relay.get("bytes_while_cut", 0),
-            "leaked_by": sorted(self._leaks),
-            "relay": relay,
-        }
+        pss_mib = -(-max(self._memory.values(), default=0) // 1024)
+        return {"agent_pss_mib_max": pss_mib, "uplink_leaks": len(self._leaks), "leaked_by": sorted(self._leaks)}
 
     def _follow(self, node: str, address: str) -> None:
         """One node's public stream, for as long as there is one; after a break from the start, the known left out."""
@@ -196,54 +193,41 @@ class Observer:
                 if share:
                     self._memory[found["node"]] = max(self._memory.get(found["node"], 0), int(share[1]))
 
-    def _relay(self) -> Record:
-        where = os.open(self.settings["relay_folder"], os.O_PATH)
-        try:
-            with socket.socket(socket.AF_UNIX) as asking:
-                asking.settimeout(2)
-                asking.connect(f"/proc/self/fd/{where}/relay.sock")
-                asking.sendall(b'{"do": "stats"}\n')
-                answer: Record = json.loads(asking.makefile("rb").readline())
-                return answer
-        except (OSError, ValueError) as error:
-            return {"error": str(error)}
-        finally:
-            os.close(where)
-
 
 class Figures:
     """What the records come to. All times in milliseconds, from the fault; None where it was not seen."""
 
     def __init__(self, records: list[Record], settings: Record) -> None:
-        self.ops = [r for r in records if r["kind"] == "op"]
-        self.marks = [r for r in records if r["kind"] == "mark"]
-        self.events = [r for r in records if r["kind"] == "event"]
-        self.ends = [r for r in records if r["kind"] == "end"]
-        self.starts = [r for r in records if r["kind"] == "start"]
+        self.ops, self.marks, self.events, self.starts, self.ends = (
+            [r for r in records if r["kind"] == kind] for kind in ("op", "mark", "event", "start", "end")
+        )
         self.faulty_after_ms = settings["faulty_after_ms"]
         self.nodes = list(settings["nodes"])
 
     def all(self) -> Record:
         """Every figure that this observer is the source of."""
-        return {
-            **self._client(),
-            **self._switch(),
-            **self._losses(),
-            **self._healed(),
-            "healthy_restarts": self._restarts(),
-        }
+        restarts = sum(self._restarted(end) for end in self.ends)
+        return {**self._client(), **self._switch(), **self._losses(), **self._healed(), "healthy_restarts": restarts}
 
     def _mark(self, name: str) -> Record | None:
         return next((mark for mark in self.marks if mark["name"] == name), None)
 
+    def _seen(self, what: str, after_ms: int, **fields: str) -> list[Record]:
+        """Events from a moment on, oldest first."""
+        later = [e for e in self.events if e["what"] == what and e["t_ms"] >= after_ms]
+        return [e for e in later if all(e[key] == value for key, value in fields.items())]
+
+    def _hit(self, node: str, t_ms: int) -> bool:
+        return any(m.get("node") == node and m.get("fault") and m["t_ms"] <= t_ms for m in self.marks)
+
     def _client(self) -> Record:
-        fine = [op for op in self.ops if op["ok"]]
+        fine, failed = ([op for op in self.ops if op["ok"] is wanted] for wanted in (True, False))
         faults = [mark["t_ms"] for mark in self.marks if mark.get("fault")]
-        failed = [op for op in self.ops if not op["ok"]]
         alone = [op for op in failed if not any(0 <= op["t_ms"] - t <= self.faulty_after_ms for t in faults)]
+        gaps = [b["t_ms"] - a["t_ms"] for a, b in itertools.pairwise(fine)]
         highest, first_ms, overlap_ms = -1, 0, 0
         for op in fine:
-            fence = op["fence"] if op["fence"] is not None else highest
+            fence = highest if op["fence"] is None else op["fence"]
             if fence > highest:
                 highest, first_ms = fence, op["t_ms"]
             elif fence < highest:
@@ -254,101 +238,82 @@ class Figures:
             "client_failures_without_fault": len(alone),
             "client_wrong_answers": sum(op["error"] == "wrong content" for op in self.ops),
             "late_answers": sum(op["error"] == "late" for op in self.ops),
-            "client_longest_gap_ms": max(
-                (b["t_ms"] - a["t_ms"] for a, b in zip(fine, fine[1:], strict=False)), default=None
-            ),
+            "client_longest_gap_ms": max(gaps, default=None),
             "run_once_overlap_ms": overlap_ms,
         }
 
     def _switch(self) -> Record:
         cut = self._mark("cut")
-        declared = cut and self._first("mode.isolated", cut["t_ms"])
+        declared = self._seen("mode.isolated", cut["t_ms"]) if cut else []
         if not cut or not declared:
             return {"cut_to_isolated_plan_ms": None, "switched_ms": None, "switched_without_start_up_ms": None}
-        begun, ended = declared["t_ms"], [declared["t_ms"]]
-        orders = [
-            e for e in self.events
-            if e["what"] in ("role.starting", "role.stopping") and -100 <= e["t_ms"] - begun <= SWITCH_MS
-        ]  # fmt: skip
-        done = {"role.starting": "role.active", "role.stopping": "role.stopped"}
-        for order in orders:
-            end = self._first(done[order["what"]], order["t_ms"], node=order["node"], about=order["about"])
-            ended.append(end["t_ms"] if end else begun + 60_000)
+        begun_ms = ended_ms = ordered_ms = declared[0]["t_ms"]
+        orders = []
+        for what, done in (("role.starting", "role.active"), ("role.stopping", "role.stopped")):
+            for order in self._seen(what, begun_ms - SWITCH_MS // 10):
+                if order["t_ms"] <= begun_ms + SWITCH_MS:
+                    orders.append(f"{order['node']} {what} {order['about']}")
+                    ordered_ms = max(ordered_ms, order["t_ms"])
+                    ends = self._seen(done, order["t_ms"], node=order["node"], about=order["about"])
+                    ended_ms = max(ended_ms, ends[0]["t_ms"] if ends else begun_ms + NEVER_MS)
         return {
-            "cut_to_isolated_plan_ms": max(ended) - cut["t_ms"] if orders else None,
-            "cut_to_declared_ms": begun - cut["t_ms"],
-            "switched_ms": max(ended) - begun if orders else None,
-            "switched_without_start_up_ms": max((o["t_ms"] - begun for o in orders), default=None),
-            "switch_orders": [f"{o['node']} {o['what']} {o['about']}" for o in orders],
+            "cut_to_isolated_plan_ms": ended_ms - cut["t_ms"] if orders else None,
+            "switched_ms": ended_ms - begun_ms if orders else None,
+            "switched_without_start_up_ms": ordered_ms - begun_ms if orders else None,
+            "switch_orders": orders,
         }
 
     def _losses(self) -> Record:
         leader = self._mark("leader_frozen")
-        anywhere, once, given_up = [], [], []
-        for loss in [m for m in self.marks if m["name"] in ("leader_frozen", "reporter_frozen")]:
-            for instance, fenced in self._ran_on(loss["node"], loss["t_ms"]):
-                other = [e for e in self.events if e["what"] == "role.active" and e["about"] == instance
-                         and e["node"] != loss["node"] and e["t_ms"] > loss["t_ms"]]  # fmt: skip
-                took = other[0]["t_ms"] - loss["t_ms"] if other else None
-                (given_up if took is None else once if fenced else anywhere).append(instance if took is None else took)
+        took: dict[bool, list[int]] = {True: [], False: []}
+        nowhere = []
+        for loss in [mark for mark in self.marks if mark["name"] in ("leader_frozen", "reporter_frozen")]:
+            for run, fenced in self._ran_on(loss["node"], loss["t_ms"]).items():
+                there = [e for e in self._seen("role.active", loss["t_ms"], about=run) if e["node"] != loss["node"]]
+                if there:
+                    took[fenced].append(there[0]["t_ms"] - loss["t_ms"])
+                else:
+                    nowhere.append(run)
         return {
-            "leader_lost_to_new_leader_ms": self._new_leader(leader) if leader else None,
-            "node_lost_to_role_active_ms": max(anywhere, default=None),
-            "run_once_lost_to_active_ms": max(once, default=None),
-            "lost_and_not_active_elsewhere": given_up,
+            "leader_lost_to_new_leader_ms": self._new_leader(leader["t_ms"]) if leader else None,
+            "node_lost_to_role_active_ms": max(took[False], default=None),
+            "run_once_lost_to_active_ms": max(took[True], default=None),
+            "lost_and_not_active_elsewhere": nowhere,
         }
 
-    def _ran_on(self, node: str, t_ms: int) -> list[tuple[str, bool]]:
+    def _ran_on(self, node: str, t_ms: int) -> dict[str, bool]:
         """Instances that ran there at that moment, and whether each had a fence."""
-        found = []
-        for start in [s for s in self.starts if s["node"] == node and s["t_ms"] < t_ms]:
-            ended = any(e["pid"] == start["pid"] and e["node"] == node and e["t_ms"] < t_ms for e in self.ends)
-            active = [
-                e
-                for e in self.events
-                if e["what"] == "role.active" and e["about"] == start["run"] and e["node"] == node
-            ]
-            if not ended and active:
-                found.append((start["run"], active[-1]["data"].get("fence") is not None))
-        return found
+        ended = {e["pid"] for e in self.ends if e["t_ms"] < t_ms}
+        runs = {s["run"] for s in self.starts if s["node"] == node and s["t_ms"] < t_ms and s["pid"] not in ended}
+        active = {e["about"]: e for e in self._seen("role.active", 0, node=node) if e["t_ms"] < t_ms}
+        return {run: active[run]["data"].get("fence") is not None for run in runs & set(active)}
 
-    def _new_leader(self, lost: Record) -> int | None:
+    def _new_leader(self, lost_ms: int) -> int | None:
         """Until every node that no fault hit follows one and the same other leader."""
-        healthy, follows = {n for n in self.nodes if not self._hit(n, lost["t_ms"])}, {}
-        for event in [e for e in self.events if e["what"] == "leader.followed" and e["t_ms"] > lost["t_ms"]]:
+        healthy = {node for node in self.nodes if not self._hit(node, lost_ms)}
+        follows: dict[str, str] = {}
+        for event in self._seen("leader.followed", lost_ms):
             if event["node"] in healthy:
                 follows[event["node"]] = event["about"]
             if set(follows) == healthy and len(set(follows.values())) == 1:
-                return int(event["t_ms"]) - int(lost["t_ms"])
+                return int(event["t_ms"]) - lost_ms
         return None
 
     def _healed(self) -> Record:
         healed = self._mark("healed")
         if healed is None:
             return {"healed_to_agreed_ms": None}
-        taken = []
-        for node in [n for n in self.nodes if not self._hit(n, healed["t_ms"])]:
-            verdicts = [e for e in self.events if e["what"] == "document.taken" and e["about"].startswith("verdict/")
-                        and e["node"] == node and e["t_ms"] > healed["t_ms"]]  # fmt: skip
-            taken.append(verdicts[0]["t_ms"] if verdicts else None)
-        return {"healed_to_agreed_ms": None if None in taken or not taken else max(taken) - healed["t_ms"]}
+        agreed = [e for e in self.marks if e["name"] == "agreed"]
+        return {"healed_to_agreed_ms": agreed[0]["t_ms"] - healed["t_ms"] if agreed else None}
 
-    def _restarts(self) -> int:
-        """Processes that ended though nobody on their node had said that it was to stop, where no fault had hit."""
-        count = 0
-        for end in self.ends:
-            words = [e["what"] for e in self.events if e["node"] == end["node"] and e["about"] == end["run"]
-                     and e["what"].startswith("role.") and e["t_ms"] <= end["t_ms"] + LEFT_ALONE_MS]  # fmt: skip
-            wanted = words and words[-1] in ("role.stopping", "role.stopped")
-            count += not (wanted or self._hit(end["node"], end["t_ms"]))
-        return count
-
-    def _hit(self, node: str, t_ms: int) -> bool:
-        return any(m.get("node") == node and m.get("fault") and m["t_ms"] <= t_ms for m in self.marks)
-
-    def _first(self, what: str, after_ms: int, **fields: str) -> Record | None:
-        return next((e for e in self.events if e["what"] == what and e["t_ms"] >= after_ms
-                     and all(e[key] == value for key, value in fields.items())), None)  # fmt: skip
+    def _restarted(self, end: Record) -> bool:
+        """Whether a process ended though nobody on its node had said that it was to, where no fault had hit."""
+        words = [
+            e["what"] for e in self.events
+            if (e["node"], e["about"]) == (end["node"], end["run"]) and e["t_ms"] <= end["t_ms"] + LEFT_ALONE_MS
+        ]  # fmt: skip
+        wanted = bool(words) and words[-1] in ("role.stopping", "role.stopped")
+        return not (wanted or self._hit(end["node"], end["t_ms"]))
 
 
 if __name__ == "__main__":

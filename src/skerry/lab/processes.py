@@ -40,6 +40,8 @@ class Found(NamedTuple):
     node: str
     instance: str
     """Of Skerry's work, or empty."""
+    run: bool
+    """Whether a plan started it, and not a trial or a probe."""
     command: str
 
 
@@ -77,6 +79,7 @@ def _look(pid: int, mark: bytes) -> Found | None:
         ticks=int(fields[19]),
         node=values.get(NODE_VARIABLE, ""),
         instance=values.get("SKERRY_INSTANCE", ""),
+        run=values.get("SKERRY_GUARD_NAME", "").startswith("run:"),
         command=command,
     )
 

@@ -151,8 +151,8 @@ class Lab:
 
     def slow(self, name: str, factor: float | None) -> None:
         """Make the workloads of a node so many times slower; None: no longer. Raises `LabError`."""
-        if factor is not None and not 1.1 <= factor <= 100:
-            raise LabError(f"--factor {factor}: expected 1.1 to 100")
+        if factor is not None and not slow.FACTOR_MIN <= factor <= slow.FACTOR_MAX:
+            raise LabError(f"--factor {factor:g}: expected {slow.FACTOR_MIN:g} to {slow.FACTOR_MAX:g}")
         self.state.node(name)
         self._end_slow(name)
         if factor is None:

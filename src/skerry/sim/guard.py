@@ -118,14 +118,18 @@ class Guard:
             return
         if self.machine.boot_ms() >= due_ms:
             self.machine.world.coverage.hit("state.guard.deadline")
-            self._end(workload, workload.stop_within_ms, DEADLINE)
+            left_ms = due_ms + workload.stop_within_ms - self.machine.boot_ms()  # less, if the guard itself was late
+            self._end(workload, max(left_ms, 0), DEADLINE)
 
     def _end(self, workload: Workload, within_ms: int, reason: str) -> None:
         if workload.ending:
             return
         workload.ending = True
         stubborn = self._chance.happens(300)  # does not heed TERM, and is killed at the end of its time
-        takes_ms = within_ms if stubborn else self._chance.between(0, max(within_ms // 4, 1))
+        takes_ms = within_ms if stubborn else self._chance.between(0, within_ms // 4)
+        if takes_ms == 0:
+            self._gone(workload, reason)
+            return
         self.machine.later(takes_ms, lambda: self._gone(workload, reason))
 
     def _gone(self, workload: Workload, reason: str) -> None:

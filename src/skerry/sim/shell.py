@@ -172,11 +172,7 @@ class Shell:
         if effects.persist:
             self.world.before_persist(self.machine, effects.persist)
             self.machine.commit(effects.persist)
-        todo: list[Callable[[], None]] = [partial(self._send, send.to, send.message) for send in effects.send]
-        todo += [partial(self._report, ManagerId(r.manager), r.message) for r in effects.report]
-        if effects.act:
-            todo += [partial(self._act, act) for act in effects.act]
-            todo = self.chance.shuffled(todo)  # what follows `persist` is unordered
+        todo = self._in_any_order(effects)
         for number, work in enumerate(todo):
             if dying and self.die_at is not None and number >= self.die_at:
                 self.world.coverage.hit("fault.crash.between_effects")
@@ -186,6 +182,16 @@ class Shell:
         for note in effects.note:
             self.world.coverage.note(note)
             self.world.trace.note(self.machine.name, note)
+
+    def _in_any_order(self, effects: Effects) -> list[Callable[[], None]]:
+        """What follows `persist` is unordered, but for acts: those on one instance are done as they were asked for."""
+        todo: list[Callable[[], None]] = [partial(self._send, send.to, send.message) for send in effects.send]
+        todo += [partial(self._report, ManagerId(r.manager), r.message) for r in effects.report]
+        if not effects.act:
+            return todo
+        acts = iter(effects.act)
+        mixed = self.chance.shuffled([*todo, *(None for _ in effects.act)])
+        return [work if work is not None else partial(self._act, next(acts)) for work in mixed]
 
     def _send(self, to: NodeId | None, message: Any) -> None:
         payload = encode(self.agent.seal_message(message))

@@ -13,7 +13,7 @@ import msgspec
 
 from skerry.core.conversation import Refused, key_in, opened
 from skerry.core.kernel.effects import Effects, Persist
-from skerry.core.kernel.ids import NodeId
+from skerry.core.kernel.ids import InstanceId, NodeId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed, Verified
 from skerry.core.stages.ir.model import Roster
@@ -65,6 +65,7 @@ class World:
         self.digest = Digest() if digest else None
         self.healed_us: int | None = None
         self._pids = 1_000
+        self._keys: dict[InstanceId, str | None] = {}
         self._figures: dict[str, dict[str, tuple[bool, int]]] = {}
         self._memory: dict[bytes, list[Verified[Any]] | str] = {}
         signers = {name: StandInSigner(name, options.seed) for name in (*options.nodes, "hq")}
@@ -126,7 +127,6 @@ class World:
             elif settled_since_us is None:
                 settled_since_us = self.loop.now_us
             elif self.loop.now_us - settled_since_us >= SETTLED_FOR_US:
-                self.coverage.hit("premise.I12")
                 return
         raise Violation("I12", f"not settled {self.options.liveness_ms // 1000} s after healing: {why}")
 
@@ -234,6 +234,15 @@ class World:
                             for s in spec.standards
                         }
         return {}
+
+    def key_of(self, instance: InstanceId) -> str | None:
+        """The exclusive key of an instance, by what the manager wrote; None if it may run anywhere."""
+        if instance not in self._keys:
+            intent, element = instance.rsplit("/", 1)
+            name = element.split("#")[0]
+            specs = [r.elements[name] for ir in self.manager.history if ir.intent == intent for r in ir.sets.values() if name in r.elements]
+            self._keys[instance] = next((spec.key for spec in specs if spec.key is not None), None)
+        return self._keys[instance]
 
     def next_pid(self) -> int:
         """Of a new process anywhere."""

@@ -41,6 +41,7 @@ from skerry.core.kernel.events import DeadlinePassed, Reconsider
 from skerry.core.kernel.expressions import Expressions
 from skerry.core.kernel.ids import LifeId, ManagerId, NodeId
 from skerry.core.kernel.inputs import Input
+from skerry.core.kernel.once import Once
 from skerry.core.kernel.sealing import Sealed, Signer, Statement, Verified, seal
 from skerry.core.kernel.values import Value, encode
 from skerry.core.stages.capability.events import FactsFound, UsageSampled
@@ -90,6 +91,7 @@ class Agent:
     refused: int = 0
     """Statements that were good in form and changed nothing (I8)."""
     _number: int = 0
+    _once: Once = field(default_factory=Once)
     _seen: dict[str, tuple[int, ...]] = field(default_factory=dict)
     _loop: deque[Verified[Any]] = field(default_factory=deque)
 
@@ -206,6 +208,9 @@ class Agent:
     def _on_said(self, said: Verified[Any], given: Input[Any]) -> Effects:
         """A peer's, a manager's or a carried statement."""
         machine = views.MACHINE_OF.get(type(said.body))
+        if (machine is not None or isinstance(said.body, Answer)) and not self._is_news(said):
+            self.refused += 1
+            return Effects()
         if machine is not None:
             done = self._run(machine, said, given)
             if isinstance(said.body, Beat):
@@ -216,6 +221,14 @@ class Agent:
         if isinstance(said.body, Answer):
             return self._on_answer(said, given)
         return self._take_document(said)
+
+    def _is_news(self, said: Verified[Any]) -> bool:
+        """I8: each message once, and only of the life that its signer lives now. Documents and entries are not judged
+        by this: they bear versions and numbers of their own, and are carried by many."""
+        contact = self.membership.contacts.get(NodeId(said.statement.signer))
+        if contact is not None and contact.life != said.statement.life and not isinstance(said.body, Beat):
+            return False
+        return self._once.is_news(said.statement)
 
     def _wake(self, given: Input[Any]) -> Effects:
         done = Effects()

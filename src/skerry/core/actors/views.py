@@ -58,7 +58,7 @@ WATCHES: Mapping[str, tuple[str, ...]] = {
     "uplink": ("membership", "election", "custody"),
     "fitting": ("custody", "picture"),
     "voter": ("election", "custody"),
-    "chair": ("membership", "election", "uplink", "custody", "keeper"),
+    "chair": ("membership", "election", "uplink", "custody", "keeper", "monitoring"),
     "granting": ("membership", "custody", "keeper"),
     "keeper": ("membership", "uplink", "granting", "custody"),
     "monitoring": ("membership", "uplink", "keeper", "custody"),
@@ -74,9 +74,11 @@ def membership_view(picture: Picture) -> MembershipView:
 
 def election_view(picture: Picture) -> ElectionView:
     """Who is there, and how well each would lead."""
+    plan = picture.plan()
     return ElectionView(
         contacts={node: picture.carried(node).standing for node in picture.contacts()},
         fit_permille=_leader_fit(picture),
+        plan=(plan.id.term, plan.id.leader) if plan is not None else (0, NodeId("")),
     )
 
 
@@ -152,7 +154,7 @@ def uplink_view(picture: Picture) -> UplinkView:
         managers=picture.managers(),
         settings=settings,
         reports={n: (c.heard_ms, picture.carried(n).uplinks) for n, c in picture.contacts().items()},
-        declared=picture.carried(leader).modes if leader is not None and leader in picture.contacts() else {},
+        declared=picture.carried(leader).modes if leader is not None and leader in picture.contacts() else None,
         carry=picture.question,
     )
 

@@ -1,7 +1,7 @@
 """What leaves a machine: one record whose fields stand in the order of obligation.
 
-`persist` is durable before anything else leaves; what follows it is unordered. Whatever depends on a start or a stop
-waits for the event that completes it.
+`persist` is durable before anything else leaves; what follows it is unordered, but for the acts on one instance, which
+keep their order. Whatever depends on a start or a stop waits for the event that completes it.
 """
 
 from __future__ import annotations

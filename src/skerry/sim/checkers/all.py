@@ -3,5 +3,34 @@
 from __future__ import annotations
 
 from skerry.sim.checkers.checker import Checker
+from skerry.sim.checkers.i01_one_leader import OneLeader
+from skerry.sim.checkers.i02_run_once import RunOnce
+from skerry.sim.checkers.i03_admission import Admission
+from skerry.sim.checkers.i04_terms import Terms
+from skerry.sim.checkers.i05_journal import JournalArrives
+from skerry.sim.checkers.i06_metering import Metering
+from skerry.sim.checkers.i07_quiet import Quiet
+from skerry.sim.checkers.i08_stale import Stale
+from skerry.sim.checkers.i09_withdrawn import Withdrawn
+from skerry.sim.checkers.i10_forward import Forward
+from skerry.sim.checkers.i11_leader import EveryoneIsLed
+from skerry.sim.checkers.i12_settles import Settles
+from skerry.sim.checkers.i13_holds_end import HoldsEnd
+from skerry.sim.checkers.states import States
 
-CHECKERS: tuple[type[Checker], ...] = ()
+CHECKERS: tuple[type[Checker], ...] = (
+    OneLeader,
+    RunOnce,
+    Admission,
+    Terms,
+    JournalArrives,
+    Metering,
+    Quiet,
+    Stale,
+    Withdrawn,
+    Forward,
+    EveryoneIsLed,
+    Settles,
+    HoldsEnd,
+    States,
+)

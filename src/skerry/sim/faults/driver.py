@@ -1,22 +1,108 @@
-"""Draws faults and ends them."""
+"""Draws faults, one after the other and on top of each other, and ends them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
+
+from skerry.sim.chance import Chance
+from skerry.sim.faults import links, nodes, people
 
 if TYPE_CHECKING:
     from skerry.sim.world import World
 
+End = Callable[[], None]
+Begin = Callable[["World", Chance], End | None]
+
+KINDS: Mapping[str, Begin] = {
+    "link.split": links.split,
+    "link.alone": links.alone,
+    "link.one_way": links.one_way,
+    "link.chain": links.chain,
+    "link.lossy": links.lossy,
+    "uplink.cut": links.uplink,
+    "uplink.cut_one": links.uplink_one,
+    "uplink.flap": links.uplink_flaps,
+    "agent.crash": nodes.crash,
+    "agent.crash_in_step": nodes.crash_in_step,
+    "agent.hang": nodes.hang,
+    "agent.stop": nodes.stop,
+    "machine.power": nodes.power,
+    "machine.freeze": nodes.freeze,
+    "site.power": nodes.site_power,
+    "site.agents": nodes.site_agents,
+    "guard.dies": nodes.guard_dies,
+    "workload.exits": nodes.exits,
+    "workload.starts_fail": nodes.starts_fail,
+    "workload.slow": nodes.slow,
+    "owner.takes_memory": nodes.memory,
+    "clock.wall_steps": nodes.wall_steps,
+    "disk.refuses": nodes.refuses,
+    "manager.raises_limit": people.raises_limit,
+    "manager.adds_intent": people.adds_intent,
+    "manager.withdraws": people.withdraws,
+    "manager.restarts": people.restarts,
+}
+"""Each begins a fault and gives what ends it; None if this world has nothing that it could happen to."""
+
+LENGTHS_MS = ((100, 1_500), (1_000, 6_000), (4_000, 20_000))
+
 
 class FaultDriver:
-    """Breaks things, one after the other and on top of each other."""
+    """Breaks things until it is told to stop, and then mends all of them."""
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.chance = world.chance.child("faults")
+        self.changed_us = 0
+        """When a fault last began or ended."""
+        self.begun = 0
+        self._ends: dict[int, End] = {}
+        self._over = False
 
     def begin(self) -> None:
         """Start."""
+        self.world.loop.after(self._gap_us(), self._next)
 
     def end_all(self) -> None:
-        """Mend everything."""
+        """Nothing more happens, and all is mended: links, power, agents, programs, the manager."""
+        self._over = True
+        self.changed_us = self.world.loop.now_us
+        for end in list(self._ends.values()):
+            end()
+        self._ends.clear()
+        self.world.manager.up = True
         self.world.network.mend_all()
+        for machine in self.world.machines.values():
+            machine.thaw()
+            machine.power_on()
+            machine.start_agent()
+
+    def _gap_us(self) -> int:
+        return self.chance.between(50, self.world.options.fault_gap_max_ms) * 1_000
+
+    def _next(self) -> None:
+        if self._over:
+            return
+        kind = self.chance.pick(self.world.options.faults)
+        end = KINDS[kind](self.world, self.chance)
+        if end is not None:
+            self._begun(kind, end)
+        self.world.loop.after(self._gap_us(), self._next)
+
+    def _begun(self, kind: str, end: End) -> None:
+        world = self.world
+        self.changed_us = world.loop.now_us
+        world.coverage.hit(f"fault.{kind}")
+        world.trace.world(world.loop.now_us, f"fault: {kind}")
+        self.begun += 1
+        number = self.begun
+        self._ends[number] = end
+
+        def over() -> None:
+            if self._ends.pop(number, None) is not None:
+                self.changed_us = world.loop.now_us
+                world.trace.world(world.loop.now_us, f"end of fault: {kind}")
+                end()
+
+        world.loop.after(self.chance.between(*self.chance.pick(LENGTHS_MS)) * 1_000, over)

@@ -22,6 +22,7 @@ FAULTS = (
     "guard.dies",
     "workload.exits",
     "workload.starts_fail",
+    "workload.slow",
     "owner.takes_memory",
     "clock.wall_steps",
     "disk.refuses",

@@ -42,6 +42,8 @@ class ElectionView(Value, frozen=True, kw_only=True):
     """Those in contact, with what their latest beats say."""
     fit_permille: int
     """How well I would lead; `INELIGIBLE` if I may not."""
+    plan: tuple[int, NodeId] = (0, NodeId(""))
+    """Term and leader of the plan that I hold: as a leader I can only go on from one of an earlier leadership (P1)."""
 
 
 @dataclass
@@ -183,6 +185,8 @@ class Election:
 
     def _may_follow(self, peer: NodeId, term: int, view: ElectionView) -> bool:
         """L4: who hears its leader follows nobody else, unless that leader has followed the asker or hands over."""
+        if view.contacts[peer].term > term:
+            return False  # it has followed somebody in a later term since it asked
         leader = self._leader(view)
         if leader is None or leader == peer or self._handed_to == peer:
             return True
@@ -202,7 +206,8 @@ class Election:
     # --- what the state of things asks for ------------------------------------------------------------------------
 
     def _review(self, given: Input[ElectionEvent], view: ElectionView) -> Effects:
-        self.highest = max([self.highest, *(max(c.highest, c.term) for c in view.contacts.values())])
+        known = (max(c.highest, c.term) for c in view.contacts.values())
+        self.highest = max([self.highest, view.plan[0], *known])
         self._deadline_ms = None
         if self._leader(view) is None:
             return self._stand(given, view)
@@ -257,8 +262,11 @@ class Election:
         return done
 
     def _must_call_again(self, view: ElectionView) -> bool:
-        """L5: I meet a leader that should yield to me, or a node without a leader in a term that is not below mine."""
+        """L5: I meet a leader that should yield to me, or a node without a leader in a term that is not below mine. P4:
+        I took over a plan that nothing which I commit in this term could follow."""
         term = self._term()
+        if view.plan > (term, self.me):
+            return True
         for node, theirs in view.contacts.items():
             if theirs.leads and theirs.leader == node:
                 if theirs.term >= term and _preferred(
@@ -279,7 +287,7 @@ class Election:
             and node not in self.leadership.part
             and (
                 calling
-                or theirs.leader is None
+                or theirs.leader in (None, self.me)  # also who follows me in a term that I have left
                 or (
                     theirs.leader == node
                     and _preferred(self._part_size(), term, self.me, theirs.leads, theirs.term, node)

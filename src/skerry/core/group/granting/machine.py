@@ -197,7 +197,7 @@ class Granting:
                 asked[key] = wish.fence
         if asked:
             done = done + self._ask(asked, given, view)
-        self._note_ends(at_ms)
+        self._note_ends(at_ms, view)
         return done
 
     def _ask(self, asked: dict[GrantKey, int], given: Input[GrantingEvent], view: GrantingView) -> Effects:
@@ -278,12 +278,12 @@ class Granting:
                 del self._promises[key]
         return Effects(send=(Send(to=None, message=GrantRelease(number=self._number, keys=keys)),))
 
-    def _note_ends(self, at_ms: int) -> None:
+    def _note_ends(self, at_ms: int, view: GrantingView) -> None:
         for held in self.held.values():
             self._wake(held.until_ms)
-        for wish in self._wishes.values():
-            if wish.asked_ms is None and wish.next_ms <= at_ms:
-                self._wake(at_ms)
+        for key, wish in self._wishes.items():
+            if key in view.wanted and wish.asked_ms is None:
+                self._wake(max(wish.next_ms, at_ms))
 
     def _wake(self, at_ms: int) -> None:
         self._deadline_ms = at_ms if self._deadline_ms is None else min(self._deadline_ms, at_ms)

@@ -60,6 +60,9 @@ class _Peer:
     number: int = -1
     heard_ms: int = -(10**9)
     hears_me: bool = False
+    proven: bool = False
+    """A beat of this life named mine: it is no replay from before my start. Only what is proven takes the place of what
+    is, and only what was proven is a past life."""
     token_gone: bool = False
     in_contact_since_ms: int | None = None
     carried: bytes = b""
@@ -121,6 +124,7 @@ class Membership:
         node, life = NodeId(heard.statement.signer), LifeId(heard.statement.life)
         if node not in view.members:
             return
+        hears_me = heard.body.hears.get(self.me) == self.life
         peer = self._peers.get(node)
         if peer is None:
             peer = self._peers[node] = _Peer(life=life)
@@ -128,13 +132,15 @@ class Membership:
         if life != peer.life:
             if life in peer.past_lives:
                 return
-            past = (*peer.past_lives, peer.life)[-PAST_LIVES_MAX:]
+            self._beat_wanted = True  # so that whoever lives there can name my life in turn
+            if peer.proven and not hears_me:
+                return
+            past = (*peer.past_lives, peer.life)[-PAST_LIVES_MAX:] if peer.proven else peer.past_lives
             peer = self._peers[node] = _Peer(life=life, past_lives=past, token_gone=peer.token_gone)
-            self._beat_wanted = True
         if heard.body.number <= peer.number:
             return
         peer.number, peer.heard_ms = heard.body.number, at_ms
-        peer.hears_me = heard.body.hears.get(self.me) == self.life
+        peer.hears_me, peer.proven = hears_me, peer.proven or hears_me
         if not peer.hears_me:
             self._beat_wanted = True
         peer.carried = heard.body.carried

@@ -75,8 +75,8 @@ class UplinkView(Value, frozen=True, kw_only=True):
     settings: UplinkSettings
     reports: dict[NodeId, tuple[int, dict[ManagerId, UplinkReport]]]
     """Of each member in contact: when its latest beat arrived, and what it says."""
-    declared: dict[ManagerId, ModeState]
-    """What my leader's beats say."""
+    declared: dict[ManagerId, ModeState] | None
+    """What my leader's beats say; None: nothing was heard of it."""
     carry: Callable[[], bytes]
     """Makes what my next question is to carry."""
 
@@ -323,13 +323,10 @@ class Uplink:
         flap.changed_ms = at_ms
 
     def _adopt(self, view: UplinkView) -> Effects:
-        """C2: my leader's beats carry its modes; the newest of them is mine."""
-        newer = {
-            manager: state
-            for manager, state in view.declared.items()
-            if manager not in self.modes or self.modes[manager] != state
-        }
-        return self._keep({**self.modes, **newer}, ()) if newer else Effects()
+        """C2: my leader's beats carry its modes, and they are mine, also where it never had to declare any."""
+        if view.declared is None or view.declared == self.modes:
+            return Effects()
+        return self._keep(view.declared, ())
 
     def _keep(self, modes: dict[ManagerId, ModeState], notes: tuple[Note, ...]) -> Effects:
         self.modes = modes

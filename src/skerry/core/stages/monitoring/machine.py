@@ -81,6 +81,9 @@ class Monitoring:
     _experience: dict[str, deque[int]] = field(default_factory=dict)
     _evidence: dict[str, str] = field(default_factory=dict)
     _measuring: InstanceId | None = None
+    _doubted: InstanceId | None = None
+    """Its last figure contradicts what stands, or it was found wanting and too few figures say so yet: it is looked at
+    again first, so that the verdict does not wait for a round of all."""
     _measured_ms: dict[InstanceId, int] = field(default_factory=dict)
     _next_measure_ms: int = 0
     _deadline_ms: int | None = None
@@ -172,7 +175,7 @@ class Monitoring:
         account.next_ms = max(account.next_ms + SECOND_MS, at_ms)
         done = Effects()
         for client, used in sorted(checked.use.items()):
-            data = {"instance": checked.instance, "mode": mode, "use": used}
+            data = {"instance": checked.instance, "mode": mode, "use": used, "every_ms": view.reading_every_ms}
             done = done + Effects(record=(Record(kind="reading", what="client.seconds", about=client, data=data),))
         if at_ms - account.read_ms >= view.reading_every_ms:
             done = done + self._read(account, at_ms)
@@ -212,7 +215,10 @@ class Monitoring:
         if at_ms < self._next_measure_ms:
             self._wake(self._next_measure_ms)
             return Effects()
-        name = min(mine_to_measure, key=lambda n: (n in self.verified, self._measured_ms.get(n, -1), n))
+        name = min(
+            mine_to_measure,
+            key=lambda n: (n != self._doubted, n in self.verified, self._measured_ms.get(n, -1), n),
+        )
         instance, holder = mine_to_measure[name]
         found = _configured(instance, view.irs)
         if found is None or not found[2].probe:
@@ -256,8 +262,11 @@ class Monitoring:
         )
         before = self.verified.get(measured.instance)
         self.verified = {**self.verified, measured.instance: verification}
+        settled = verification.ok or verification.count >= EXPERIENCE_NEEDED
+        self._doubted = None if settled and (fit >= 1_000) == verification.ok else measured.instance
         unknown = any(v.count < EXPERIENCE_NEEDED or not v.ok for v in self.verified.values())
-        self._next_measure_ms = at_ms + (MEASURE_GAP_MS if unknown else MEASURE_GAP_QUIET_MS)
+        soon = unknown or self._doubted is not None
+        self._next_measure_ms = at_ms + (MEASURE_GAP_MS if soon else MEASURE_GAP_QUIET_MS)
         data = {
             "holder": measured.holder,
             "digest": measured.digest,
@@ -268,6 +277,8 @@ class Monitoring:
             "mode": view.modes.get(IntentId(measured.instance.rsplit("/", 1)[0]), "connected"),
         }
         notes: tuple[Note, ...] = ()
+        if before is not None and before.count < EXPERIENCE_NEEDED <= verification.count:
+            self.version += 1  # from now on it is experience that counts (P5)
         if before is None or before.ok != verification.ok:
             self.version += 1
             what = "role.verified" if verification.ok else "role.contradicted"

@@ -38,6 +38,9 @@ from skerry.core.stages.proposal.rules import rank
 
 REFUSAL_HOLDS_MS = 30_000
 """A node that said no to a slot is not asked for it again for so long."""
+MEASURING = "still measuring"
+NEGOTIATED = "being negotiated"
+"""Why a slot is open for the moment; every other reason lasts until something changes."""
 PATIENCE_MS = 60_000
 """How long a leader waits for members that are still measuring before it ranks without them."""
 
@@ -128,6 +131,9 @@ class Chair:
                 self._on_ballot(NodeId(statement.signer), ballot)
             case DeadlinePassed() | Reconsider():
                 pass
+        if view.plan is not None and (view.plan.id.term, view.plan.id.leader) > (view.term, self.me):
+            self._round = None  # P4: it goes on from this one, in the term that the election is about to call
+            return Effects()
         if not self._is_surveyed(given.at_ms, view):
             return Effects()
         done = self._close(given, view, view.survey)
@@ -231,7 +237,7 @@ class Chair:
         measuring = [n for n, m in draft.survey.members.items() if not is_measured(wanted, m)]
         if measuring and not memory.urgent and at_ms < memory.since_ms + PATIENCE_MS:
             self._again(memory.since_ms + PATIENCE_MS)
-            unfilled[str(wanted.slot)] = f"still measuring: {', '.join(sorted(measuring))}"
+            unfilled[str(wanted.slot)] = f"{MEASURING}: {', '.join(sorted(measuring))}"
             return None
         for lowered in (False, True) if "lower" in wanted.spec.remediation else (False,):
             ranking = self._rank(draft, wanted, memory, at_ms, lowered=lowered)
@@ -305,7 +311,7 @@ class Chair:
                 self._memory.pop(slot, None)
                 continue
             current.draft.remove(slot, intent)
-            current.draft.unfilled.setdefault(intent, {})[str(slot)] = "being negotiated"
+            current.draft.unfilled.setdefault(intent, {})[str(slot)] = NEGOTIATED
             notes.extend(self._remember(slot, intent, assignment, outcome, current, given.at_ms, view))
         return Effects(note=tuple(notes)) + self._commit(current.draft, won, given, view, current.plan)
 
@@ -447,11 +453,16 @@ def _found_failing(wanted: Wanted) -> dict[NodeId, str]:
 
 
 def _substance(sections: Mapping[IntentId, Section]) -> dict[IntentId, object]:
-    """What makes a plan another plan: who does what, which slots are open, of which generation. Not the reasons."""
+    """What makes a plan another plan: who does what, and which slots are open, for the moment or to stay so, of which
+    generation. Not the reasons in full: they have figures in them, which change all the time."""
     return {
-        intent: (section.generation, section.connected, section.isolated, tuple(section.unfilled))
+        intent: (section.generation, section.connected, section.isolated, _open_slots(section))
         for intent, section in sections.items()
     }
+
+
+def _open_slots(section: Section) -> dict[str, bool]:
+    return {slot: why.startswith((MEASURING, NEGOTIATED)) for slot, why in section.unfilled.items()}
 
 
 def _intent(slot: Slot, draft: Draft) -> IntentId:

@@ -84,8 +84,8 @@ class Voter:
         plan = proposal.plan
         if peer != view.leader or plan.leader != peer or plan.term != view.term or self.me not in proposal.members:
             return Effects()  # I8: not of the leader and term in force
-        if plan < self._seen:
-            return Effects()
+        if plan <= self._seen:
+            return Effects()  # one answer to each, and one deadline
         self._seen = plan
         held: dict[Slot, Assignment] = {}
         yes: list[Slot] = []

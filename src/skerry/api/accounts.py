@@ -1,0 +1,68 @@
+"""What a manager's API shows across sites: intents, performance history, use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from skerry.api.office import Office
+from skerry.core.actors.manager import ManagerSite
+from skerry.core.group.journal.model import Entry
+from skerry.core.kernel.sealing import Statement
+from skerry.core.kernel.values import decode
+from skerry.core.stages.history.model import Reading
+from skerry.core.stages.history.rules import client_use, compliance
+
+
+def intents(office: Office) -> list[dict[str, Any]]:
+    """Every intent at every site: generation, verdict, what is assigned and what is not."""
+    rows: list[dict[str, Any]] = []
+    for name, site in sorted(office.sites.items()):
+        plan = site.plan()
+        for ir in site.irs():
+            section = plan.sections.get(ir.intent) if plan is not None else None
+            verdict = next((v for v in reversed(site.verdicts) if v.intent == ir.intent), None)
+            rows.append(
+                {
+                    "site": name,
+                    "intent": ir.intent,
+                    "name": ir.name,
+                    "functionality": ir.functionality,
+                    "generation": ir.generation,
+                    "plan_generation": section.generation if section is not None else None,
+                    "local": ir.local,
+                    "withdrawn": ir.withdrawn,
+                    "unfilled": section.unfilled if section is not None else {},
+                    "verdict": verdict.word if verdict is not None else None,
+                }
+            )
+    return rows
+
+
+def _readings(site: ManagerSite) -> list[Reading]:
+    found: list[Reading] = []
+    for chain in sorted(site.journal.heads):
+        for sealed in site.journal.entries(chain, 0):
+            statement = decode(sealed.statement, Statement)
+            entry = decode(statement.body, Entry)
+            if entry.kind == "reading":
+                found.append(
+                    Reading(
+                        node=statement.signer,
+                        life=statement.life,
+                        what=entry.what,
+                        about=entry.about,
+                        data=entry.data,
+                        wall_ms=entry.wall_ms,
+                    )
+                )
+    return found
+
+
+def history(office: Office) -> list[dict[str, Any]]:
+    """Per site and instance: seconds provided and compliant, and what the validator measured beside it."""
+    return [{"site": name, **row} for name, site in sorted(office.sites.items()) for row in compliance(_readings(site))]
+
+
+def use(office: Office) -> list[dict[str, Any]]:
+    """Per site and client: seconds of use, isolated and connected apart, unknown ones as a sum of their own."""
+    return [{"site": name, **row} for name, site in sorted(office.sites.items()) for row in client_use(_readings(site))]

@@ -1,0 +1,228 @@
+"""A manager's HTTPS API (Litestar). Operators change things, whoever has a certificate reads, and a node without one
+may do two things only: ask whose authority this is, and join with a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Request, Response, delete, get, post
+from litestar.datastructures import State
+from litestar.exceptions import NotFoundException, PermissionDeniedException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.response import Stream
+
+from skerry import __version__
+from skerry.adapters.keys.tls import Kind
+from skerry.adapters.manifests import ManifestErrors
+from skerry.api import accounts, sites
+from skerry.api.office import NotDone, Office
+from skerry.api.serving import caller
+from skerry.core.kernel.values import Value
+from skerry.core.stages.ir.rules import TranslationError
+
+BODY_MAX_BYTES = 1024 * 1024
+PAGE_MAX = 500
+Ask = Request[Any, Any, Any]
+_JSON = msgspec.json.Encoder(order="deterministic")
+
+
+class JoinRequest(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a node sends with its token."""
+
+    token: str
+    site: str
+    name: str
+    request: str
+    """A certificate request, PEM: the key never leaves the node."""
+    endpoints: list[str] = []
+    hosts: list[str] = []
+    api: str = ""
+
+
+@get("/v1/authority", sync_to_thread=False)
+def authority(request: Ask) -> dict[str, str]:
+    """Whose certificates count here. The caller compares the digest with its token's."""
+    return {"ca": _office(request).authority_pem.decode(), "digest": _office(request).authority_digest()}
+
+
+@post("/v1/join", status_code=200)
+async def join(data: JoinRequest, request: Ask) -> dict[str, Any]:
+    """Enrol a node (D5)."""
+    joined = await _office(request).join(
+        data.token, data.site, data.name, data.request, tuple(data.endpoints), tuple(data.hosts)
+    )
+    return msgspec.to_builtins(joined, builtin_types=())  # type: ignore[no-any-return]  # a struct becomes a dict
+
+
+@post("/v1/apply", status_code=200)
+async def apply(request: Ask) -> dict[str, Any]:
+    """Manifests, YAML: all or none."""
+    _operator(request)
+    return {"applied": await _office(request).apply((await request.body()).decode(), "manifests")}
+
+
+@delete("/v1/intents/{name:str}", status_code=200)
+async def withdraw(name: str, request: Ask) -> dict[str, str]:
+    """Withdraw an intent everywhere."""
+    _operator(request)
+    await _office(request).withdraw(name)
+    return {"withdrawn": name}
+
+
+@post("/v1/tokens", status_code=201)
+async def token(request: Ask, site: str, node: str | None = None, ttl: int = 3600) -> dict[str, str]:
+    """A join token."""
+    _operator(request)
+    return {"token": await _office(request).make_token(site, node, ttl)}
+
+
+@get("/v1/sites", sync_to_thread=False)
+def all_sites(request: Ask) -> dict[str, Any]:
+    """Every site in a line."""
+    _known(request)
+    return {"sites": [sites.line(place) for _, place in sorted(_office(request).sites.items())]}
+
+
+@get("/v1/sites/{site:str}", sync_to_thread=False)
+def one_site(site: str, request: Ask) -> dict[str, Any]:
+    """One site, whole."""
+    _known(request)
+    return sites.whole(_site(request, site))
+
+
+@get("/v1/sites/{site:str}/fits", sync_to_thread=False)
+def fits(site: str, request: Ask) -> dict[str, Any]:
+    """The table of role and node."""
+    _known(request)
+    return sites.fits(_site(request, site))
+
+
+@get("/v1/sites/{site:str}/irs", sync_to_thread=False)
+def irs(site: str, request: Ask) -> Response[bytes]:
+    """The site's intermediate representations, whole."""
+    _known(request)
+    return Response(_JSON.encode({"irs": _site(request, site).irs()}), media_type="application/json")
+
+
+@get("/v1/sites/{site:str}/verdicts", sync_to_thread=False)
+def verdicts(site: str, request: Ask) -> Response[bytes]:
+    """All verdicts, in order."""
+    _known(request)
+    return Response(_JSON.encode({"verdicts": _site(request, site).verdicts}), media_type="application/json")
+
+
+@get("/v1/sites/{site:str}/journal", sync_to_thread=False)
+def journal(site: str, request: Ask, after: int = 0) -> dict[str, Any]:
+    """Entries of all chains, in chain order; a page."""
+    _known(request)
+    return sites.journal(_site(request, site), after, PAGE_MAX)
+
+
+@get("/v1/intents", sync_to_thread=False)
+def intents(request: Ask) -> dict[str, Any]:
+    """Every intent, with where it stands at each site."""
+    _known(request)
+    return {"intents": accounts.intents(_office(request))}
+
+
+@get("/v1/catalogue", sync_to_thread=False)
+def catalogue(request: Ask) -> dict[str, Any]:
+    """Functionalities, roles and governances, by name."""
+    _known(request)
+    known = _office(request).catalogue
+    return {
+        "functionalities": sorted(known.functionalities),
+        "roles": sorted(known.roles),
+        "governances": sorted(known.governances),
+    }
+
+
+@get("/v1/history", sync_to_thread=False)
+def history(request: Ask) -> dict[str, Any]:
+    """Compliance per role, the validator's figures beside the holder's (D22)."""
+    _known(request)
+    return {"history": accounts.history(_office(request))}
+
+
+@get("/v1/use", sync_to_thread=False)
+def use(request: Ask) -> dict[str, Any]:
+    """Per client the seconds of use that are proven (D23)."""
+    _known(request)
+    return {"use": accounts.use(_office(request))}
+
+
+@get("/v1/events", sync_to_thread=False)
+def events(request: Ask, after: int = 0, follow: bool = False) -> Response[Any] | Stream:
+    """The public stream; with `follow` one JSON object a line, for ever."""
+    _known(request)
+    if not follow:
+        return Response(_JSON.encode({"events": _office(request).stream.after(after)}), media_type="application/json")
+
+    async def lines() -> AsyncIterator[bytes]:
+        async for event in _office(request).stream.follow(after):
+            yield _JSON.encode(event) + b"\n"
+
+    return Stream(lines(), media_type="application/x-ndjson")
+
+
+def application(office: Office) -> Litestar:
+    """The routes of one manager."""
+    return Litestar(
+        route_handlers=[
+            authority, join, apply, withdraw, token, all_sites, one_site, fits, irs, verdicts, journal, intents,
+            catalogue, history, use, events,
+        ],
+        exception_handlers={NotDone: _not_done, ManifestErrors: _manifest_errors, TranslationError: _not_translated},
+        state=State({"office": office}),
+        request_max_body_size=BODY_MAX_BYTES,
+        openapi_config=OpenAPIConfig("Skerry manager", __version__, render_plugins=[JsonRenderPlugin()]),
+        logging_config=None,
+    )  # fmt: skip
+
+
+def _known(request: Ask) -> None:
+    """Whoever asks has shown a certificate of this authority."""
+    if caller(request.scope) is None:
+        raise PermissionDeniedException("show a certificate of this manager's authority (--identity)")
+
+
+def _operator(request: Ask) -> None:
+    who = caller(request.scope)
+    if who is None or who.kind is not Kind.OPERATOR:
+        raise PermissionDeniedException("only an operator may do this: use an operator's certificate (--identity)")
+
+
+def _office(request: Ask) -> Office:
+    office: Office = request.app.state.office
+    return office
+
+
+def _site(request: Ask, name: str) -> Any:
+    office = _office(request)
+    if name not in office.sites:
+        raise NotFoundException(f"there is no site {name!r}; known: {', '.join(sorted(office.sites)) or 'none'}")
+    return office.sites[name]
+
+
+def _not_done(_: Ask, error: NotDone) -> Response[dict[str, Any]]:
+    return Response({"error": str(error)}, status_code=409)
+
+
+def _manifest_errors(_: Ask, errors: ManifestErrors) -> Response[dict[str, Any]]:
+    found = [
+        {"file": e.file, "line": e.line, "column": e.column, "field": e.field, "message": e.message, "hint": e.hint}
+        for e in errors.errors
+    ]
+    return Response({"errors": found}, status_code=400)
+
+
+def _not_translated(_: Ask, error: TranslationError) -> Response[dict[str, Any]]:
+    found = [
+        {"file": f"{f.kind} {f.name}", "line": 0, "column": 0, "field": f.path, "message": f.message, "hint": f.hint}
+        for f in error.findings
+    ]
+    return Response({"errors": found}, status_code=400)

@@ -1,0 +1,387 @@
+"""Head office: operators' words become documents of sites, and sites' words are kept.
+
+One act at a time: whatever an operator applies is worked out for all sites first and kept in one transaction, or not at
+all. What a site says is durable before it is answered (J3).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+import ssl
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from skerry.adapters.keys.tls import Identity, Kind
+from skerry.adapters.keys.x509 import Authority, CertificateError, requested_key
+from skerry.adapters.manifests import check, dump, load
+from skerry.adapters.store.store import Applied, Store
+from skerry.core.actors.manager import Authored, ItemRefused, ManagerEvent, ManagerSite, SiteSaid
+from skerry.core.conversation import Exchange, Refused, kind_of, life_from, open_sealed
+from skerry.core.group.uplink.wire import Question
+from skerry.core.kernel.effects import Effects, Note
+from skerry.core.kernel.expressions import Expressions
+from skerry.core.kernel.ids import ManagerId, NodeId
+from skerry.core.kernel.inputs import Input
+from skerry.core.kernel.sealing import Sealed, Signer, Statement, Verifier, seal
+from skerry.core.kernel.values import Value, encode
+from skerry.core.stages.intent.model import Catalogue, Functionality, Governance, Intent, Role, Site, identity
+from skerry.core.stages.ir.model import (
+    CatalogueDocument,
+    IntermediateRepresentation,
+    Operator,
+    Roster,
+    RosterEntry,
+    SiteDocument,
+)
+from skerry.core.stages.ir.rules import site_document, translate
+from skerry.ports.transport import Hub
+from skerry.shell import clock, entropy
+from skerry.shell.agent import key_in, stored_documents
+from skerry.shell.events import EventStream
+
+CATALOGUE_KINDS = (Functionality, Role, Governance)
+SECRET_BYTES = 24
+NODES_MAX = 1_000
+
+
+class NotDone(Exception):
+    """An operator's or a node's request that is refused; says why and what to do."""
+
+
+class Joined(Value, frozen=True, kw_only=True):
+    """What a node gets for its token."""
+
+    certificate: str
+    ca: str
+    manager: str
+    uplink: str
+    documents: tuple[bytes, ...]
+
+
+class Office:
+    """One manager."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        uplink: str,
+        store: Store,
+        hub: Hub,
+        authority: Authority,
+        signer: Signer,
+        public_key: bytes,
+        verifier: Verifier,
+        expressions: Expressions,
+        operators: Mapping[str, bytes],
+    ) -> None:
+        """`uplink` is the endpoint that joining nodes are told; `operators` are those that may act at any site."""
+        self.name = ManagerId(name)
+        self.stream = EventStream(name)
+        self.sites: dict[str, ManagerSite] = {}
+        self.catalogue = Catalogue()
+        self.intents: dict[str, Intent] = {}
+        self.site_manifests: dict[str, Site] = {}
+        self._uplink = uplink
+        self._store = store
+        self._hub = hub
+        self._authority = authority
+        self._signer = signer
+        self._public_key = public_key
+        self._verifier = verifier
+        self._expressions = expressions
+        self._operators = dict(operators)
+        self._turn = asyncio.Lock()
+        self._inputs = 0
+        self._life = life_from(entropy.draw())
+        self._said = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Load the store and listen. Raises `StoreError`, `TransportError`."""
+        await self._store.open()
+        await self._load()
+        self._hub.on_message(self._on_payload)
+        await self._hub.admit(sorted(self.sites))
+        await self._hub.open()
+
+    async def close(self) -> None:
+        """Stop listening, end what is on its way."""
+        await self._hub.close()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._store.close()
+
+    async def _load(self) -> None:
+        manifests = await self._store.manifests()
+        text = "---\n".join(m.text for m in manifests)
+        documents = load(text, "store") if text else []
+        self.catalogue = check(
+            [d for d in documents if isinstance(d.manifest, CATALOGUE_KINDS)], Catalogue(), self._expressions
+        )
+        for document in documents:
+            self._remember(document.manifest)
+        for site, kept in (await self._store.sites()).items():
+            opened = stored_documents(kept, site, self._verifier)
+            self.sites[site] = ManagerSite.recover(site, self.name, self._signer, kept, opened)
+
+    def _remember(self, manifest: Any) -> None:
+        if isinstance(manifest, Intent):
+            self.intents[manifest.metadata.name] = manifest
+        elif isinstance(manifest, Site):
+            self.site_manifests[manifest.metadata.name] = manifest
+
+    # --- operators ------------------------------------------------------------------------------------------------
+
+    async def apply(self, text: str, source: str) -> list[dict[str, str]]:
+        """Take manifests, all or none; returns what changed. Raises `ManifestErrors`, `TranslationError`."""
+        async with self._turn:
+            documents = load(text, source)
+            catalogue = check(documents, self.catalogue, self._expressions)
+            before = {m.kind + "/" + m.name: m.text for m in await self._store.manifests()}
+            applied = [Applied(kind=d.kind, name=_stored_name(d.manifest), text=dump([d.manifest])) for d in documents]
+            given = [d.manifest for d in documents]
+            intents = {**self.intents, **{m.metadata.name: m for m in given if isinstance(m, Intent)}}
+            places = {**self.site_manifests, **{m.metadata.name: m for m in given if isinstance(m, Site)}}
+            fresh = {name: self._new_site(name) for name in places if name not in self.sites}
+            words = {
+                name: self._words_for(site, places[name], catalogue, intents)
+                for name, site in {**self.sites, **fresh}.items()
+                if name in places
+            }
+            self.sites.update(fresh)
+            await self._author(words, applied)
+            self.catalogue, self.intents, self.site_manifests = catalogue, intents, places
+            if fresh:
+                await self._hub.admit(sorted(self.sites))
+            return [
+                {"kind": a.kind, "name": a.name, "change": _change(before.get(f"{a.kind}/{a.name}"), a.text)}
+                for a in applied
+            ]
+
+    async def withdraw(self, name: str) -> None:
+        """Delete an intent: a generation that says so goes to every site that has it. Raises `NotDone`."""
+        async with self._turn:
+            held = {
+                s: ir for s, site in self.sites.items() for ir in site.irs() if ir.name == name and not ir.withdrawn
+            }
+            if name not in self.intents and not held:
+                raise NotDone(f"there is no intent {name!r}")
+            words = {
+                site: (msgspec.structs.replace(ir, generation=ir.generation + 1, withdrawn=True, local=False),)
+                for site, ir in held.items()
+            }
+            await self._author(words, [])
+            await self._store.forget_manifest("Intent", name)
+            self.intents.pop(name, None)
+
+    def _words_for(
+        self, site: ManagerSite, place: Site, catalogue: Catalogue, intents: Mapping[str, Intent]
+    ) -> tuple[Any, ...]:
+        """The documents of a site that an act changes, each a generation above the one in force."""
+        words: list[Any] = []
+        settings = next(iter(site.values("site")), None)
+        fresh: SiteDocument = site_document(place, catalogue, generation=_next(settings))
+        if settings is None or _differs(settings, fresh):
+            words.append(fresh)
+        text = dump([*catalogue.governances.values(), *catalogue.roles.values(), *catalogue.functionalities.values()])
+        kept = next(iter(site.values("catalogue")), None)
+        if kept is None or kept.manifests != text:
+            words.append(CatalogueDocument(generation=_next(kept), manifests=text))
+        known = {ir.name: ir for ir in site.irs()}
+        for intent in intents.values():
+            wanted = intent.spec.sites.match_labels if intent.spec.sites is not None else {}
+            if any(place.metadata.labels.get(label) != value for label, value in wanted.items()):
+                continue
+            now = known.get(intent.metadata.name)
+            ir = translate(intent, catalogue, expressions=self._expressions, owner=self.name, generation=_next(now))
+            if now is None or _differs(now, ir):
+                words.append(ir)
+        return tuple(words)
+
+    def _new_site(self, name: str) -> ManagerSite:
+        """A site that nobody has joined yet."""
+        roster = Roster(
+            site=name,
+            version=1,
+            predecessor="",
+            manager=self.name,
+            manager_key=self._public_key,
+            members={},
+            operators={n: Operator(name=n, public_key=k, may=("apply",)) for n, k in self._operators.items()},
+        )
+        return ManagerSite.found(roster, self._signer)
+
+    async def _author(self, words: Mapping[str, Iterable[Any]], applied: list[Applied]) -> None:
+        done = {site: self._step(site, Authored(documents=tuple(documents))) for site, documents in words.items()}
+        changes = {site: (*self.sites[site].founding(), *effects.persist) for site, effects in done.items()}
+        await self._store.commit(changes, applied, clock.wall_ms())
+        for site, effects in done.items():
+            self._tell(site, effects)
+
+    # --- joining --------------------------------------------------------------------------------------------------
+
+    async def make_token(self, site: str, node: str | None, ttl_s: int) -> str:
+        """A token that one node of a site may join with, once. Raises `NotDone`."""
+        return await self.make_token_in(self._store, self._authority, site, node, ttl_s)
+
+    @staticmethod
+    async def make_token_in(store: Store, authority: Authority, site: str, node: str | None, ttl_s: int) -> str:
+        """The same, straight in the store: for whoever sits at the manager's own machine."""
+        known = sorted(await store.sites())
+        if site not in known:
+            raise NotDone(f"there is no site {site!r}; known: {', '.join(known) or 'none yet: apply a Site first'}")
+        secret = secrets.token_urlsafe(SECRET_BYTES)
+        await store.add_token(_hash(secret), site, node, clock.wall_ms() + ttl_s * 1000)
+        return f"{secret}.{certificate_digest(authority.certificate_pem)}"
+
+    def authority_digest(self) -> str:
+        """SHA-256 of the authority's certificate: part of every token, so that a node knows whom it talks to."""
+        return certificate_digest(self._authority.certificate_pem)
+
+    @property
+    def authority_pem(self) -> bytes:
+        """The certificate of this manager's authority."""
+        return self._authority.certificate_pem
+
+    async def join(
+        self, token: str, site: str, node: str, request: str, endpoints: tuple[str, ...], hosts: tuple[str, ...]
+    ) -> Joined:
+        """Enrol a node: its certificate, and all that it needs to be on its own. Raises `NotDone`."""
+        async with self._turn:
+            hash_ = _hash(token.partition(".")[0])
+            state = await self._store.token_state(hash_, site, node, clock.wall_ms())
+            if state != "good" or site not in self.sites:
+                raise NotDone(_TOKEN_WORDS.get(state, f"there is no site {site!r}"))
+            place = self.sites[site]
+            roster = place.roster()
+            if node in roster.members:
+                raise NotDone(f"site {site} has a node {node!r} already; choose another name")
+            if len(roster.members) >= NODES_MAX:
+                raise NotDone(f"site {site} has {NODES_MAX} nodes, and no more are taken")
+            try:
+                public_key = requested_key(request.encode())
+                certificate = self._authority.issue(
+                    request.encode(), Identity(kind=Kind.NODE, site=site, name=node), hosts
+                )
+            except CertificateError as error:
+                raise NotDone(f"the certificate request cannot be read: {error}") from error
+            if not await self._store.use_token(hash_, clock.wall_ms()):
+                raise NotDone(_TOKEN_WORDS["used"])
+            entry = RosterEntry(node=node, public_key=public_key, endpoints=endpoints)
+            await self._author({site: (place.next_roster(members={**roster.members, node: entry}),)}, [])
+            return Joined(
+                certificate=certificate.decode(),
+                ca=self._authority.certificate_pem.decode(),
+                manager=self.name,
+                uplink=self._uplink,
+                documents=tuple(encode(k.sealed) for k in place.own_documents()),
+            )
+
+    # --- sites ----------------------------------------------------------------------------------------------------
+
+    def _on_payload(self, site: str, node: NodeId, payload: bytes) -> None:
+        task = asyncio.get_running_loop().create_task(self._take(site, node, payload))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _take(self, site: str, node: NodeId, payload: bytes) -> None:
+        """A statement of a site's member, with what it carries: verified, kept, then answered."""
+        place = self.sites.get(site)
+        if place is None:
+            return
+        async with self._turn:
+            try:
+                sealed = msgspec.msgpack.decode(payload, type=Sealed)
+                said = open_sealed(sealed, site, lambda s: key_in(place.roster(), s), self._verifier)
+                events = [*self._carried(site, node, said.body), SiteSaid(node=node, said=said)]
+            except (Refused, msgspec.DecodeError) as refused:
+                self._note(site, Note(what="statement.refused", about=node, data={"why": str(refused)}), "")
+                return
+            done = [self._step(site, event) for event in events]
+            await self._store.commit({site: [c for e in done for c in e.persist]}, [], clock.wall_ms())
+            for effects in done:
+                self._tell(site, effects)
+
+    def _carried(self, site: str, node: NodeId, body: Any) -> list[ManagerEvent]:
+        if not isinstance(body, Question):
+            return []
+        exchange = msgspec.msgpack.decode(body.carried, type=Exchange)
+        events: list[ManagerEvent] = []
+        for item in exchange.items:
+            try:
+                said = open_sealed(item, site, lambda s: key_in(self.sites[site].roster(), s), self._verifier)
+                events.append(SiteSaid(node=node, said=said))
+            except Refused as refused:
+                events.append(ItemRefused(node=node, sealed=item, why=str(refused)))
+        return events
+
+    def _step(self, site: str, event: ManagerEvent) -> Effects:
+        self._inputs += 1
+        return self.sites[site].step(
+            Input(
+                id=f"{self.name}-{self._inputs}",
+                at_ms=clock.boot_ms(),
+                wall_ms=clock.wall_ms(),
+                draw=entropy.draw(),
+                event=event,
+            )
+        )
+
+    def _tell(self, site: str, effects: Effects) -> None:
+        for instruct in effects.instruct:
+            self._said += 1
+            statement = Statement(
+                kind=kind_of(instruct.message),
+                site=site,
+                signer=self.name,
+                life=self._life,
+                number=self._said,
+                body=encode(instruct.message),
+            )
+            self._hub.send(site, instruct.node, encode(seal(self._signer, statement)))
+        for note in effects.note:
+            self._note(site, note, effects.cause)
+
+    def _note(self, site: str, note: Note, cause: str) -> None:
+        known = Note(what=note.what, about=note.about, data={"site": site, **note.data})
+        self.stream.add(known, at_ms=clock.boot_ms(), wall_ms=clock.wall_ms(), cause=cause)
+
+
+_TOKEN_WORDS = {
+    "unknown": "this token is not known here: ask for one with `skerry manager token`",
+    "used": "this token was used already: every node needs one of its own",
+    "expired": "this token has expired: ask for a new one with `skerry manager token`",
+    "other site": "this token is for another site",
+    "other node": "this token is for a node of another name",
+}
+
+
+def certificate_digest(pem: bytes) -> str:
+    """SHA-256 of a certificate's DER form, in hex."""
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem.decode())).hexdigest()
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _next(document: SiteDocument | CatalogueDocument | IntermediateRepresentation | None) -> int:
+    return document.generation + 1 if document is not None else 1
+
+
+def _differs(now: SiteDocument | IntermediateRepresentation, fresh: SiteDocument | IntermediateRepresentation) -> bool:
+    return msgspec.structs.replace(fresh, generation=now.generation) != now
+
+
+def _stored_name(manifest: Any) -> str:
+    return manifest.metadata.name if not isinstance(manifest, Functionality) else identity(manifest)
+
+
+def _change(before: str | None, now: str) -> str:
+    if before is None:
+        return "created"
+    return "unchanged" if before == now else "changed"

@@ -1,0 +1,84 @@
+"""Serving HTTPS with uvicorn: certificates on both ends, and the caller's identity where a route can see it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from skerry.adapters.keys.tls import Identity, TlsFiles, peer_identity
+
+BACKLOG = 128
+CONNECTIONS_MAX = 64
+
+
+class ApiError(Exception):
+    """The API could not be opened; says where and why."""
+
+
+class _KnowsItsPeer(H11Protocol):
+    """Puts the identity in the caller's certificate where the application finds it: `scope["state"]["peer"]`."""
+
+    def connection_made(self, transport: Any) -> None:
+        """See `asyncio.Protocol`."""
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "peer": peer_identity(transport.get_extra_info("peercert"))}
+
+
+class _Server(uvicorn.Server):
+    """Signals belong to the process, not to its API."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave them alone."""
+        yield
+
+
+def caller(scope: Any) -> Identity | None:
+    """Who asks, by certificate; None without one."""
+    found = scope.get("state", {}).get("peer")
+    return found if isinstance(found, Identity) else None
+
+
+@contextlib.asynccontextmanager
+async def serving(application: Any, address: str, tls: TlsFiles, *, strangers: bool = False) -> AsyncIterator[str]:
+    """Serve while the block runs; yields the address that was taken, `host:port`.
+
+    `strangers`: let in callers without a certificate too; the application decides what they may. Raises `ApiError`.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise ApiError(f"{address!r}: expected <host>:<port> for the API")
+    config = uvicorn.Config(
+        application,
+        host=host,
+        port=int(port),
+        http=_KnowsItsPeer,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        ws="none",
+        backlog=BACKLOG,
+        limit_concurrency=CONNECTIONS_MAX,
+        timeout_graceful_shutdown=1,
+        ssl_certfile=str(tls.certificate),
+        ssl_keyfile=str(tls.key),
+        ssl_ca_certs=str(tls.authority),
+        ssl_cert_reqs=ssl.CERT_OPTIONAL if strangers else ssl.CERT_REQUIRED,
+    )
+    try:
+        sock = config.bind_socket()
+    except SystemExit as error:  # uvicorn ends the process where it cannot bind
+        raise ApiError(f"{address}: the API cannot listen there: is the port taken?") from error
+    server = _Server(config)
+    task = asyncio.get_running_loop().create_task(server.serve(sockets=[sock]), name="api")
+    try:
+        yield "{}:{}".format(*sock.getsockname()[:2])
+    finally:
+        server.should_exit = True
+        await task

@@ -1,0 +1,126 @@
+"""What a manager's API shows of a site, as plain data with the age of what was heard."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from skerry.core.actors.manager import ManagerSite
+from skerry.core.group.journal.model import Entry
+from skerry.core.kernel.sealing import Statement
+from skerry.core.kernel.values import decode
+from skerry.core.stages.fit.model import RoleFit, fit_permille, summary
+from skerry.core.stages.negotiation.model import SITE
+from skerry.shell.clock import wall_ms
+
+
+def line(site: ManagerSite) -> dict[str, Any]:
+    """One site in a line."""
+    plan = site.plan()
+    return {
+        "site": site.site,
+        "nodes": len(site.roster().members),
+        "heard_age_ms": None if site.heard_wall_ms is None else wall_ms() - site.heard_wall_ms,
+        "heard_from": site.heard_from,
+        "plan": str(plan.id) if plan is not None else None,
+        "intents": [ir.name for ir in site.irs() if not ir.withdrawn],
+        "distrusted": site.distrusted,
+    }
+
+
+def whole(site: ManagerSite) -> dict[str, Any]:
+    """One site, whole: who belongs, what it decided, what this manager said to that."""
+    plan = site.plan()
+    verdicts = {v.intent: v for v in site.verdicts}
+    return {
+        **line(site),
+        "roster_version": site.roster().version,
+        "members": sorted(site.roster().members),
+        "documents": {name: list(version) for name, version in site.custody.versions().items()},
+        "journal": site.journal.heads,
+        "plan_digests": {i: s.digest for i, s in plan.sections.items() if i != SITE} if plan is not None else {},
+        "plan_temporary": bool(plan.isolated_from) if plan is not None else False,
+        "verdicts": {
+            intent: {
+                "word": v.word,
+                "plan": str(v.plan),
+                "digest": v.digest,
+                "generation": v.generation,
+                "reason": v.reason,
+                "temporary": v.temporary,
+            }
+            for intent, v in verdicts.items()
+        },
+        "assignments": {
+            intent: {
+                name: {
+                    a.instance: a.holder
+                    for a in section.of("connected" if name == "connected" else "isolated").values()
+                }
+                for name in ("connected", "isolated")
+            }
+            for intent, section in (plan.sections.items() if plan is not None else ())
+        },
+    }
+
+
+def fits(site: ManagerSite) -> dict[str, Any]:
+    """Of every role and node what was measured, as the nodes reported it."""
+    rows: list[dict[str, Any]] = []
+    reported: list[RoleFit] = site.values("fit/")
+    for fit in reported:
+        for ir in site.irs():
+            for element, spec in ir.sets["connected"].elements.items():
+                key = f"{ir.intent}/{element}"
+                measured = fit.measured.get(key, {})
+                best, mean = summary(spec, measured)
+                rows.append(
+                    {
+                        "node": fit.node,
+                        "intent": ir.intent,
+                        "element": element,
+                        "best_permille": best,
+                        "mean_permille": mean,
+                        "configurations": {
+                            name: {
+                                "fit_permille": fit_permille(spec.standards, m.figures_milli),
+                                "figures_milli": m.figures_milli,
+                                "operations": m.operations,
+                                "seconds_milli": m.seconds_milli,
+                                "digest": m.digest,
+                                "wall_ms": m.wall_ms,
+                                "disturbed": m.disturbed,
+                                "failure": m.failure,
+                            }
+                            for name, m in measured.items()
+                        },
+                        "limitations": fit.limitations.get(key, {}),
+                    }
+                )
+    return {"rows": rows}
+
+
+def journal(site: ManagerSite, after: int, most: int) -> dict[str, Any]:
+    """Entries of every chain, chains in order, counted through from 0; at most a page."""
+    rows: list[dict[str, Any]] = []
+    position = 0
+    for chain in sorted(site.journal.heads):
+        for sealed in site.journal.entries(chain, 0):
+            position += 1
+            if position <= after:
+                continue
+            if len(rows) == most:
+                return {"entries": rows, "next": after + most}
+            statement = decode(sealed.statement, Statement)
+            entry = decode(statement.body, Entry)
+            rows.append(
+                {
+                    "chain": chain,
+                    "number": statement.number,
+                    "kind": entry.kind,
+                    "what": entry.what,
+                    "about": entry.about,
+                    "data": {k: v for k, v in entry.data.items() if not isinstance(v, bytes)},
+                    "wall_ms": entry.wall_ms,
+                }
+            )
+    return {"entries": rows, "next": None}

@@ -1,0 +1,328 @@
+"""What a manager does for one site: keeps what the site says, gives it what is its own word, judges its plans.
+
+It takes no part in what the site decides. State is exchanged, not announced (docs/decisions/0001): each question of the
+site carries what it holds and what the manager lacked, each answer the same the other way round. What the site says is
+durable here before it is acknowledged (J3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from skerry.core.conversation import Exchange, Refused, document_of, kind_of
+from skerry.core.group.custody.machine import DOCUMENT_PREFIX, Custody
+from skerry.core.group.custody.model import CARRY_MAX, Kept, Version
+from skerry.core.group.journal.machine import Journal
+from skerry.core.group.journal.model import Entry, chain_name
+from skerry.core.group.uplink.wire import Answer, Question
+from skerry.core.kernel.effects import Effects, Instruct, Note, Persist, Put
+from skerry.core.kernel.ids import LifeId, ManagerId, NodeId
+from skerry.core.kernel.inputs import Input
+from skerry.core.kernel.sealing import Sealed, Signer, Statement, Verified, seal
+from skerry.core.kernel.values import Value, decode, digest, encode
+from skerry.core.stages.ir.model import IntermediateRepresentation, Roster
+from skerry.core.stages.negotiation.model import SITE, Plan, Section
+from skerry.core.stages.ratification.model import Verdict
+from skerry.core.stages.ratification.rules import judge
+
+CARRY_BYTES_MAX = 48 * 1024
+"""An answer stays small, so that it passes a thin link in one piece; the rest goes with the next."""
+OWN = ("roster/", "site", "catalogue", "intent/", "verdict/")
+"""The documents that are a manager's word."""
+VERDICTS_KEY = "verdicts"
+
+
+class SiteSaid(Value, frozen=True, kw_only=True, tag=True):
+    """A statement of a member arrived, and its signature is good."""
+
+    node: NodeId
+    """The member that holds the session; the author may be another."""
+    said: Verified[Any]
+
+
+class ItemRefused(Value, frozen=True, kw_only=True, tag=True):
+    """Something that a member handed on does not verify: it was changed after it was signed."""
+
+    node: NodeId
+    sealed: Sealed
+    why: str
+
+
+class Authored(Value, frozen=True, kw_only=True, tag=True):
+    """An operator changed something: the manager has a new word for this site."""
+
+    documents: tuple[Any, ...]
+
+
+ManagerEvent = SiteSaid | ItemRefused | Authored
+
+
+@dataclass
+class ManagerSite:
+    """One site, as its home manager knows it."""
+
+    site: str
+    manager: ManagerId
+    signer: Signer
+    custody: Custody
+    journal: Journal
+    distrusted: dict[str, str] = field(default_factory=dict)
+    """Chains that did not verify, with the entry and the reason."""
+    heard_wall_ms: int | None = None
+    heard_from: NodeId | None = None
+    verdicts: list[Verdict] = field(default_factory=list)
+    """All that were given, in order."""
+    _number: int = 0
+    _founding: tuple[Persist, ...] = ()
+
+    @classmethod
+    def recover(
+        cls, site: str, manager: ManagerId, signer: Signer, kept: Mapping[str, bytes], documents: list[Kept]
+    ) -> ManagerSite:
+        """From the store; `documents` are those of `kept`, opened and verified by the caller."""
+        custody = Custody(me=NodeId(manager))
+        for document in documents:
+            custody.restore(document)
+        journal = Journal.recover(NodeId(manager), site, LifeId("-"), "-", signer, dict(kept))
+        verdicts = decode(kept[VERDICTS_KEY], list[Verdict]) if VERDICTS_KEY in kept else []
+        return cls(
+            site=site,
+            manager=manager,
+            signer=signer,
+            custody=custody,
+            journal=journal,
+            verdicts=verdicts,
+            _number=max((v.number for v in verdicts), default=0),
+        )
+
+    @classmethod
+    def found(cls, roster: Roster, signer: Signer) -> ManagerSite:
+        """A site that nobody has joined yet, with its first roster. What is to be kept of it waits in `founding()`."""
+        site = cls.recover(roster.site, roster.manager, signer, {}, [])
+        site._founding = site._author(roster).persist
+        return site
+
+    def founding(self) -> tuple[Persist, ...]:
+        """What the founding of this site wants kept; once."""
+        founding, self._founding = self._founding, ()
+        return founding
+
+    def own_documents(self) -> list[Kept]:
+        """All that is this manager's word, in the order in which a node can take it."""
+        names = sorted((n for n, k in self.custody.kept.items() if k.author == self.manager), key=_order)
+        return [self.custody.kept[name] for name in names]
+
+    # --- what is held ---------------------------------------------------------------------------------------------
+
+    def roster(self) -> Roster:
+        """The newest version; a site that nobody has joined yet has an empty first one."""
+        held = [k.value for n, k in self.custody.kept.items() if n.startswith("roster/")]
+        newest = max(held, key=lambda r: r.version)
+        assert isinstance(newest, Roster)
+        return newest
+
+    def plan(self) -> Plan | None:
+        """The site's plan, as far as it was heard."""
+        kept = self.custody.kept.get("plan")
+        return kept.value if kept is not None else None
+
+    def irs(self) -> list[IntermediateRepresentation]:
+        """All intents of the site."""
+        return [k.value for n, k in sorted(self.custody.kept.items()) if n.startswith("intent/")]
+
+    def values(self, prefix: str) -> list[Any]:
+        """The documents whose names begin so."""
+        return [k.value for n, k in sorted(self.custody.kept.items()) if n.startswith(prefix)]
+
+    # --- the calling convention -----------------------------------------------------------------------------------
+
+    def step(self, given: Input[ManagerEvent]) -> Effects:
+        """Take one event."""
+        match given.event:
+            case SiteSaid(node=node, said=said):
+                self.heard_wall_ms, self.heard_from = given.wall_ms, node
+                return self._on_said(node, said, given)
+            case ItemRefused(sealed=sealed, why=why):
+                return self._distrust(sealed, why)
+            case Authored(documents=documents):
+                done = Effects()
+                for document in documents:
+                    done = done + self._author(document)
+                return done + self._judge(given)
+
+    def check_invariants(self) -> None:
+        """J1 for the copies; a verdict number is given once."""
+        self.journal.check_invariants()
+        numbers = [v.number for v in self.verdicts]
+        assert len(numbers) == len(set(numbers)), "R1: two verdicts of one number"
+
+    def _on_said(self, node: NodeId, said: Verified[Any], given: Input[ManagerEvent]) -> Effects:
+        match said.body:
+            case Question() as question:
+                return self._answer(node, question, given)
+            case Entry():
+                return self._take_entry(said)
+            case Plan() | IntermediateRepresentation() | _:
+                return self._take_document(said, given)
+
+    def _take_entry(self, said: Verified[Entry]) -> Effects:
+        chain = chain_name(said.statement.signer, said.statement.life)
+        done = self.journal.take(said)
+        if done.persist and self.distrusted.get(chain, "").startswith(f"entry {said.statement.number}:"):
+            # Another node had it as it was signed: the copy was bad, and the chain is good.
+            self.distrusted = {c: why for c, why in self.distrusted.items() if c != chain}
+        return done
+
+    def _distrust(self, sealed: Sealed, why: str) -> Effects:
+        try:
+            statement = decode(sealed.statement, Statement)
+        except msgspec.DecodeError:
+            return Effects(note=(Note(what="item.refused", data={"why": why}),))
+        if statement.kind != "entry":
+            return Effects(note=(Note(what="item.refused", about=statement.signer, data={"why": why}),))
+        chain = chain_name(statement.signer, statement.life)
+        if statement.number <= self.journal.heads.get(chain, 0):
+            return Effects()  # a bad copy of what is held as it was signed
+        self.distrusted = {**self.distrusted, chain: f"entry {statement.number}: {why}"}
+        return Effects(note=(Note(what="journal.refused", about=chain, data={"entry": statement.number, "why": why}),))
+
+    def _take_document(self, said: Verified[Any], given: Input[ManagerEvent]) -> Effects:
+        try:
+            document = document_of(said, self.roster())
+        except Refused as refused:
+            return Effects(note=(Note(what="item.refused", about=said.statement.signer, data={"why": str(refused)}),))
+        if not self.custody.newer(document.name, document.version):
+            return Effects()
+        done = self.custody.keep(document)
+        note = Note(what="site.said", about=document.name, data={"version": list(document.version)})
+        if isinstance(document.value, IntermediateRepresentation) and document.value.local:
+            done = done + self._take_over(document.value)
+        return done + Effects(note=(note,))
+
+    def _take_over(self, local: IntermediateRepresentation) -> Effects:
+        """An intent that an operator handed in at the site becomes the manager's own (U4): the operator's right stood
+        in the roster, which is the manager's word."""
+        ours = msgspec.structs.replace(local, generation=local.generation + 1, local=False)
+        note = Note(what="intent.taken_over", about=local.intent, data={"generation": ours.generation})
+        return self._author(ours) + Effects(note=(note,))
+
+    # --- my own word ----------------------------------------------------------------------------------------------
+
+    def _author(self, value: Any) -> Effects:
+        """Sign a document of mine and keep it."""
+        number = next((n for n in (getattr(value, f, None) for f in ("version", "generation", "number")) if n), 0)
+        statement = Statement(
+            kind=kind_of(value), site=self.site, signer=self.manager, life="-", number=number, body=encode(value)
+        )
+        said = Verified(statement=statement, body=value, sealed=seal(self.signer, statement))
+        known = value if isinstance(value, Roster) else self.roster()
+        document = document_of(said, known)
+        if not self.custody.newer(document.name, document.version):
+            return Effects()
+        note = Note(what="manager.says", about=document.name, data={"version": list(document.version)})
+        return self.custody.keep(document) + Effects(note=(note,))
+
+    def next_roster(self, **changes: Any) -> Roster:
+        """The successor of the roster in force, naming it (N4)."""
+        now = self.roster()
+        return msgspec.structs.replace(now, version=now.version + 1, predecessor=digest(now), **changes)
+
+    def _judge(self, given: Input[ManagerEvent]) -> Effects:
+        """Give a word on every section of the plan that has none yet, or whose word has changed (R1)."""
+        plan = self.plan()
+        if plan is None:
+            return Effects()
+        known = {ir.intent: ir for ir in self.irs()}
+        members = {NodeId(n) for n in self.roster().members}
+        done = Effects()
+        for intent, section in sorted(plan.sections.items()):
+            if intent == SITE or self._evidence_missing(plan):
+                continue
+            ir = known.get(intent)
+            word, reason = judge(section, ir, members, self.distrusted)
+            last = next((v for v in reversed(self.verdicts) if v.intent == intent), None)
+            if last is not None and (last.plan, last.digest, last.word) == (plan.id, section.digest, word):
+                continue
+            done = done + self._say(plan, section, word, reason, given.wall_ms)
+        return done
+
+    def _evidence_missing(self, plan: Plan) -> bool:
+        """A temporary plan is judged once the entry that committed it has come, or will not come as it was signed."""
+        if self.manager not in plan.isolated_from or self.distrusted:
+            return False
+        return not any(
+            decode(sealed.statement, Statement).signer == plan.id.leader
+            and (entry := decode(decode(sealed.statement, Statement).body, Entry)).what == "plan.committed"
+            and entry.about == str(plan.id)
+            for chain in self.journal.heads
+            if chain.startswith(f"{plan.id.leader}/")
+            for sealed in self.journal.entries(chain, 0)
+        )
+
+    def _say(self, plan: Plan, section: Section, word: Any, reason: str, wall_ms: int) -> Effects:
+        self._number += 1
+        verdict = Verdict(
+            intent=section.intent,
+            generation=section.generation,
+            plan=plan.id,
+            digest=section.digest,
+            word=word,
+            reason=reason,
+            temporary=self.manager in plan.isolated_from,
+            number=self._number,
+            wall_ms=wall_ms,
+        )
+        self.verdicts = [*self.verdicts, verdict]
+        data = {"word": word, "plan": str(plan.id), "reason": reason, "temporary": verdict.temporary}
+        return (
+            self._author(verdict)
+            + Effects(persist=(Put(key=VERDICTS_KEY, value=encode(self.verdicts)),))
+            + Effects(note=(Note(what="verdict", about=section.intent, data=data),))
+        )
+
+    # --- the exchange ---------------------------------------------------------------------------------------------
+
+    def _answer(self, node: NodeId, question: Question, given: Input[ManagerEvent]) -> Effects:
+        """What I hold, and what of my word the site lacks; in the next answer what did not fit."""
+        try:
+            theirs = msgspec.msgpack.decode(question.carried, type=Exchange)
+        except msgspec.DecodeError as error:
+            return Effects(
+                note=(Note(what="item.refused", about=node, data={"why": f"a malformed question: {error}"}),)
+            )
+        judged = self._judge(given)
+        mine = Exchange(
+            versions=self.custody.versions(),
+            heads=self.journal.heads,
+            items=tuple(self._lacking(theirs.versions)),
+        )
+        answer = Answer(number=question.number, carried=encode(mine))
+        return judged + Effects(instruct=(Instruct(site=self.site, node=node, message=answer),))
+
+    def _lacking(self, theirs: Mapping[str, Version]) -> list[Sealed]:
+        found: list[Sealed] = []
+        size_bytes = 0
+        for name, kept in sorted(self.custody.kept.items(), key=lambda item: _order(item[0])):
+            if kept.author != self.manager or not name.startswith(OWN):
+                continue
+            if name in theirs and theirs[name] >= kept.version:
+                continue
+            size_bytes += len(kept.sealed.statement)
+            if found and (size_bytes > CARRY_BYTES_MAX or len(found) >= CARRY_MAX):
+                break
+            found.append(kept.sealed)
+        return found
+
+
+def _order(name: str) -> tuple[int, str]:
+    """Rosters first and in order, since what follows may be signed by somebody they bring in; verdicts last."""
+    return (next(i for i, prefix in enumerate((*OWN, "")) if name.startswith(prefix)), name)
+
+
+def stored_key(name: str) -> str:
+    """Under which key a document is kept."""
+    return DOCUMENT_PREFIX + name

@@ -1,0 +1,119 @@
+"""Act 8: while cut off, machines fall silent, first the leader, then the reporter; one more is slow, which others know.
+
+A machine that falls silent closes no socket: every process of it stands still. Nothing is frozen before what the one
+before held is served elsewhere, with two copies of every object again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from skerry.examples.programs.caller import Caller, Unanswered
+from skerry.lab.demo import looking
+from skerry.lab.demo.agreeing import events, satisfied
+from skerry.lab.demo.measuring import INTENT
+from skerry.lab.demo.stage import DemoFailed, Stage
+
+SLOW_FACTOR = 100.0
+SLOW_WITHIN_S = 45.0
+SERVED_WITHIN_S = 45.0
+COPIES_WITHIN_S = 30.0
+STATS_WITHIN_MS = 1_000
+
+
+def slow(stage: Stage) -> None:
+    """P5: what a node says of itself was true when it measured; the validator finds that it is so no longer."""
+    stage.act(8, "While cut off: one node turns slow, two fall silent")
+    status = stage.leader()
+    stores = {n: i for i, n in looking.active(status, INTENT).items() if i.startswith(f"{INTENT}/store#")}
+    offices = {status["leader"], *status["management"]["validator"], *status["management"]["reporter"]}
+    able = sorted(set(stores) - offices) or sorted(set(stores) - {status["leader"]})
+    if not able:
+        raise DemoFailed(f"only the leader holds a store: {stores}")
+    slowed = able[stage.draw("slowed", len(able))]
+    stage.mark("slowed", fault=True, node=slowed)
+    stage.lab.slow(slowed, SLOW_FACTOR)
+    stage.say(f"the workloads of {slowed} turn slow; its agent and its own figures do not know")
+
+    def moved() -> dict[str, Any] | None:
+        now = satisfied(stage)
+        return now if now and stores[slowed] not in _of(now, slowed) else None
+
+    stage.until(f"{stores[slowed]} is taken from {slowed}", moved, SLOW_WITHIN_S)
+    contradicted = events(stage, "role.contradicted")
+    if not contradicted:
+        raise DemoFailed("nobody measured the slow node under the floor")
+    last = contradicted[-1]
+    stage.say(
+        f"{last['node']} has measured {last['about']} on {last['data']['holder']} at "
+        f"{looking.permille(last['data']['fit_of_floor_permille'])} of the floor: it moves"
+    )
+
+
+def _of(status: dict[str, Any], node: str) -> set[str]:
+    return {instance for instance, holder in looking.active(status, INTENT).items() if holder == node}
+
+
+def leader_falls_silent(stage: Stage) -> str:
+    """D26, U6: with all that it held. Returns its name."""
+    return _freeze(stage, "leader_frozen", stage.leader()["leader"])
+
+
+def reporter_falls_silent(stage: Stage) -> str:
+    """The same, for who reports. Returns its name."""
+    return _freeze(stage, "reporter_frozen", stage.leader()["management"]["reporter"][0])
+
+
+def _freeze(stage: Stage, mark: str, name: str) -> str:
+    held = _of(stage.leader(), name)
+    stage.mark(mark, fault=True, node=name)
+    count = stage.lab.freeze(name)
+    stage.off.add(name)
+    stage.say(f"{name} falls silent: {count} processes stand still, among them {', '.join(sorted(held)) or 'no role'}")
+    status = stage.until("the site serves again", lambda: _goes_on(stage, name), SERVED_WITHIN_S)
+    now = looking.active(status, INTENT)
+    stage.say(
+        f"{status['leader']} leads in term {status['term']}; "
+        + ("; ".join(f"{one} is on {now[one]}" for one in sorted(held) if one in now) or "nothing had to move")
+    )
+    stage.until("every object has two copies again", lambda: copies_restored(stage), COPIES_WITHIN_S)
+    stage.say("every object has two copies again")
+    return name
+
+
+def _goes_on(stage: Stage, gone: str) -> dict[str, Any] | None:
+    status = satisfied(stage)
+    if status is None or gone in looking.active(status, INTENT).values():
+        return None
+    offices = [*status["management"]["validator"], *status["management"]["reporter"]]
+    return status if gone not in offices else None
+
+
+def copies_restored(stage: Stage) -> bool | None:
+    """What placement says of its objects, asked like any client would."""
+    status = stage.leader()
+    endpoints = [
+        instance["endpoint"]
+        for member in status["members"]
+        for instance in member["instances"]
+        if instance["instance"].startswith(f"{INTENT}/placement#") and instance["phase"] == "active"
+    ]
+    if not endpoints:
+        raise DemoFailed("there is no placement")
+    try:
+        stats = Caller().call(endpoints[0], "GET", "/stats", within_ms=STATS_WITHIN_MS).json()
+    except Unanswered as error:
+        raise DemoFailed(f"placement does not answer: {error}") from error
+    if stats["under_replicated"] or not stats["rebuilt"] or stats["copying"]:
+        raise DemoFailed(f"{stats['under_replicated']} of {stats['objects']} objects have fewer than two copies")
+    return True
+
+
+def voters_no(stage: Stage) -> None:
+    """P5: at least one voter said no from its own experience of a candidate."""
+    said = [e for e in events(stage, "ballot.no") if e["data"]["evidence"]]
+    if not said:
+        raise DemoFailed("no voter said no from its own experience of the slow node")
+    for event in said[:2]:
+        stage.say(f"{event['node']} votes no on {event['about']}: {event['data']['why']} ({event['data']['evidence']})")
+    stage.found["voted_no_from_experience"] = len(said)

@@ -1,0 +1,42 @@
+"""Reading what nodes say: small questions that several acts ask of a status or a plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def functionality(status: dict[str, Any], intent: str) -> dict[str, Any] | None:
+    """One intent's part of a status; None if that node does not know it."""
+    return next((f for f in status["functionalities"] if f["intent"] == intent), None)
+
+
+def active(status: dict[str, Any], intent: str) -> dict[str, str]:
+    """Instances of an intent that are active, and where, as one node knows it."""
+    return {
+        instance["instance"]: member["node"]
+        for member in status["members"]
+        for instance in member["instances"]
+        if instance["phase"] == "active" and instance["instance"].startswith(f"{intent}/")
+    }
+
+
+def holder(status: dict[str, Any], intent: str, element: str) -> str | None:
+    """Who has the first active instance of an element."""
+    found = {i: n for i, n in active(status, intent).items() if i.startswith(f"{intent}/{element}#")}
+    return found[min(found)] if found else None
+
+
+def mode(status: dict[str, Any]) -> str:
+    """`isolated` if any manager's intents are, else `connected`."""
+    modes = {state["mode"] for state in status["modes"].values()}
+    return "isolated" if "isolated" in modes else "connected"
+
+
+def wanted(found: dict[str, Any]) -> bool:
+    """Whether every role of a functionality, essential or not, is active as often as the present set wants it."""
+    return all(len(role["active"]) >= role["wanted"] for role in found["roles"])
+
+
+def permille(value: int | None) -> str:
+    """A fit or share for people: 1200 as 1.20."""
+    return "" if value is None else f"{value / 1_000:.2f}"

@@ -1,0 +1,139 @@
+"""Which acts are played, in which order, and how it ends: with figures, in plain words, and an exit code.
+
+Whatever happens, nothing is left running, unless the lab is to be kept.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from skerry.adapters.manifests import load_file
+from skerry.core.stages.intent.model import Site
+from skerry.core.stages.intent.model.quantities import parse
+from skerry.lab.building import Plan
+from skerry.lab.demo import agreeing, cutting, dying, enrolling, figures, measuring
+from skerry.lab.demo.figures import Reach, Timers
+from skerry.lab.demo.stage import DemoFailed, Stage
+from skerry.lab.processes import Interrupted, interruptible
+from skerry.lab.site import Lab
+from skerry.lab.state import LabError
+
+SITE_FILE = measuring.EXAMPLE / "site.yaml"
+VERIFIED_WITHIN_S = 70.0
+
+
+class Options(NamedTuple):
+    """What may be asked of the demonstration."""
+
+    nodes: int = 5
+    seed: int = 1
+    as_json: bool = False
+    keep: bool = False
+    cold: bool = False
+    folder: Path | None = None
+
+
+def timers(site_file: Path = SITE_FILE) -> Timers:
+    """As the site's file sets them, and otherwise as shipped."""
+    site = next(d.manifest for d in load_file(site_file) if isinstance(d.manifest, Site))
+    uplink = site.spec.uplink
+    return Timers(grace_ms=parse(uplink.lost_after, "duration"), settling_ms=parse(uplink.back_after, "duration"))
+
+
+def run(options: Options) -> int:
+    """Play it; returns the exit code: 0 if every figure was reached, 1 if not, 130 if it was interrupted."""
+    home = None if options.folder is not None else Path(tempfile.mkdtemp(prefix="skerry-demo-"))
+    stage = Stage(Lab(options.folder or home / "lab"), seed=options.seed, as_json=options.as_json)  # type: ignore[operator]
+    times = timers()
+    stage.line({"timers": times._asdict(), "nodes": options.nodes, "seed": options.seed})
+    kept = options.keep
+    try:
+        with interruptible():
+            reaches = _play(stage, options, times)
+            reached = _end(stage, options, reaches, "")
+        return 0 if reached else 1
+    except Interrupted as interrupted:
+        kept = False
+        stage.say(f"interrupted by {interrupted}; nothing is left running")
+        return 130
+    except (DemoFailed, LabError) as failed:
+        _end(stage, options, {}, str(failed))
+        return 1
+    finally:
+        _leave(stage, home, kept=kept)
+
+
+def _play(stage: Stage, options: Options, times: Timers) -> dict[str, Reach]:
+    plan = Plan(nodes=options.nodes, site_file=SITE_FILE)
+    enrolling.play(stage, plan, agents=True)
+    enrolling.refused_tokens(stage)
+    measuring.apply(stage)
+    measuring.show_representation(stage)
+    measuring.fits(stage)
+    agreeing.agree(stage)
+    agreeing.offices(stage)
+    agreeing.serve(stage)
+    cutting.play(stage)
+    dying.slow(stage)
+    dying.leader_falls_silent(stage)
+    dying.voters_no(stage)
+    dying.reporter_falls_silent(stage)
+    verify(stage)
+    return {**figures.client(), **figures.cut(times), **figures.losses(times)}
+
+
+def verify(stage: Stage) -> None:
+    """A fresh client reads back every object that was acknowledged."""
+    summary = stage.end_client()
+    argv = stage.client_argv("--verify", str(stage.lab.folder / "client.jsonl"))
+    read = subprocess.run(argv, capture_output=True, timeout=VERIFIED_WITHIN_S, check=False, cwd=stage.lab.folder)
+    try:
+        found: dict[str, Any] = msgspec.json.decode(read.stdout)
+    except msgspec.DecodeError as error:
+        raise DemoFailed(f"reading back failed: {read.stderr.decode(errors='replace')[-500:]}") from error
+    stage.found["client_acked_lost"] = found["lost"] + found["wrong"] + found["unread"]
+    stage.say(
+        f"the client made {summary['requests']} requests, {summary['failed']} failed; a fresh one reads back "
+        f"{found['fine']} of {found['acknowledged']} acknowledged objects"
+    )
+
+
+def _end(stage: Stage, options: Options, reaches: dict[str, Reach], failed: str) -> bool:
+    """Show the figures; returns whether all were reached."""
+    try:
+        values = {**stage.figures(), **stage.found} if stage.watches else dict(stage.found)
+    except DemoFailed as gone:
+        values, failed = dict(stage.found), failed or str(gone)
+    missed = [name for name, reach in reaches.items() if not reach.holds(values.get(name))]
+    ok = not missed and not failed
+    rows = [
+        [name, values.get(name), reach.text, "" if reach.holds(values.get(name)) else "not reached"]
+        for name, reach in reaches.items()
+    ]
+    if rows and not stage.as_json:
+        stage.table("What was reached", ["figure", "value", "to reach", ""], rows)
+    if failed:
+        stage.say(f"it did not come about: {failed}")
+    stage.line({"ok": ok, "nodes": options.nodes, "seed": options.seed, **values, "missed": missed, "failed": failed})
+    if not stage.as_json and not failed:
+        stage.say("everything was reached" if ok else f"not reached: {', '.join(missed)}")
+    return ok
+
+
+def _leave(stage: Stage, home: Path | None, *, kept: bool) -> None:
+    """Nothing runs on, unless it is to be kept."""
+    if kept and (stage.lab.folder / "lab.json").exists():
+        stage.say(f"the lab goes on in {stage.lab.folder}; end it with: skerry lab down --folder {stage.lab.folder}")
+        return
+    try:
+        stage.lab.down()
+    except LabError:
+        pass  # it never came up, or is down already
+    if home is not None:
+        shutil.rmtree(home, ignore_errors=True)

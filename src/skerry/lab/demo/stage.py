@@ -1,0 +1,229 @@
+"""What all acts share: the lab, the observer, waiting for something with a bound, and the timeline that a person reads.
+
+An act does things by the lab's verbs and looks by the public APIs alone. It never measures time: it tells the observer
+which moment this is (`mark`), and the observer, another process, says afterwards what came of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.table import Table
+
+from skerry.lab import asking, building, observer, processes
+from skerry.lab.site import Lab
+from skerry.shell.clock import boot_ms
+
+T = TypeVar("T")
+
+LOOK_AGAIN_S = 0.1
+FAILURES_AFTER_FAULT_MS = 10_000
+"""A client's failures are expected only within this time after a fault."""
+CLIENT = "till"
+CLIENT_KNOWS = 3
+FAILED_CALL_S = 2.0
+
+
+class DemoFailed(Exception):
+    """Something did not come about; says what, and what was seen instead."""
+
+
+class Stage:
+    """One performance."""
+
+    def __init__(self, lab: Lab, *, seed: int, as_json: bool) -> None:
+        self.lab = lab
+        self.seed = seed
+        self.as_json = as_json
+        self.console = Console(stderr=as_json, highlight=False)
+        self.began_ms = boot_ms()
+        self.found: dict[str, Any] = {}
+        """Figures that an act read from the public API."""
+        self.faults: set[str] = set()
+        """Nodes that were frozen, slowed or killed."""
+        self.off: set[str] = set()
+        """Nodes that do not answer now, because of us."""
+        self.client: subprocess.Popen[bytes] | None = None
+        self._observer: subprocess.Popen[bytes] | None = None
+
+    # ---- the timeline ----
+
+    def act(self, number: int, title: str) -> None:
+        """An act begins."""
+        if self.as_json:
+            self._line({"act": number, "title": title, "at_ms": self._at_ms()})
+        else:
+            self.console.print(f"\n[bold]{number:>2}  {title}[/bold]")
+
+    def say(self, text: str, **data: Any) -> None:
+        """Something happened."""
+        if self.as_json:
+            self._line({"said": text, "at_ms": self._at_ms(), **data})
+        else:
+            self.console.print(f"    [dim]{self._at_ms() / 1_000:6.1f} s[/dim]  {text}", soft_wrap=True)
+
+    def table(self, title: str, columns: list[str], rows: list[list[Any]]) -> None:
+        """Something to look at."""
+        if self.as_json:
+            self._line({"table": title, "at_ms": self._at_ms(), "columns": columns, "rows": rows})
+            return
+        table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, title_style="italic")
+        for row in rows:
+            table.add_row(*("" if cell is None else str(cell) for cell in row))
+        self.console.print(table)
+
+    def line(self, value: dict[str, Any]) -> None:
+        """One line of JSON, if that is wanted."""
+        if self.as_json:
+            self._line(value)
+
+    def _line(self, value: dict[str, Any]) -> None:
+        sys.stdout.write(json.dumps(value) + "\n")
+        sys.stdout.flush()
+
+    def _at_ms(self) -> int:
+        return boot_ms() - self.began_ms
+
+    # ---- chance ----
+
+    def draw(self, what: str, below: int) -> int:
+        """A number that the seed decides, from 0."""
+        return int.from_bytes(hashlib.sha256(f"{self.seed}/{what}".encode()).digest()[:8], "big") % below
+
+    # ---- looking ----
+
+    def names(self) -> list[str]:
+        """All nodes of the lab that answer as far as we know."""
+        return [name for name in self.lab.state.nodes if name not in self.off]
+
+    def status(self, name: str) -> dict[str, Any]:
+        """What a node says of itself and the site. Raises `DemoFailed` if it does not answer."""
+        try:
+            value: dict[str, Any] = self.lab.api(name).get("/v1/status", FAILED_CALL_S)
+        except asking.Unanswered as error:
+            raise DemoFailed(str(error)) from error
+        return value
+
+    def leader(self) -> dict[str, Any]:
+        """What the site's leader says, if all that answer follow the same one. Raises `DemoFailed`."""
+        follows = {self.status(name)["leader"] for name in self.names()}
+        if len(follows) != 1 or None in follows or follows & self.off:
+            raise DemoFailed(f"the nodes follow {sorted(map(str, follows))}")
+        return self.status(follows.pop())
+
+    def until(self, what: str, look: Callable[[], T | None], within_s: float) -> T:
+        """Wait until `look` gives something. Raises `DemoFailed` with what was waited for and what was seen last."""
+        until_ms = boot_ms() + round(within_s * 1_000)
+        why = ""
+        with self._waiting(what):
+            while True:
+                try:
+                    seen = look()
+                except (DemoFailed, asking.Unanswered) as failed:
+                    seen, why = None, f": {failed}"
+                if seen is not None and seen is not False:
+                    return seen
+                if boot_ms() > until_ms:
+                    raise DemoFailed(f"{what}: not within {within_s:.0f} s{why}")
+                self.watch()
+                time.sleep(LOOK_AGAIN_S)
+
+    @contextmanager
+    def _waiting(self, what: str) -> Iterator[None]:
+        if self.as_json or not self.console.is_terminal:
+            yield
+            return
+        with self.console.status(what):
+            yield
+
+    def watch(self) -> None:
+        """What must go on does. Raises `DemoFailed`."""
+        if self.client is not None and self.client.poll() is not None:
+            raise DemoFailed(f"the client ended: {building.tail(self.lab.folder / 'client.log')}")
+        if self._observer is not None and self._observer.poll() is not None:
+            raise DemoFailed(f"the observer ended: {building.tail(self.lab.folder / 'observer.log')}")
+
+    # ---- the observer ----
+
+    def start_observer(self) -> None:
+        """Start watching. Raises `OSError`."""
+        lab, folder = self.lab.state, self.lab.folder
+        settings = {
+            "lab": lab.id,
+            "nodes": {name: place.api for name, place in lab.nodes.items()},
+            "identity": str(building.operator(folder)),
+            "client_log": str(folder / "client.jsonl"),
+            "record": str(folder / "observed.jsonl"),
+            "manager_ports": [lab.manager_uplink_port, lab.manager_api_port],
+            "faulty_after_ms": FAILURES_AFTER_FAULT_MS,
+        }
+        (folder / "observer.json").write_text(json.dumps(settings))
+        argv = [sys.executable, observer.__file__, str(folder / "observer.json")]
+        log = folder / "observer.log"
+        self._observer = processes.start(argv, lab=lab.id, cwd=folder, log=log, pipe=True)
+
+    @property
+    def watches(self) -> bool:
+        """Whether the observer is there."""
+        return self._observer is not None and self._observer.poll() is None
+
+    def mark(self, name: str, **what: Any) -> int:
+        """Let the observer note a moment; returns its boot-time. Before the fault that it names, never after."""
+        if what.get("fault") and "node" in what:
+            self.faults.add(what["node"])
+        return int(self._command(f"mark {name} {json.dumps(what)}")["t_ms"])
+
+    def figures(self) -> dict[str, Any]:
+        """What the observer has worked out by now."""
+        return self._command("figures")
+
+    def _command(self, line: str) -> dict[str, Any]:
+        watching = self._observer
+        assert watching is not None and watching.stdin is not None and watching.stdout is not None
+        try:
+            watching.stdin.write(line.encode() + b"\n")
+            watching.stdin.flush()
+            answer: dict[str, Any] = json.loads(watching.stdout.readline())
+        except (OSError, ValueError) as error:
+            raise DemoFailed(f"the observer ended: {building.tail(self.lab.folder / 'observer.log')}") from error
+        return answer
+
+    # ---- the client ----
+
+    def client_argv(self, *words: str) -> list[str]:
+        """The client's argument vector: three nodes that it knows, and its certificate."""
+        lab = self.lab.state
+        names = list(lab.nodes)
+        first = self.draw("client", len(names))
+        known = [names[(first + step) % len(names)] for step in range(min(CLIENT_KNOWS, len(names)))]
+        identity = building.operator(self.lab.folder)
+        urls = ",".join(f"https://{lab.nodes[name].api}" for name in known)
+        tls = [str(identity / name) for name in ("cert.pem", "key.pem", "ca.pem")]
+        argv = [sys.executable, "-m", "skerry.examples.programs.client", "--nodes", urls, "--tls", *tls]
+        return [*argv, "--name", CLIENT, "--seed", str(self.seed), *words]
+
+    def start_client(self) -> None:
+        """From now on somebody uses the service, ten times a second."""
+        folder = self.lab.folder
+        argv = self.client_argv("--log", str(folder / "client.jsonl"))
+        self.client = processes.start(argv, lab=self.lab.state.id, cwd=folder, log=folder / "client.log")
+
+    def end_client(self) -> dict[str, Any]:
+        """It has used it long enough; returns its summary. Raises `DemoFailed`."""
+        client, self.client = self.client, None
+        assert client is not None
+        client.terminate()
+        try:
+            client.wait(10)
+            summary: dict[str, Any] = json.loads((self.lab.folder / "client.log").read_text().splitlines()[-1])
+        except (subprocess.TimeoutExpired, ValueError, IndexError) as error:
+            raise DemoFailed(f"the client gave no summary: {building.tail(self.lab.folder / 'client.log')}") from error
+        return summary

@@ -1,0 +1,84 @@
+"""I1: in a term a node follows at most one leader; a leader leads nobody whose follow it lacks; an assent is for one plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from skerry.core.group.custody.machine import DOCUMENT_PREFIX
+from skerry.core.group.election.machine import FOLLOWED_KEY
+from skerry.core.group.election.wire import Follow
+from skerry.core.kernel.effects import Effects, Persist, Put
+from skerry.core.kernel.ids import NodeId, PlanId
+from skerry.core.kernel.inputs import Input
+from skerry.core.kernel.sealing import Sealed, Statement
+from skerry.core.kernel.values import decode
+from skerry.core.stages.negotiation.model import SITE, Plan, Slot
+from skerry.core.stages.negotiation.wire import Ballot
+from skerry.sim.checkers.checker import Checker
+
+if TYPE_CHECKING:
+    from skerry.sim.machine import Machine
+    from skerry.sim.shell import Shell
+    from skerry.sim.world import World
+
+
+class OneLeader(Checker):
+    """Remembers every follow that ever became durable, and every assent that ever left."""
+
+    property_id = "I1"
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._followed: dict[tuple[str, int], str] = {}
+        self._assented: dict[tuple[PlanId, str], set[Slot]] = {}
+        self._looked: dict[str, int] = {}
+
+    def before_persist(self, machine: Machine, changes: Sequence[Persist]) -> None:
+        """A follow, or a leader's own plan, is about to become durable."""
+        for change in changes:
+            if change.key == FOLLOWED_KEY and isinstance(change, Put):
+                self._follow(machine.name, decode(change.value, Follow))
+            elif change.key == f"{DOCUMENT_PREFIX}plan" and isinstance(change, Put):
+                self._plan(machine.name, decode(decode(change.value, Sealed).statement, Statement))
+
+    def on_send(self, machine: Machine, to: NodeId | None, message: Any) -> None:
+        """A follow leaves only after it is durable (L1)."""
+        if isinstance(message, Follow):
+            known = self._followed.get((machine.name, message.term))
+            if known != message.leader:
+                self.broken(f"{machine.name} says that it follows {message.leader} in term {message.term}; its disk: {known}")
+        elif isinstance(message, Ballot):
+            self._assented.setdefault((message.plan, machine.name), set()).update(message.yes)
+
+    def after_step(self, shell: Shell, given: Input[Any], effects: Effects) -> None:
+        """Whom it leads has followed it, in this term."""
+        election, name = shell.agent.election, shell.machine.name
+        if self._looked.get(name) == election.version:
+            return
+        self._looked[name] = election.version
+        leadership = election.leadership
+        for node in leadership.part:
+            if node != name and self._followed.get((node, leadership.term)) != name:
+                self.broken(f"{name} leads {node} in term {leadership.term}, which never followed it then")
+
+    def _follow(self, node: str, follow: Follow) -> None:
+        known = self._followed.setdefault((node, follow.term), follow.leader)
+        if known != follow.leader:
+            self.broken(f"{node} follows {follow.leader} in term {follow.term}, after {known} in the same")
+        if follow.leader != node:
+            self.premise()
+
+    def _plan(self, node: str, statement: Statement) -> None:
+        """What a leader commits as newly agreed, its holder has assented to, under this very plan id."""
+        if statement.signer != node:
+            return
+        plan = decode(statement.body, Plan)
+        for section in plan.sections.values():
+            for name in ("connected", "isolated"):
+                for instance, assignment in (section.connected if name == "connected" else section.isolated).items():
+                    if assignment.since != plan.id or assignment.holder == node or section.intent == SITE:
+                        continue
+                    slot = Slot(set="connected" if name == "connected" else "isolated", instance=instance)
+                    if slot not in self._assented.get((plan.id, assignment.holder), ()):
+                        self.broken(f"{plan.id} gives {slot} to {assignment.holder}, which did not assent to that plan")

@@ -1,0 +1,55 @@
+"""I2: a `run_once` key is never active twice at one real moment, whoever is in charge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from skerry.sim.checkers.checker import Checker
+
+if TYPE_CHECKING:
+    from skerry.sim.guard import Workload
+    from skerry.sim.machine import Machine
+    from skerry.sim.world import World
+
+
+class RunOnce(Checker):
+    """Looks at processes and at nothing else: from their start to the moment when nothing of them is left. A process of
+    a machine that stands still does nothing in the meantime; the moment its machine goes on, it counts again."""
+
+    property_id = "I2"
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._active: dict[str, dict[int, tuple[Machine, Workload]]] = {}
+        self._last: dict[str, tuple[str, int]] = {}
+        """Of each key the node that last started it, and its fence."""
+
+    def on_workload(self, machine: Machine, workload: Workload, what: str) -> None:
+        """An exclusive process starts or is gone."""
+        key = self.world.key_of(workload.instance)
+        if key is None:
+            return
+        active = self._active.setdefault(key, {})
+        if what == "gone":
+            active.pop(workload.pid, None)
+            return
+        active[workload.pid] = (machine, workload)
+        self._judge(key)
+        if workload.fence is None:
+            self.broken(f"{workload.instance} starts on {machine.name} without a fence")
+        before = self._last.get(key)
+        if before is not None and before[0] != machine.name:
+            self.premise()
+        if before is not None and workload.fence is not None and workload.fence < before[1]:
+            self.broken(f"{workload.instance} starts on {machine.name} with fence {workload.fence}, after {before[1]} (X9)")
+        self._last[key] = (machine.name, workload.fence or 0)
+
+    def on_tick(self) -> None:
+        """Machines may have gone on."""
+        for key in self._active:
+            self._judge(key)
+
+    def _judge(self, key: str) -> None:
+        running = [(m.name, w.pid) for m, w in self._active[key].values() if not m.frozen]
+        if len(running) > 1:
+            self.broken(f"{key} is active twice: " + ", ".join(f"on {node} (pid {pid})" for node, pid in running))

@@ -1,0 +1,73 @@
+"""I7: a healed, quiet site has one leader and one plan, fills what can be filled, and moved no healthy work.
+
+The first half is what `settled` looks for. The second is judged where nothing but the way to the manager was broken at
+the healing: every process that the plan of then names on its node, in both modes alike, has to be there at the end.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from skerry.core.kernel.ids import InstanceId
+from skerry.core.stages.negotiation.model import SITE, Plan
+from skerry.sim.checkers.checker import Checker
+
+if TYPE_CHECKING:
+    from skerry.sim.world import World
+
+UNHEALTHY = ("workload.slow", "workload.starts_fail", "owner.takes_memory")
+"""Faults whose after-effects may rightly move work."""
+CALM_LOSS_PERMILLE = 5
+
+
+class Quiet(Checker):
+    """Remembers who did what when the site was healed."""
+
+    property_id = "I7"
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._healthy: dict[InstanceId, tuple[str, int]] = {}
+
+    def on_healed(self) -> None:
+        """If the site is of one mind, note what it runs."""
+        world = self.world
+        if any(kind in world.options.faults for kind in UNHEALTHY) or world.options.loss_permille > CALM_LOSS_PERMILLE:
+            return
+        plan = self._plan_of_all()
+        if plan is None:
+            return
+        for section in plan.sections.values():
+            for instance, assignment in section.connected.items() if section.intent != SITE else ():
+                other = section.isolated.get(instance)
+                workload = world.machines[assignment.holder].guard.workloads.get(instance)
+                same = other is not None and (other.holder, other.digest) == (assignment.holder, assignment.digest)
+                if same and workload is not None and workload.digest == assignment.digest and not workload.ending:
+                    self._healthy[instance] = (assignment.holder, workload.pid)
+
+    def at_end(self) -> None:
+        """It still does."""
+        for instance, (node, pid) in sorted(self._healthy.items()):
+            self.premise()
+            workload = self.world.machines[node].guard.workloads.get(instance)
+            if workload is None or workload.pid != pid:
+                self.broken(f"{instance} ran healthily on {node} (pid {pid}) when the site was healed, and does not now")
+
+    def _plan_of_all(self) -> Plan | None:
+        """The plan, if every node is up, quiet for a while and of one mind, and the manager wants what the plan has."""
+        world = self.world
+        found: set[tuple[object, object]] = set()
+        plan: Plan | None = None
+        for machine in world.machines.values():
+            if machine.shell is None or machine.shell.hung or machine.shell.stopped or machine.frozen:
+                return None
+            agent = machine.shell.agent
+            plan = agent.picture.plan()
+            found.add((agent.election.leadership.leader, plan.id if plan is not None else None))
+            if len(agent.membership.contacts) + 1 < len(world.machines):
+                return None
+        if len(found) != 1 or plan is None:
+            return None
+        wanted = {ir.intent: ir.generation for ir in world.manager.intents.values() if not ir.withdrawn}
+        agreed = {s.intent: s.generation for s in plan.sections.values() if s.intent != SITE}
+        return plan if wanted == agreed else None

@@ -1,0 +1,115 @@
+"""Faults of links, between nodes and up to the manager."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from skerry.sim.chance import Chance
+
+if TYPE_CHECKING:
+    from skerry.sim.network import Link
+    from skerry.sim.world import World
+
+End = Callable[[], None]
+"""Mends it."""
+
+
+def split(world: World, chance: Chance) -> End | None:
+    """The site falls into two or three parts; each keeps its uplink or not, by chance."""
+    names = chance.shuffled(list(world.machines))
+    if len(names) < 2:
+        return None
+    parts = chance.between(2, min(3, len(names)))
+    part = {name: index % parts if chance.happens(500) else 0 for index, name in enumerate(names)}
+    part[names[-1]] = 1
+    links = [(a, b) for a in names for b in names if part[a] != part[b]]
+    if chance.happens(500):
+        links += world.network.uplinks([n for n in names if part[n] != 0])
+    return _cut(world, links)
+
+
+def alone(world: World, chance: Chance) -> End | None:
+    """One node loses every other, and perhaps the manager too."""
+    if len(world.machines) < 2:
+        return None
+    lost = chance.pick(list(world.machines))
+    links = [link for n in world.machines if n != lost for link in ((n, lost), (lost, n))]
+    if chance.happens(500):
+        links += world.network.uplinks([lost])
+    return _cut(world, links)
+
+
+def one_way(world: World, chance: Chance) -> End | None:
+    """Some links work in one direction only; sometimes nobody's token goes for it."""
+    pairs = [(a, b) for a in world.machines for b in world.machines if a != b]
+    if not pairs:
+        return None
+    links = chance.sample(pairs, chance.between(1, max(1, len(pairs) // 3)))
+    return _cut(world, links, lying=chance.happens(500))
+
+
+def chain(world: World, chance: Chance) -> End | None:
+    """Each node hears only its neighbours in a row."""
+    names = chance.shuffled(list(world.machines))
+    if len(names) < 3:
+        return None
+    place = {name: index for index, name in enumerate(names)}
+    return _cut(world, [(a, b) for a in names for b in names if abs(place[a] - place[b]) > 1])
+
+
+def lossy(world: World, chance: Chance) -> End | None:
+    """The whole network loses, doubles and delays more than usual."""
+    network, options = world.network, world.options
+    network.loss_permille = chance.between(50, 500)
+    network.duplicate_permille = chance.between(0, 300)
+    network.delay_max_ms = chance.pick((50, 300, 900))
+    network.spike_permille = chance.between(0, 50)
+
+    def end() -> None:
+        network.loss_permille = options.loss_permille
+        network.duplicate_permille = options.duplicate_permille
+        network.delay_max_ms = options.delay_max_ms
+        network.spike_permille = options.spike_permille
+
+    return end
+
+
+def uplink(world: World, chance: Chance) -> End | None:
+    """Nobody reaches the manager."""
+    return _cut(world, world.network.uplinks(list(world.machines)))
+
+
+def uplink_one(world: World, chance: Chance) -> End | None:
+    """Some nodes' own gateway is ill, while the others reach the manager (interleavings 20 and 54)."""
+    names = list(world.machines)
+    return _cut(world, world.network.uplinks(chance.sample(names, chance.between(1, max(1, len(names) - 1)))))
+
+
+def uplink_flaps(world: World, chance: Chance) -> End | None:
+    """The uplink comes and goes by the second (interleaving 22)."""
+    links = world.network.uplinks(list(world.machines))
+    state = {"cut": False, "over": False}
+
+    def turn() -> None:
+        if state["cut"]:
+            world.network.mend(links)
+            state["cut"] = False
+        elif not state["over"]:
+            world.network.cut(links)
+            state["cut"] = True
+        if not state["over"]:
+            world.loop.after(chance.between(300, 4_000) * 1_000, turn)
+
+    def end() -> None:
+        state["over"] = True
+        if state["cut"]:
+            turn()
+
+    turn()
+    return end
+
+
+def _cut(world: World, links: list[Link], *, lying: bool = False) -> End:
+    world.network.cut(links, lying=lying)
+    return lambda: world.network.mend(links)
