@@ -10,7 +10,8 @@ import asyncio
 import hashlib
 import secrets
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ import msgspec
 from skerry.adapters.keys.tls import Identity, Kind
 from skerry.adapters.keys.x509 import Authority, CertificateError, requested_key
 from skerry.adapters.manifests import check, dump, load
-from skerry.adapters.store.store import Applied, Store
+from skerry.adapters.store.store import Applied, Store, StoreError
 from skerry.core.actors.manager import Authored, ItemRefused, ManagerEvent, ManagerSite, SiteSaid
 from skerry.core.conversation import Exchange, Refused, kind_of, life_from, open_sealed
 from skerry.core.group.uplink.wire import Question
@@ -96,6 +97,8 @@ class Office:
         self._expressions = expressions
         self._operators = dict(operators)
         self._turn = asyncio.Lock()
+        self._doubted: set[str] = set()
+        """Sites of which more was decided than could be kept."""
         self._inputs = 0
         self._life = life_from(entropy.draw())
         self._said = 0
@@ -125,8 +128,7 @@ class Office:
         for document in documents:
             self._remember(document.manifest)
         for site, kept in (await self._store.sites()).items():
-            opened = stored_documents(kept, site, self._verifier)
-            self.sites[site] = ManagerSite.recover(site, self.name, self._signer, kept, opened)
+            self.sites[site] = self._recovered(site, kept)
 
     def _remember(self, manifest: Any) -> None:
         if isinstance(manifest, Intent):
@@ -138,7 +140,7 @@ class Office:
 
     async def apply(self, text: str, source: str) -> list[dict[str, str]]:
         """Take manifests, all or none; returns what changed. Raises `ManifestErrors`, `TranslationError`."""
-        async with self._turn:
+        async with self._acting():
             documents = load(text, source)
             catalogue = check(documents, self.catalogue, self._expressions)
             before = {m.kind + "/" + m.name: m.text for m in await self._store.manifests()}
@@ -164,7 +166,7 @@ class Office:
 
     async def withdraw(self, name: str) -> None:
         """Delete an intent: a generation that says so goes to every site that has it. Raises `NotDone`."""
-        async with self._turn:
+        async with self._acting():
             held = {
                 s: ir for s, site in self.sites.items() for ir in site.irs() if ir.name == name and not ir.withdrawn
             }
@@ -174,8 +176,7 @@ class Office:
                 site: (msgspec.structs.replace(ir, generation=ir.generation + 1, withdrawn=True, local=False),)
                 for site, ir in held.items()
             }
-            await self._author(words, [])
-            await self._store.forget_manifest("Intent", name)
+            await self._author(words, [], forgotten=[("Intent", name)])
             self.intents.pop(name, None)
 
     def _words_for(
@@ -215,12 +216,55 @@ class Office:
         )
         return ManagerSite.found(roster, self._signer)
 
-    async def _author(self, words: Mapping[str, Iterable[Any]], applied: list[Applied]) -> None:
-        done = {site: self._step(site, Authored(documents=tuple(documents))) for site, documents in words.items()}
-        changes = {site: (*self.sites[site].founding(), *effects.persist) for site, effects in done.items()}
-        await self._store.commit(changes, applied, clock.wall_ms())
-        for site, effects in done.items():
-            self._tell(site, effects)
+    async def _author(
+        self,
+        words: Mapping[str, Iterable[Any]],
+        applied: list[Applied],
+        *,
+        forgotten: Iterable[tuple[str, str]] = (),
+        token: str | None = None,
+    ) -> None:
+        done = {site: [self._step(site, Authored(documents=tuple(documents)))] for site, documents in words.items()}
+        await self._keep(done, applied, forgotten, token)
+
+    async def _keep(
+        self,
+        done: Mapping[str, list[Effects]],
+        applied: Iterable[Applied] = (),
+        forgotten: Iterable[tuple[str, str]] = (),
+        token: str | None = None,
+    ) -> None:
+        """Make durable what these steps decided, then do the rest of it (J3). Raises `StoreError`; what could not be
+        kept was then never decided: before the next act the sites are again as the store has them."""
+        changes = {
+            site: (*self.sites[site].founding(), *(change for effects in steps for change in effects.persist))
+            for site, steps in done.items()
+        }
+        try:
+            if any(changes.values()) or applied or forgotten or token:
+                await self._store.commit(changes, applied, clock.wall_ms(), forgotten=forgotten, token=token)
+        except StoreError:
+            self._doubted |= set(done)
+            raise
+        for site, steps in done.items():
+            for effects in steps:
+                self._tell(site, effects)
+
+    @asynccontextmanager
+    async def _acting(self) -> AsyncIterator[None]:
+        """One act at a time, on sites that are as the store has them. Raises `StoreError`."""
+        async with self._turn:
+            for site in sorted(self._doubted):
+                kept = await self._store.site(site)
+                if kept:
+                    self.sites[site] = self._recovered(site, kept)
+                else:
+                    self.sites.pop(site, None)
+                self._doubted.discard(site)
+            yield
+
+    def _recovered(self, site: str, kept: Mapping[str, bytes]) -> ManagerSite:
+        return ManagerSite.recover(site, self.name, self._signer, kept, stored_documents(kept, site, self._verifier))
 
     # --- joining --------------------------------------------------------------------------------------------------
 
@@ -251,13 +295,18 @@ class Office:
         self, token: str, site: str, node: str, request: str, endpoints: tuple[str, ...], hosts: tuple[str, ...]
     ) -> Joined:
         """Enrol a node: its certificate, and all that it needs to be on its own. Raises `NotDone`."""
-        async with self._turn:
+        async with self._acting():
             hash_ = _hash(token.partition(".")[0])
             state = await self._store.token_state(hash_, site, node, clock.wall_ms())
             if state != "good" or site not in self.sites:
                 raise NotDone(_TOKEN_WORDS.get(state, f"there is no site {site!r}"))
             place = self.sites[site]
             roster = place.roster()
+            if (key := place.exclusive_key()) is not None:
+                raise NotDone(
+                    f"site {site} has plans for {key}, which must not be active twice: its roster cannot change now; "
+                    f"delete that intent, let the node join, and apply the intent again"
+                )
             if node in roster.members:
                 raise NotDone(f"site {site} has a node {node!r} already; choose another name")
             if len(roster.members) >= NODES_MAX:
@@ -269,10 +318,9 @@ class Office:
                 )
             except CertificateError as error:
                 raise NotDone(f"the certificate request cannot be read: {error}") from error
-            if not await self._store.use_token(hash_, clock.wall_ms()):
-                raise NotDone(_TOKEN_WORDS["used"])
             entry = RosterEntry(node=node, public_key=public_key, endpoints=endpoints)
-            await self._author({site: (place.next_roster(members={**roster.members, node: entry}),)}, [])
+            successor = place.next_roster(members={**roster.members, node: entry})
+            await self._author({site: (successor,)}, [], token=hash_)
             return Joined(
                 certificate=certificate.decode(),
                 ca=self._authority.certificate_pem.decode(),
@@ -290,21 +338,19 @@ class Office:
 
     async def _take(self, site: str, node: NodeId, payload: bytes) -> None:
         """A statement of a site's member, with what it carries: verified, kept, then answered."""
-        place = self.sites.get(site)
-        if place is None:
-            return
-        async with self._turn:
-            try:
+        try:
+            async with self._acting():
+                place = self.sites.get(site)
+                if place is None:
+                    return
                 sealed = msgspec.msgpack.decode(payload, type=Sealed)
                 said = open_sealed(sealed, site, lambda s: key_in(place.roster(), s), self._verifier)
                 events = [*self._carried(site, node, said.body), SiteSaid(node=node, said=said)]
-            except (Refused, msgspec.DecodeError) as refused:
-                self._note(site, Note(what="statement.refused", about=node, data={"why": str(refused)}), "")
-                return
-            done = [self._step(site, event) for event in events]
-            await self._store.commit({site: [c for e in done for c in e.persist]}, [], clock.wall_ms())
-            for effects in done:
-                self._tell(site, effects)
+                await self._keep({site: [self._step(site, event) for event in events]})
+        except (Refused, msgspec.DecodeError) as refused:
+            self._note(site, Note(what="statement.refused", about=node, data={"why": str(refused)}), "")
+        except StoreError as error:  # not acknowledged, so the site says it again
+            self._note(site, Note(what="store.failed", data={"why": str(error)}), "")
 
     def _carried(self, site: str, node: NodeId, body: Any) -> list[ManagerEvent]:
         if not isinstance(body, Question):

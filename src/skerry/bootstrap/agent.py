@@ -22,8 +22,6 @@ from skerry.ports.transport import Uplink
 from skerry.shell.agent import AgentShell, Outside
 from skerry.shell.settings import NODE_FILE, AgentSettings, load_settings
 
-UPLINK_LEASE_MS = 5_000
-
 
 def run_agent(folder: Path, ready: Callable[[str], None]) -> None:
     """Run the agent of a folder that `skerry agent join` has made; returns after SIGTERM or SIGINT.
@@ -52,13 +50,13 @@ def _outside(folder: Path, settings: AgentSettings) -> Outside:
     data_root = Path(settings.data_root) if settings.data_root is not None else folder / "workloads"
     own = own_programs()
 
-    def uplink_of(manager: ManagerId) -> Uplink:
+    def uplink_of(manager: ManagerId, lease_ms: int) -> Uplink:
         return ZenohUplink(
             site=settings.site,
             node=NodeId(settings.node),
             manager=settings.uplink,
             tls=tls,
-            lease_ms=UPLINK_LEASE_MS,
+            lease_ms=lease_ms,
         )
 
     sensors = MachineSensors(folder / NODE_FILE, data_root=data_root, own_programs=own, affinity=settings.affinity)

@@ -28,10 +28,10 @@ class Profile(NamedTuple):
 
 
 PROFILES = (
-    Profile(in_memory=True, memory="2Gi", cpu="2", capabilities=("power.ups",)),
+    Profile(in_memory=True, memory="1536Mi", cpu="2", capabilities=("power.ups",)),
     Profile(in_memory=False, memory="2Gi", cpu="2", capabilities=("power.mains",)),
     Profile(in_memory=True, memory="1536Mi", cpu="2", capabilities=("power.mains",), nice=5),
-    Profile(in_memory=False, memory="1536Mi", cpu="1", capabilities=("power.ups",), one_core=True),
+    Profile(in_memory=False, memory="1Gi", cpu="1", capabilities=("power.ups",), one_core=True),
     Profile(
         in_memory=False,
         memory="1Gi",

@@ -57,6 +57,7 @@ QUEUE_MAX = 10_000
 BATCH_MAX = 64
 """Events between two commits."""
 REQUEST_WITHIN_S = 5.0
+DEFAULT_GRACE_MS = 10_000
 USAGE_PERIOD_S = 2.0
 FACTS_PERIOD_S = 30.0
 
@@ -72,7 +73,8 @@ class Outside:
     signer: Signer
     verifier: Verifier
     expressions: Expressions
-    uplink_of: Callable[[ManagerId], Uplink]
+    uplink_of: Callable[[ManagerId, int], Uplink]
+    """An uplink to a manager, and for how many milliseconds it may go unanswered before it is tried anew."""
 
 
 class AgentShell:
@@ -274,10 +276,15 @@ class AgentShell:
     async def _open_uplink(self, manager: ManagerId) -> None:
         if manager in self._uplinks:
             return
-        uplink = self._uplinks[manager] = self.outside.uplink_of(manager)
+        uplink = self._uplinks[manager] = self.outside.uplink_of(manager, self._uplink_patience_ms())
         uplink.on_message(self._on_payload)
         uplink.on_session(lambda up: self.post(SessionChanged(manager=manager, up=up)))
         await uplink.open()
+
+    def _uplink_patience_ms(self) -> int:
+        """Half the grace: a session that answers nothing is given up while there is time for another."""
+        site = self.agent.picture.site()
+        return (site.uplink_lost_after_ms if site is not None else DEFAULT_GRACE_MS) // 2
 
     async def _close_uplink(self, manager: ManagerId) -> None:
         uplink = self._uplinks.pop(manager, None)

@@ -1,4 +1,4 @@
-"""The manager's store, over a real SQLite file: one act is one transaction, tokens are good once, the schema moves up."""
+"""The manager's store, over a real SQLite file: an act is a transaction, a token is good once, the schema moves up."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from typing import TypeVar
 import pytest
 
 from skerry.adapters.store.store import Applied, Store, StoreError
-from skerry.core.kernel.effects import Drop, Put
+from skerry.core.kernel.effects import Drop, Persist, Put
 
 T = TypeVar("T")
 
+HASH = "5e884898"
 SITE_TEXT = "apiVersion: skerry/v1\nkind: Site\n"
 
 
@@ -49,7 +50,8 @@ def on_disk(folder: Path, statement: str) -> list[tuple[object, ...]]:
 
 def test_what_one_act_changed_is_there_after_the_next_start(tmp_path: Path) -> None:
     async def act(store: Store) -> None:
-        puts = [Put(key="a", value=b"1"), Put(key="b", value=b"\x00"), Put(key="a", value=b"2"), Drop(key="b")]
+        puts: list[Persist] = [Put(key="a", value=b"1"), Put(key="b", value=b""), Put(key="a", value=b"2")]
+        puts.append(Drop(key="b"))
         await store.commit({"shop": puts, "depot": [Put(key="a", value=b"3")]}, [], 1)
         await store.commit({}, [Applied(kind="Site", name="shop", text=SITE_TEXT)], 2)
 
@@ -73,7 +75,7 @@ def test_a_manifest_applied_again_takes_the_place_of_the_first_and_one_forgotten
     with_store(tmp_path, lambda s: s.commit({}, [first], 1))
     with_store(tmp_path, lambda s: s.commit({}, [second], 2))
     assert with_store(tmp_path, lambda s: s.manifests()) == [second]
-    with_store(tmp_path, lambda s: s.commit({"shop": [Put(key="a", value=b"1")]}, [], 3, forgotten=[("Intent", "files")]))
+    with_store(tmp_path, lambda s: s.commit({}, [], 3, forgotten=[("Intent", "files")]))
     assert with_store(tmp_path, lambda s: s.manifests()) == []
 
 
@@ -89,21 +91,21 @@ def test_a_manifest_applied_again_takes_the_place_of_the_first_and_one_forgotten
 def test_a_token_is_good_for_its_site_and_node_until_it_expires(
     tmp_path: Path, site: str, node: str, at_ms: int, state: str
 ) -> None:
-    with_store(tmp_path, lambda s: s.add_token("hash", "shop", "n1", 100))
-    assert with_store(tmp_path, lambda s: s.token_state("hash", site, node, at_ms)) == state
+    with_store(tmp_path, lambda s: s.add_token(HASH, "shop", "n1", 100))
+    assert with_store(tmp_path, lambda s: s.token_state(HASH, site, node, at_ms)) == state
 
 
 def test_a_token_is_used_up_by_the_act_that_it_pays_for_and_by_no_other(tmp_path: Path) -> None:
-    with_store(tmp_path, lambda s: s.add_token("hash", "shop", None, 100))
-    with_store(tmp_path, lambda s: s.commit({"shop": [Put(key="a", value=b"1")]}, [], 50, token="hash"))
-    assert with_store(tmp_path, lambda s: s.token_state("hash", "shop", "n1", 60)) == "used"
+    with_store(tmp_path, lambda s: s.add_token(HASH, "shop", None, 100))
+    with_store(tmp_path, lambda s: s.commit({"shop": [Put(key="a", value=b"1")]}, [], 50, token=HASH))
+    assert with_store(tmp_path, lambda s: s.token_state(HASH, "shop", "n1", 60)) == "used"
     with pytest.raises(StoreError, match="used already"):
-        with_store(tmp_path, lambda s: s.commit({"shop": [Put(key="a", value=b"2")]}, [], 60, token="hash"))
+        with_store(tmp_path, lambda s: s.commit({"shop": [Put(key="a", value=b"2")]}, [], 60, token=HASH))
     assert with_store(tmp_path, lambda s: s.sites()) == {"shop": {"a": b"1"}}
 
 
 def test_an_unknown_token_is_worth_nothing(tmp_path: Path) -> None:
-    assert with_store(tmp_path, lambda s: s.token_state("hash", "shop", "n1", 0)) == "unknown"
+    assert with_store(tmp_path, lambda s: s.token_state(HASH, "shop", "n1", 0)) == "unknown"
 
 
 def test_a_store_that_a_newer_version_has_moved_on_is_refused_with_a_clear_word(tmp_path: Path) -> None:

@@ -53,8 +53,8 @@ class Store:
                 await connection.run_sync(_migrate)
         except (SQLAlchemyError, CommandError, ImportError, OSError) as error:
             raise StoreError(
-                f"{self._shown()}: the manager's store cannot be opened: {_reason(error)}; expected a database that this "
-                "process may write, by an async driver, last used by this version or an older one"
+                f"{self._shown()}: the manager's store cannot be opened: {_reason(error)}; expected a database "
+                "that this process may write, by an async driver, last used by this version or an older one"
             ) from error
 
     async def close(self) -> None:

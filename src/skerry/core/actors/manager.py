@@ -31,6 +31,8 @@ from skerry.core.stages.ratification.rules import judge
 
 CARRY_BYTES_MAX = 48 * 1024
 """An answer stays small, so that it passes a thin link in one piece; the rest goes with the next."""
+BEHIND_FOR_MS = 2_000
+"""How long new generations of known intents are held back while the site's plan and its evidence are on their way."""
 OWN = ("roster/", "site", "catalogue", "intent/", "verdict/")
 """The documents that are a manager's word."""
 VERDICTS_KEY = "verdicts"
@@ -77,6 +79,7 @@ class ManagerSite:
     verdicts: list[Verdict] = field(default_factory=list)
     """All that were given, in order."""
     _number: int = 0
+    _behind_since_ms: int | None = None
     _founding: tuple[Persist, ...] = ()
 
     @classmethod
@@ -129,6 +132,13 @@ class ManagerSite:
         """The site's plan, as far as it was heard."""
         kept = self.custody.kept.get("plan")
         return kept.value if kept is not None else None
+
+    def exclusive_key(self) -> str | None:
+        """A key that the site may have granted, if its plan has one: while it may, the roster stays as it is (X5)."""
+        plan = self.plan()
+        sections = plan.sections.values() if plan is not None else ()
+        held = (a.key for s in sections for a in (*s.connected.values(), *s.isolated.values()) if a.key is not None)
+        return min(held, default=None)
 
     def irs(self) -> list[IntermediateRepresentation]:
         """All intents of the site."""
@@ -243,7 +253,8 @@ class ManagerSite:
             if intent == SITE or self._evidence_missing(plan):
                 continue
             ir = known.get(intent)
-            word, reason = judge(section, ir, members, self.distrusted)
+            temporary = self.manager in plan.isolated_from
+            word, reason = judge(section, ir, members, self.distrusted if temporary else {})
             last = next((v for v in reversed(self.verdicts) if v.intent == intent), None)
             if last is not None and (last.plan, last.digest, last.word) == (plan.id, section.digest, word):
                 continue
@@ -295,21 +306,36 @@ class ManagerSite:
                 note=(Note(what="item.refused", about=node, data={"why": f"a malformed question: {error}"}),)
             )
         judged = self._judge(given)
+        behind = self._is_behind(theirs.versions, given.at_ms)
         mine = Exchange(
             versions=self.custody.versions(),
             heads=self.journal.heads,
-            items=tuple(self._lacking(theirs.versions)),
+            items=tuple(self._lacking(theirs.versions, without="intent/" if behind else None)),
         )
         answer = Answer(number=question.number, carried=encode(mine))
         return judged + Effects(instruct=(Instruct(site=self.site, node=node, message=answer),))
 
-    def _lacking(self, theirs: Mapping[str, Version]) -> list[Sealed]:
+    def _is_behind(self, theirs: Mapping[str, Version], at_ms: int) -> bool:
+        """Whether the site decided something that is still to be judged: new generations wait for that, for a short
+        while, so that every temporary plan gets a word before it is replaced (D18)."""
+        plan, held = self.plan(), self.custody.kept.get("plan")
+        unheard = "plan" in theirs and (held is None or held.version < theirs["plan"])
+        if not unheard and (plan is None or not self._evidence_missing(plan)):
+            self._behind_since_ms = None
+            return False
+        if self._behind_since_ms is None:
+            self._behind_since_ms = at_ms
+        return at_ms - self._behind_since_ms < BEHIND_FOR_MS
+
+    def _lacking(self, theirs: Mapping[str, Version], without: str | None) -> list[Sealed]:
         found: list[Sealed] = []
         size_bytes = 0
         for name, kept in sorted(self.custody.kept.items(), key=lambda item: _order(item[0])):
             if kept.author != self.manager or not name.startswith(OWN):
                 continue
             if name in theirs and theirs[name] >= kept.version:
+                continue
+            if without is not None and name.startswith(without) and name in theirs:
                 continue
             size_bytes += len(kept.sealed.statement)
             if found and (size_bytes > CARRY_BYTES_MAX or len(found) >= CARRY_MAX):

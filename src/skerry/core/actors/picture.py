@@ -27,6 +27,7 @@ from skerry.core.stages.fit.model import RoleFit
 from skerry.core.stages.ir.model import IntermediateRepresentation, Mode, Roster, SiteDocument
 from skerry.core.stages.monitoring.model import Verification
 from skerry.core.stages.negotiation.model import Plan
+from skerry.core.stages.ratification.model import Verdict
 from skerry.core.stages.subscription.model import Instance
 
 if TYPE_CHECKING:
@@ -90,6 +91,19 @@ class Picture:
         """The plan that this node holds."""
         kept = self.custody.kept.get("plan")
         return kept.value if kept is not None else None
+
+    def verdicts(self) -> dict[IntentId, Verdict]:
+        """The managers' words that apply: those that name the plan in force and its section (R1)."""
+        plan = self.plan()
+        found: dict[IntentId, Verdict] = {}
+        for name, kept in self.custody.kept.items():
+            if plan is None or not name.startswith("verdict/"):
+                continue
+            verdict: Verdict = kept.value
+            section = plan.sections.get(verdict.intent)
+            if section is not None and verdict.plan == plan.id and verdict.digest == section.digest:
+                found[verdict.intent] = verdict
+        return found
 
     def lease_ms(self) -> int:
         """The `run_once` lease of this site."""

@@ -133,9 +133,19 @@ def _functionality(
         "state": _state(ir, roles),
         "local": ir.local,
         "withdrawn": ir.withdrawn,
+        "verdict": _verdict(agent, ir, plan),
+        "digest": section.digest if section is not None else None,
         "roles": roles,
         "unfilled": section.unfilled if section is not None else {},
     }
+
+
+def _verdict(agent: Agent, ir: IntermediateRepresentation, plan: Plan | None) -> str | None:
+    """`temporary` until a manager's word on this very section is here."""
+    if plan is None or ir.intent not in plan.sections:
+        return None
+    verdict = agent.picture.verdicts().get(ir.intent)
+    return verdict.word if verdict is not None else "temporary"
 
 
 def _state(ir: IntermediateRepresentation, roles: list[dict[str, Any]]) -> str:

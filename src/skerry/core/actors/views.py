@@ -217,7 +217,15 @@ def chair_view(picture: Picture) -> ChairView:
         insists=frozenset(i for i, ir in survey.irs.items() if ir.governance.last == "unfilled"),
         isolated_from=tuple(sorted(m for m, state in modes.items() if state.mode == "isolated")),
         hold_ms=HOLD_MS + _longest_start_ms(picture),
-        stamp=(members, picture.custody.version, tuple(survey.running.items()), survey.offices, survey.failing, modes),
+        stamp=(
+            members,
+            picture.custody.version,
+            tuple(survey.running.items()),
+            survey.offices,
+            survey.failing,
+            survey.refused,
+            modes,
+        ),
     )
 
 
@@ -240,6 +248,7 @@ def _survey(picture: Picture, members: tuple[NodeId, ...], others: list[NodeId])
         running={**{n: picture.carried(n).running for n in others}, picture.me: picture.agent.keeper.instances()},
         management=management,
         offices=offices,
+        refused=frozenset(i for i, v in picture.verdicts().items() if v.word == "refused"),
         failing={
             i: v.holder
             for i, v in picture.verifications().items()

@@ -1,4 +1,4 @@
-"""Act 7: the uplink is cut; the site finds out by itself, and its other set comes into force without disturbing the rest."""
+"""Act 7: the uplink is cut; the site finds out by itself, and its other set comes into force, disturbing nothing."""
 
 from __future__ import annotations
 

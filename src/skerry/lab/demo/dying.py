@@ -10,7 +10,7 @@ from typing import Any
 
 from skerry.examples.programs.caller import Caller, Unanswered
 from skerry.lab.demo import looking
-from skerry.lab.demo.agreeing import events, satisfied
+from skerry.lab.demo.agreeing import events, refusals, satisfied
 from skerry.lab.demo.measuring import INTENT
 from skerry.lab.demo.stage import DemoFailed, Stage
 
@@ -78,6 +78,7 @@ def _freeze(stage: Stage, mark: str, name: str) -> str:
     )
     stage.until("every object has two copies again", lambda: copies_restored(stage), COPIES_WITHIN_S)
     stage.say("every object has two copies again")
+    refusals(stage)
     return name
 
 

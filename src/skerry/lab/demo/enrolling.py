@@ -1,9 +1,8 @@
-"""Act 1: a manager, and nodes that enrol with a token each; tokens that are used, expired or another site's are refused."""
+"""Act 1: a manager, and nodes that enrol with a token each; tokens that are used or another site's are refused."""
 
 from __future__ import annotations
 
-
-from skerry.lab import asking, building
+from skerry.lab import asking
 from skerry.lab.building import Plan
 from skerry.lab.demo.stage import DemoFailed, Stage
 from skerry.lab.state import HOST, LabError

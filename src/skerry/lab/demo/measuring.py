@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from skerry.core.stages.intent.model.quantities import parse
 from skerry.lab import building
 from skerry.lab.demo import looking
 from skerry.lab.demo.stage import DemoFailed, Stage
@@ -14,7 +15,9 @@ EXAMPLE = Path(str(files("skerry.examples") / "tiered-storage"))
 INTENT_FILE = Path(__file__).with_name("intent.yaml")
 INTENT = f"{building.MANAGER_NAME}/shop-files"
 FITS_WITHIN_S = 120.0
-LOADED_BYTES = 1 << 30
+STORE_CONFIGURATIONS = 2
+LEFT_BYTES = 128 << 20
+"""What an owner leaves: less than any role of the example needs."""
 
 
 def apply(stage: Stage) -> None:
@@ -53,10 +56,8 @@ def _wanted(spec: dict[str, Any] | None) -> str:
 def fits(stage: Stage) -> None:
     """D8, D9: every node really runs each configuration that it could use; meanwhile one owner takes memory away."""
     stage.act(4, "Every node measures itself, one after the other, by really running what it could be asked to run")
-    loaded = _to_be_loaded(stage)
-    stage.until(f"{loaded} has reported a fit", lambda: _measured(stage).get(loaded, 0) > 0 or None, FITS_WITHIN_S)
-    stage.lab.load(loaded, LOADED_BYTES)
-    stage.say(f"the owner of {loaded} takes {LOADED_BYTES >> 20} MiB of it, after it has told what it can do")
+    stage.until("a node of good standing has measured itself", lambda: _ready_to_be_loaded(stage), FITS_WITHIN_S)
+    _load(stage, _ready_to_be_loaded(stage) or stage.names()[0])
     wanted = len(stage.names())
     stage.until("every node has measured itself", lambda: len(complete(stage)) == wanted or None, FITS_WITHIN_S)
     rows = [
@@ -83,10 +84,29 @@ def fits(stage: Stage) -> None:
     stage.table("Per role", ["node", "role", "best", "mean", "limitations"], summary)
 
 
-def _to_be_loaded(stage: Stage) -> str:
-    """One of the nodes with the best assurance, so that it stands high in the ranking and is asked."""
-    candidates = [name for name, place in stage.lab.state.nodes.items() if "power.ups" in place.capabilities]
-    return candidates[stage.draw("loaded", len(candidates))] if candidates else stage.names()[0]
+def _ready_to_be_loaded(stage: Stage) -> str | None:
+    """A node that has told all that it can do and stands high in the ranking: its backup power makes it last."""
+    told = complete(stage)
+    able = [n for n, place in stage.lab.state.nodes.items() if "power.ups" in place.capabilities and n in told]
+    return able[stage.draw("loaded", len(able))] if able else None
+
+
+def _load(stage: Stage, name: str) -> None:
+    """Its owner takes what is not yet promised, but for a rest that is too small for any role."""
+    status, plan = stage.lab.api(name).ask("/v1/plan")
+    sections = plan["sections"].values() if status == 200 else ()
+    promised = sum(
+        max(
+            sum(a["resources"]["memory_bytes"] for a in section[which].values() if a["holder"] == name)
+            for which in ("connected", "isolated")
+        )
+        for section in sections
+    )
+    take = parse(stage.lab.state.node(name).memory, "size") - promised - LEFT_BYTES
+    if take <= 0:
+        raise DemoFailed(f"{name} has promised all that it has already")
+    stage.lab.load(name, take)
+    stage.say(f"the owner of {name} takes {take >> 20} MiB of it, after it has told what it can do")
 
 
 def _rows(stage: Stage) -> list[dict[str, Any]]:
@@ -94,19 +114,19 @@ def _rows(stage: Stage) -> list[dict[str, Any]]:
     return [row for row in rows if row["intent"] == INTENT]
 
 
-def _measured(stage: Stage) -> dict[str, int]:
-    """By node, how many roles it has told something of."""
-    counts: dict[str, int] = {}
-    for row in _rows(stage):
-        counts[row["node"]] = counts.get(row["node"], 0) + bool(row["configurations"] or row["limitations"])
-    return counts
-
-
 def complete(stage: Stage) -> set[str]:
-    """Nodes that have told of every role what they measured or why they cannot."""
-    found: dict[str, bool] = {}
+    """Nodes that have told of every configuration of every role what they measured, or why they cannot."""
+    told: dict[str, dict[str, set[str]]] = {}
+    known: dict[str, set[str]] = {}
     for row in _rows(stage):
-        found[row["node"]] = found.get(row["node"], True) and bool(row["configurations"] or row["limitations"])
-    if not found:
-        raise DemoFailed("no node has reported anything")
-    return {node for node, all_told in found.items() if all_told}
+        names = {*row["configurations"], *row["limitations"]}
+        told.setdefault(row["node"], {})[row["element"]] = names
+        known.setdefault(row["element"], set()).update(names)
+    if not all(known.values()) or not known:
+        raise DemoFailed("some role has not been measured by any node")
+    # Which configurations there are is known from what the nodes tell; the store has two.
+    return {node for node, roles in told.items() if all(roles.get(e) == known[e] for e in known)} & _done(told)
+
+
+def _done(told: dict[str, dict[str, set[str]]]) -> set[str]:
+    return {node for node, roles in told.items() if len(roles.get("store", ())) >= STORE_CONFIGURATIONS}

@@ -42,6 +42,8 @@ class Survey(Value, frozen=True, kw_only=True):
     """The management roles for a site of this size (D3)."""
     offices: dict[str, dict[NodeId, int]]
     """To each management role the members that meet its criteria, with their weighted fitness in thousandths."""
+    refused: frozenset[IntentId] = frozenset()
+    """Intents whose section of the plan in force their manager has refused: all of it is agreed on anew (D18)."""
     failing: dict[InstanceId, NodeId] = {}
     """Instances that the validator found under their floor, with the holder that it measured."""
 
@@ -150,7 +152,8 @@ def begin(survey: Survey, plan: Plan | None) -> Draft:
         for name in SETS:
             for wanted in _wanted(ir, name, len(survey.members)):
                 assignment = old.of(name).get(wanted.slot.instance) if old is not None else None
-                if assignment is not None and stands(assignment, wanted, survey):
+                refused = ir.intent in survey.refused and assignment is not None
+                if assignment is not None and not refused and stands(assignment, wanted, survey):
                     draft.put(wanted.slot, ir.intent, assignment)
                 else:
                     wanted.urgent = assignment is not None

@@ -1,0 +1,69 @@
+"""The entry point: the command line, with what only the bootstrap can put together handed in.
+
+Here and nowhere else the failures of the layers below become a text for the user. Everything is imported when a verb
+needs it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from skerry.cli.app import run
+from skerry.cli.errors import Failed
+from skerry.cli.hooks import Hooks, ManagerPlace, Tell, TokenWish
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """`skerry`; returns the exit code."""
+    return run(Hooks(run_agent=_run_agent, run_manager=_run_manager, make_token=_make_token), words)
+
+
+def _run_agent(folder: Path, ready: Tell) -> None:
+    from skerry.adapters.keys.ed25519 import KeyFileError
+    from skerry.api.serving import ApiError
+    from skerry.bootstrap.agent import run_agent
+    from skerry.core.conversation import Refused
+    from skerry.ports.sensors import SensorError
+    from skerry.ports.storage import StorageError
+    from skerry.ports.transport import TransportError
+    from skerry.ports.workload import WorkloadError
+    from skerry.shell.settings import SettingsError
+
+    known = (SettingsError, StorageError, TransportError, SensorError, KeyFileError, WorkloadError, ApiError, Refused)
+    try:
+        run_agent(folder, ready)
+    except known as error:
+        raise Failed(str(error)) from error
+
+
+def _run_manager(place: ManagerPlace, ready: Tell) -> None:
+    from skerry.adapters.keys.ed25519 import KeyFileError
+    from skerry.adapters.keys.x509 import CertificateError
+    from skerry.adapters.store.store import StoreError
+    from skerry.api.serving import ApiError
+    from skerry.bootstrap.manager import run_manager
+    from skerry.ports.transport import TransportError
+
+    try:
+        run_manager(place.folder, place.name, place.api, place.uplink, place.database, place.hosts, ready)
+    except (StoreError, TransportError, ApiError, KeyFileError, CertificateError, OSError) as error:
+        raise Failed(f"the manager of {place.folder}: {error}") from error
+
+
+def _make_token(wish: TokenWish) -> str:
+    from skerry.adapters.keys.ed25519 import KeyFileError
+    from skerry.adapters.keys.x509 import CertificateError
+    from skerry.adapters.store.store import StoreError
+    from skerry.api.office import NotDone
+    from skerry.bootstrap.manager import make_token
+
+    try:
+        return make_token(wish.folder, wish.database, wish.site, wish.node, wish.ttl_s)
+    except (NotDone, StoreError, KeyFileError, CertificateError, OSError) as error:
+        raise Failed(f"no token was made: {error}") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""The whole command line: which verbs there are. Each group is a file of its own.
+
+Rules: nothing heavy is imported before a verb needs it; errors are one message on stderr, never a traceback; exit codes
+are those of `errors`; what a verb shows goes to stdout and can be had as JSON or YAML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from skerry import __version__
+from skerry.cli import agent, changing, demo, doctor, lab, manager, objects, reading, status
+from skerry.cli.errors import Failed
+from skerry.cli.hooks import Hooks
+
+RAW = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+"""For a verb whose words are another program's."""
+
+
+def run(hooks: Hooks, words: Sequence[str] | None = None) -> int:
+    """Do what the command line says; returns the exit code. `words` are those of this process if left out."""
+    try:
+        build()(args=words, prog_name="skerry", obj=hooks)
+    except Failed as failed:
+        typer.echo(f"skerry: {failed}", err=True)
+        return failed.code
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
+    return 0
+
+
+def build() -> typer.Typer:
+    """Every verb."""
+    app = typer.Typer(
+        name="skerry",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        help="Say what a site should do; its machines measure themselves, agree who does it, and keep agreeing while "
+        "cut off.",
+        epilog="Exit codes: 0 done, 1 refused or failed, 2 wrong use, 3 nobody answers.",
+    )
+    app.callback()(_top)
+    app.add_typer(manager.app, name="manager")
+    app.add_typer(agent.app, name="agent")
+    status.add_to(app)
+    changing.add_to(app)
+    reading.add_to(app)
+    app.add_typer(objects.app, name="object")
+    app.add_typer(lab.app, name="lab")
+    app.command("demo")(demo.demo)
+    app.command("doctor")(doctor.doctor)
+    app.command("probe", context_settings=RAW, add_help_option=False)(_probe)
+    return app
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def _top(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")] = False,
+) -> None:
+    assert not version  # it has been shown, and nothing else is done
+
+
+def _probe(context: typer.Context) -> None:
+    """Measure one of the example's programs, as a node does before it offers to run it."""
+    from skerry.examples.programs.probe import main
+
+    raise typer.Exit(main(list(context.args)))

@@ -1,0 +1,141 @@
+"""Contact by beats, as node a sees it (C1, C2)."""
+
+from __future__ import annotations
+
+from skerry.core.group.membership.machine import Membership, MembershipView, PresenceChanged
+from skerry.core.group.membership.model import BEAT_GAP_MS, BEAT_PERIOD_MS, FRESH_MS, HUNG_MS
+from skerry.core.group.membership.wire import Beat
+from skerry.core.kernel.ids import LifeId, NodeId
+from tests.core.things import A, B, C, D
+from tests.support.conversation import Talk, anything, at, heard, meanwhile, notes, says, sees, talk, until
+
+ME = LifeId("a1")
+
+
+def beat(number: int = 1, hears: dict[NodeId, str] | None = None, carried: bytes = b"") -> Beat:
+    named = {A: ME} if hears is None else {n: LifeId(life) for n, life in hears.items()}
+    return Beat(number=number, hears=named, carried=carried)
+
+
+def node_a() -> Talk:
+    view = MembershipView(members=frozenset({B, C}), carry=lambda: b"mine", stamp=())
+    return talk(Membership(me=A, life=ME), view)
+
+
+def in_contact_with_b() -> Talk:
+    t = node_a()
+    assert t >> at(0) << anything >> at(10, heard(B, beat())) << notes("contact.made", B)
+    assert list(t.machine.contacts) == [B]
+    return t
+
+
+def test_c1_the_first_beat_leaves_at_once_and_one_a_second_after_it() -> None:
+    t = node_a()
+    assert t >> at(0) << says(None, Beat(number=1, hears={}, carried=b"mine")) >> until(BEAT_PERIOD_MS - 1)
+    assert t >> until(BEAT_PERIOD_MS) << says(None, Beat, number=2)
+
+
+def test_c1_contact_needs_a_beat_that_says_that_it_hears_me() -> None:
+    t = node_a()
+    assert t >> at(0) << anything >> at(10, heard(B, beat(1, hears={})))
+    assert t.machine.contacts == {}
+    assert t >> at(20, heard(B, beat(2))) << notes("contact.made", B)
+
+
+def test_c1_a_beat_that_names_an_earlier_life_of_mine_makes_no_contact() -> None:
+    """A recording of what b said before I restarted proves nothing about now."""
+    t = node_a()
+    assert t >> at(0) << anything >> heard(B, beat(7, hears={A: "a0"}))
+    assert t.machine.contacts == {}
+
+
+def test_c1_a_beat_gets_old() -> None:
+    t = in_contact_with_b()
+    assert t >> until(10 + FRESH_MS - 1) << anything
+    assert B in t.machine.contacts
+    assert t >> until(10 + FRESH_MS) << anything << notes("contact.lost", B, why="no beat")
+    assert t.machine.contacts == {}
+
+
+def test_c1_contact_is_lost_when_the_other_stops_hearing_me() -> None:
+    t = in_contact_with_b()
+    assert t >> at(20, heard(B, beat(2, hears={}))) << notes("contact.lost", B, why="it does not hear me") << anything
+    assert t.machine.contacts == {}
+
+
+def test_c1_a_missing_token_is_believed_at_once() -> None:
+    t = in_contact_with_b()
+    assert t >> at(20, PresenceChanged(node=B, present=False)) << notes("contact.lost", why="token gone") << anything
+    assert t.machine.contacts == {}
+
+
+def test_c1_a_present_token_proves_nothing() -> None:
+    t = node_a()
+    assert t >> at(0) << anything >> at(5, PresenceChanged(node=B, present=True))
+    assert t.machine.contacts == {}
+    hung = in_contact_with_b()
+    assert hung >> until(FRESH_MS + 10) << anything >> PresenceChanged(node=B, present=True) << anything
+    assert hung.machine.contacts == {}
+
+
+def test_c1_after_its_token_came_back_a_fresh_beat_counts_again() -> None:
+    t = in_contact_with_b()
+    assert t >> at(20, PresenceChanged(node=B, present=False)) << anything
+    assert t >> at(30, heard(B, beat(2))) << anything
+    assert t.machine.contacts == {}
+    assert t >> at(40, PresenceChanged(node=B, present=True)) << anything << notes("contact.made", B)
+
+
+def test_c1_a_node_that_keeps_its_token_and_says_nothing_counts_as_hung() -> None:
+    t = in_contact_with_b()
+    assert t >> until(10 + HUNG_MS - 1) << anything
+    assert t.machine.hung == frozenset()
+    assert t >> at(10 + HUNG_MS) << anything
+    assert t.machine.hung == {B}
+
+
+def test_c1_a_beat_numbered_no_higher_than_one_heard_is_a_replay() -> None:
+    t = in_contact_with_b()
+    assert t >> until(2_000) << anything >> heard(B, beat(1)) >> until(10 + FRESH_MS) << anything << notes("contact.lost")
+
+
+def test_c1_a_beat_of_an_earlier_life_is_a_replay_and_a_new_life_begins_anew() -> None:
+    t = in_contact_with_b()
+    assert t >> at(100, heard(B, beat(1, hears={}), life="b2")) << anything << notes("contact.lost", B)
+    assert t >> at(110, heard(B, beat(99), life="b1"))
+    assert t.machine.contacts == {}
+    assert t >> at(120, heard(B, beat(2), life="b2")) << notes("contact.made", B)
+    assert t.machine.contacts[B].life == "b2"
+
+
+def test_c1_my_beats_name_the_life_that_i_hear() -> None:
+    t = in_contact_with_b()
+    assert t >> until(BEAT_PERIOD_MS) << anything
+    assert t.said.send[0].message.hears == {B: "b1"}
+
+
+def test_c1_a_change_is_told_at_once_but_no_two_beats_closer_than_100_ms() -> None:
+    t = node_a()
+    assert t >> at(0) << says(None, Beat, number=1) >> at(500) >> sees(stamp=(1,)) << says(None, Beat, number=2)
+    assert t >> at(510) >> sees(stamp=(2,)) >> until(500 + BEAT_GAP_MS - 1)
+    assert t >> until(500 + BEAT_GAP_MS) << says(None, Beat, number=3)
+
+
+def test_c1_time_in_which_this_agent_stood_still_is_no_silence_of_the_others() -> None:
+    t = in_contact_with_b()
+    assert t >> at(60_000) << anything
+    assert B in t.machine.contacts
+    assert t >> until(60_000 + FRESH_MS) << anything << notes("contact.lost", B)
+
+
+def test_c1_who_is_not_in_the_roster_is_not_heard_and_who_leaves_it_is_lost() -> None:
+    t = in_contact_with_b()
+    assert t >> heard(D, beat())
+    assert t >> meanwhile(members=frozenset({C})) >> at(20) << notes("contact.lost", B) << anything
+    assert t.machine.contacts == {}
+
+
+def test_c2_what_a_contact_carries_is_kept_as_its_latest_beat_says() -> None:
+    t = in_contact_with_b()
+    assert t >> at(20, heard(B, beat(2, carried=b"news")))
+    assert t.machine.contacts[B].carried == b"news"
