@@ -43,10 +43,13 @@ from skerry.ports.transport import Hub
 from skerry.shell import clock, entropy
 from skerry.shell.agent import key_in, stored_documents
 from skerry.shell.events import EventStream
+from skerry.shell.supervisor import Supervisor
 
 CATALOGUE_KINDS = (Functionality, Role, Governance)
 SECRET_BYTES = 24
 NODES_MAX = 1_000
+WAITING_MAX = 1_000
+"""Messages of sites that wait for their turn."""
 
 
 class NotDone(Exception):
@@ -102,20 +105,31 @@ class Office:
         self._inputs = 0
         self._life = life_from(entropy.draw())
         self._said = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: asyncio.Queue[tuple[str, NodeId, bytes]] = asyncio.Queue(WAITING_MAX)
+        self._supervisor = Supervisor(asyncio.Event())
+        self.lost = 0
+        """Messages that came while too many waited; their senders say it again."""
 
-    async def open(self) -> None:
-        """Load the store and listen. Raises `StoreError`, `TransportError`."""
+    async def open(self, failed: asyncio.Event) -> None:
+        """Load the store and listen; `failed` is set if a defect ends the work, and `failure` says which. Raises
+        `StoreError`, `TransportError`."""
+        self._supervisor = Supervisor(failed)
         await self._store.open()
         await self._load()
         self._hub.on_message(self._on_payload)
         await self._hub.admit(sorted(self.sites))
         await self._hub.open()
+        self._supervisor.start(self._serve_sites(), "sites")
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What ended the work, if something did."""
+        return self._supervisor.failure
 
     async def close(self) -> None:
         """Stop listening, end what is on its way."""
         await self._hub.close()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._supervisor.close()
         await self._store.close()
 
     async def _load(self) -> None:
@@ -332,9 +346,14 @@ class Office:
     # --- sites ----------------------------------------------------------------------------------------------------
 
     def _on_payload(self, site: str, node: NodeId, payload: bytes) -> None:
-        task = asyncio.get_running_loop().create_task(self._take(site, node, payload))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        if self._waiting.full():
+            self.lost += 1
+        else:
+            self._waiting.put_nowait((site, node, payload))
+
+    async def _serve_sites(self) -> None:
+        while True:
+            await self._take(*await self._waiting.get())
 
     async def _take(self, site: str, node: NodeId, payload: bytes) -> None:
         """A statement of a site's member, with what it carries: verified, kept, then answered."""

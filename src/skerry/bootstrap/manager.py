@@ -58,11 +58,13 @@ async def _run(
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     hub = ZenohHub(listen=(f"tls/{uplink}",), tls=tls)
     office = _office(folder, name, uplink, database, tls, authority, hub)
-    await office.open()
     try:
+        await office.open(stopped)
         async with serving(application(office), api, tls, strangers=True) as address:
             ready(f"manager {name} runs; API at https://{address}, nodes at tls/{uplink}")
             await stopped.wait()
+            if office.failure is not None:
+                raise office.failure
     finally:
         await office.close()
 

@@ -99,13 +99,20 @@ def test_c1_a_beat_numbered_no_higher_than_one_heard_is_a_replay() -> None:
     assert t >> until(2_000) << anything >> heard(B, beat(1)) >> until(10 + FRESH_MS) << anything << notes("contact.lost")
 
 
-def test_c1_a_beat_of_an_earlier_life_is_a_replay_and_a_new_life_begins_anew() -> None:
+def test_c1_a_new_life_takes_over_when_it_names_mine_and_the_one_before_is_then_a_replay() -> None:
     t = in_contact_with_b()
-    assert t >> at(100, heard(B, beat(1, hears={}), life="b2")) << anything << notes("contact.lost", B)
-    assert t >> at(110, heard(B, beat(99), life="b1"))
-    assert t.machine.contacts == {}
-    assert t >> at(120, heard(B, beat(2), life="b2")) << notes("contact.made", B)
+    assert t >> at(110, heard(B, beat(1), life="b2")) << notes("contact.made", B) << anything
+    assert t >> at(120, heard(B, beat(99), life="b1"))
     assert t.machine.contacts[B].life == "b2"
+
+
+def test_c1_a_life_that_does_not_name_mine_takes_nothing_from_one_that_did_and_is_answered() -> None:
+    """It may be a recording from before my start, or a life that has yet to hear me: my beat tells it who I am."""
+    t = in_contact_with_b()
+    assert t >> at(110, heard(B, beat(1, hears={A: "a0"}), life="b0")) << says(None, Beat, number=2)
+    assert t.machine.contacts[B].life == "b1"
+    assert t >> at(120, heard(B, beat(2)))
+    assert t.machine.contacts[B].heard_ms == 120
 
 
 def test_c1_my_beats_name_the_life_that_i_hear() -> None:

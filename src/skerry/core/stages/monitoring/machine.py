@@ -32,7 +32,7 @@ from skerry.core.stages.monitoring.model import (
     Verification,
 )
 from skerry.core.stages.monitoring.rules import measurer, median, says_no
-from skerry.core.stages.negotiation.wire import No
+from skerry.core.stages.negotiation.model import No
 from skerry.core.stages.subscription.model import Instance
 
 SECOND_MS = 1_000

@@ -31,8 +31,8 @@ from skerry.core.stages.negotiation.drafting import (
     office,
     why_unfilled,
 )
-from skerry.core.stages.negotiation.model import NO_PLAN, ROUND_MS, SITE, Assignment, Plan, Section, Slot
-from skerry.core.stages.negotiation.wire import Ballot, No, Proposal, Proposed
+from skerry.core.stages.negotiation.model import NO_PLAN, ROUND_MS, SITE, Assignment, No, Plan, Section, Slot
+from skerry.core.stages.negotiation.wire import Ballot, Proposal, Proposed
 from skerry.core.stages.proposal.model import Ranking
 from skerry.core.stages.proposal.rules import rank
 

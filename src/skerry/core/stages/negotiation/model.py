@@ -24,6 +24,13 @@ class Slot(Value, frozen=True, kw_only=True, array_like=True, order=True):
         return f"{self.instance} ({self.set})"
 
 
+class No(Value, frozen=True, kw_only=True, array_like=True):
+    """A no bears its reason and, against somebody else, a reference to a journal entry (G2)."""
+
+    reason: str
+    evidence: str = ""
+
+
 class Assignment(Value, frozen=True, kw_only=True):
     """Who fills a slot, with what."""
 

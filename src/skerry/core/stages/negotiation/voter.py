@@ -15,8 +15,8 @@ from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Verified
 from skerry.core.kernel.values import Value, digest
 from skerry.core.stages.capability.model import Resources, Usage
-from skerry.core.stages.negotiation.model import NO_PLAN, Assignment, Plan, Slot
-from skerry.core.stages.negotiation.wire import Ballot, No, Proposal
+from skerry.core.stages.negotiation.model import NO_PLAN, Assignment, No, Plan, Slot
+from skerry.core.stages.negotiation.wire import Ballot, Proposal
 
 VoterEvent = Verified[Proposal] | DeadlinePassed | Reconsider
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from skerry.core.kernel.ids import NodeId, PlanId
 from skerry.core.kernel.values import Value
-from skerry.core.stages.negotiation.model import Assignment, Slot
+from skerry.core.stages.negotiation.model import Assignment, No, Slot
 
 
 class Proposed(Value, frozen=True, kw_only=True, array_like=True):
@@ -22,13 +22,6 @@ class Proposal(Value, frozen=True, kw_only=True, tag="proposal"):
     asked: tuple[Proposed, ...]
     hold_ms: int
     """How long an assent holds resources if no commit comes (P2, I13)."""
-
-
-class No(Value, frozen=True, kw_only=True, array_like=True):
-    """A no bears its reason and, against somebody else, a reference to a journal entry (G2)."""
-
-    reason: str
-    evidence: str = ""
 
 
 class Ballot(Value, frozen=True, kw_only=True, tag="ballot"):
