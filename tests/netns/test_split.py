@@ -31,7 +31,7 @@ def stored(machines: Machines, node: str, doors: list[str], name: str) -> bool:
 
 
 def test_both_parts_of_a_split_site_serve_and_one_holds_what_there_is_one_of_until_they_are_one_again(
-    make: MakeSite, capsys: pytest.CaptureFixture[str]
+    make: MakeSite, record_testsuite_property: Figures
 ) -> None:
     machines = make(5)
     machines.start(*machines.nodes)
@@ -63,8 +63,7 @@ def test_both_parts_of_a_split_site_serve_and_one_holds_what_there_is_one_of_unt
         machines.until("an object is kept", lambda: stored(machines, larger[0], doors, "healed"), OVER_WITHIN_S)
     assert watch.together == [], "two processes had the role at once (I2)"
     assert [seen.node for seen in watch.first_ms] == [smaller[0], placement.node]
-    with capsys.disabled():
-        print(f"\nsplit 3 | 2: one leader and one plan {agreed_ms} ms after healing; looks {watch.gap_longest_ms} ms apart")
+    record_testsuite_property("split_healed_to_agreed_ms", agreed_ms)
 
 
 def _check_larger(machines: Machines, larger: tuple[str, ...]) -> None:

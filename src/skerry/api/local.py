@@ -14,6 +14,7 @@ from skerry.adapters.manifests import ManifestErrors, check, load
 from skerry.core.conversation import Leave, LeaveAsked, Refused, open_sealed
 from skerry.core.kernel.effects import Reply
 from skerry.core.kernel.sealing import Sealed
+from skerry.core.kernel.values import decode
 from skerry.core.stages.intent.events import LocalIntent, LocalIntentGiven
 from skerry.core.stages.intent.model import Catalogue, Intent
 from skerry.core.stages.ir.model import CatalogueDocument, IntermediateRepresentation
@@ -35,7 +36,7 @@ class NotTaken(Exception):
 def _opened(shell: AgentShell, raw: bytes) -> Any:
     roster = shell.agent.picture.roster()
     try:
-        sealed = msgspec.msgpack.decode(raw, type=Sealed)
+        sealed = decode(raw, Sealed)
         return open_sealed(sealed, shell.settings.site, lambda s: key_in(roster, s), shell.outside.verifier)
     except (msgspec.DecodeError, Refused) as error:
         raise NotTaken(403, {"error": f"not a statement of somebody who may act here: {error}"}) from error

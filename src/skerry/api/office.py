@@ -28,7 +28,7 @@ from skerry.core.kernel.expressions import Expressions
 from skerry.core.kernel.ids import ManagerId, NodeId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed, Signer, Statement, Verifier, seal
-from skerry.core.kernel.values import Value, encode
+from skerry.core.kernel.values import Value, decode, encode
 from skerry.core.stages.intent.model import Catalogue, Functionality, Governance, Intent, Role, Site, identity
 from skerry.core.stages.ir.model import (
     CatalogueDocument,
@@ -362,7 +362,7 @@ class Office:
                 place = self.sites.get(site)
                 if place is None:
                     return
-                sealed = msgspec.msgpack.decode(payload, type=Sealed)
+                sealed = decode(payload, Sealed)
                 said = open_sealed(sealed, site, lambda s: key_in(place.roster(), s), self._verifier)
                 events = [*self._carried(site, node, said.body), SiteSaid(node=node, said=said)]
                 await self._keep({site: [self._step(site, event) for event in events]})
@@ -374,7 +374,7 @@ class Office:
     def _carried(self, site: str, node: NodeId, body: Any) -> list[ManagerEvent]:
         if not isinstance(body, Question):
             return []
-        exchange = msgspec.msgpack.decode(body.carried, type=Exchange)
+        exchange = decode(body.carried, Exchange)
         events: list[ManagerEvent] = []
         for item in exchange.items:
             try:

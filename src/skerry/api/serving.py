@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -31,7 +32,16 @@ class _KnowsItsPeer(H11Protocol):
 
 
 class _Server(uvicorn.Server):
-    """Signals belong to the process, not to its API."""
+    """Signals belong to the process, not to its API; and it says when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listens = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """See `uvicorn.Server`."""
+        await super().startup(sockets)
+        self.listens.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -77,6 +87,10 @@ async def serving(application: Any, address: str, tls: TlsFiles, *, strangers: b
         raise ApiError(f"{address}: the API cannot listen there: is the port taken?") from error
     server = _Server(config)
     task = asyncio.get_running_loop().create_task(server.serve(sockets=[sock]), name="api")
+    task.add_done_callback(lambda _: server.listens.set())
+    await server.listens.wait()
+    if task.done():
+        task.result()
     try:
         yield "{}:{}".format(*sock.getsockname()[:2])
     finally:

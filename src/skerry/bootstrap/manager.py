@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from skerry.adapters.cel import CelExpressions
 from skerry.adapters.keys import ed25519, x509
 from skerry.adapters.keys.files import write_public
 from skerry.adapters.keys.tls import Identity, Kind, TlsFiles
-from skerry.adapters.store.store import Store
+from skerry.adapters.store.store import Store, StoreError
 from skerry.adapters.zenoh.hub import ZenohHub
 from skerry.api.manager import application
 from skerry.api.office import Office
@@ -52,21 +55,43 @@ async def _run(
     hosts: tuple[str, ...],
     ready: Callable[[str], None],
 ) -> None:
-    tls, authority = _identity(folder, name, hosts)
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    hub = ZenohHub(listen=(f"tls/{uplink}",), tls=tls)
-    office = _office(folder, name, uplink, database, tls, authority, hub)
+    with _held(folder):
+        tls, authority = _identity(folder, name, hosts)
+        stopped = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        hub = ZenohHub(listen=(f"tls/{uplink}",), tls=tls)
+        office = _office(folder, name, uplink, database, tls, authority, hub)
+        try:
+            await office.open(stopped)
+            async with serving(application(office), api, tls, strangers=True) as address:
+                ready(f"manager {name} runs; API at https://{address}, nodes at tls/{uplink}")
+                await stopped.wait()
+                if office.failure is not None:
+                    raise office.failure
+        finally:
+            await office.close()
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """One process runs a manager's folder; the system lets the lock go when the process dies. Raises `StoreError`."""
     try:
-        await office.open(stopped)
-        async with serving(application(office), api, tls, strangers=True) as address:
-            ready(f"manager {name} runs; API at https://{address}, nodes at tls/{uplink}")
-            await stopped.wait()
-            if office.failure is not None:
-                raise office.failure
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreError(
+            f"{folder}: cannot be used ({error.strerror}); give a folder that this user may write"
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise StoreError(
+            f"{folder}: another process runs this manager; stop it first, or give this one a folder of its own"
+        ) from None
     finally:
-        await office.close()
+        os.close(lock)
 
 
 async def _make_token(folder: Path, database: str | None, site: str, node: str | None, ttl_s: int) -> str:
@@ -84,7 +109,7 @@ def _office(
 ) -> Office:
     seed = ed25519.load_key(tls.key)
     operators = {
-        place.name: ed25519.public_key(ed25519.load_key(place / "key.pem"))
+        place.name: x509.identity_in((place / "cert.pem").read_bytes())[1]
         for place in sorted((folder / "operators").iterdir())
     }
     return Office(
@@ -106,24 +131,33 @@ def _default_database(folder: Path) -> str:
 
 
 def _identity(folder: Path, name: str, hosts: tuple[str, ...]) -> tuple[TlsFiles, x509.Authority]:
-    """Load the manager's keys, or make them: its authority, its own certificate, and its first operator's."""
+    """Load the manager's keys, or make what is not there yet: its authority, its first operator, its own certificate.
+    An authority that is there is never made anew: all certificates hang on it."""
     tls = TlsFiles.within(folder)
-    place = folder / "authority"
-    if (place / "cert.pem").exists() and tls.certificate.exists():
-        return tls, x509.load_authority(place / "key.pem", place / "cert.pem")
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    place.mkdir(exist_ok=True, mode=0o700)
-    seed, authority = x509.create_authority(name)
-    ed25519.save_key(place / "key.pem", seed)
-    write_public(place / "cert.pem", authority.certificate_pem)
-    admin = folder / "operators" / ADMIN
-    admin.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _enrol(authority, admin, Identity(kind=Kind.OPERATOR, site="", name=ADMIN), ())
-    _enrol(authority, folder, Identity(kind=Kind.MANAGER, site="", name=name), (*HOSTS, *hosts))
+    place, admin = folder / "authority", folder / "operators" / ADMIN
+    if not (place / "key.pem").exists():
+        place.mkdir(exist_ok=True, mode=0o700)
+        seed, fresh = x509.create_authority(name)
+        write_public(place / "cert.pem", fresh.certificate_pem)
+        ed25519.save_key(place / "key.pem", seed)  # last: from now on it counts
+    authority = x509.load_authority(place / "key.pem", place / "cert.pem")
+    if not (admin / "cert.pem").exists():
+        admin.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _enrol(authority, admin, Identity(kind=Kind.OPERATOR, site="", name=ADMIN), ())
+    if not tls.certificate.exists():
+        _enrol(authority, folder, Identity(kind=Kind.MANAGER, site="", name=name), (*HOSTS, *hosts))
+    who = x509.identity_in(tls.certificate.read_bytes())[0]
+    if who.name != name:
+        raise StoreError(
+            f"{folder}: this is the folder of the manager {who.name!r}, not {name!r}; use --name {who.name}"
+        )
     return tls, authority
 
 
 def _enrol(authority: x509.Authority, folder: Path, who: Identity, hosts: tuple[str, ...]) -> None:
-    seed = ed25519.generate()
-    certificate = authority.issue(x509.create_request(seed), who, hosts)
-    x509.save(TlsFiles.within(folder), authority_pem=authority.certificate_pem, certificate_pem=certificate, seed=seed)
+    """The certificate comes last, so that a start which was interrupted goes on with the same key."""
+    files = TlsFiles.within(folder)
+    seed = ed25519.load_key(files.key) if files.key.exists() else ed25519.generate()
+    ed25519.save_key(files.key, seed)
+    write_public(files.authority, authority.certificate_pem)
+    write_public(files.certificate, authority.issue(x509.create_request(seed), who, hosts))

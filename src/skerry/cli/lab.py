@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.resources import files
+from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -64,6 +64,10 @@ def up(
     site_file: Annotated[
         Path | None, typer.Option("--site-file", help="A Site manifest; otherwise that of the example.")
     ] = None,
+    files: Annotated[
+        list[Path] | None,
+        typer.Option("--file", "-f", help="More manifests for the manager, the site's governance among them."),
+    ] = None,
     ports: Annotated[
         int | None, typer.Option("--ports", help="First of the ports to take; otherwise free ones are found.")
     ] = None,
@@ -78,7 +82,13 @@ def up(
 
     from skerry.lab.building import Plan
 
-    site = site_file or Path(str(files("skerry.examples") / "tiered-storage" / "site.yaml"))
+    example = Path(str(resources.files("skerry.examples") / "tiered-storage"))
+    plan = Plan(
+        nodes=nodes,
+        site_file=site_file or example / "site.yaml",
+        files=tuple(files or () if site_file else (example / "catalogue.yaml", *(files or ()))),
+        first_port=ports,
+    )
     console = Console(stderr=True)
     with _told(), interruptible(), console.status("starting") as spinner:
 
@@ -86,7 +96,7 @@ def up(
             console.print(f"  {what}")
             spinner.update(f"{what} ...")
 
-        _lab(folder).up(Plan(nodes=nodes, site_file=site, first_port=ports), agents=not joined_only, tell=tell)
+        _lab(folder).up(plan, agents=not joined_only, tell=tell)
     typer.echo(f"The lab is up in {folder}; see `skerry lab status`, end it with `skerry lab down`.")
 
 

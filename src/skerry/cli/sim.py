@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from enum import Enum
 from importlib.resources import files
+from typing import Annotated
 
 import msgspec
+import typer
 
 from skerry.adapters.cel import CelExpressions
 from skerry.adapters.manifests import load
@@ -14,10 +19,115 @@ from skerry.core.stages.intent.model import Catalogue, Intent, Site
 from skerry.core.stages.ir.model import IntermediateRepresentation
 from skerry.core.stages.ir.rules import site_document, translate
 from skerry.sim.book import Book, Wish
+from skerry.sim.coverage import missing
+from skerry.sim.runner import Tally, Verdict, run_many, run_seed
+
+app = typer.Typer(
+    help="Run whole sites in virtual time, break them in every way, and judge what they do.", no_args_is_help=True
+)
+
+First = Annotated[int, typer.Option(help="The first seed.")]
+Jobs = Annotated[int, typer.Option(min=1, max=64, help="Processes at once.")]
+
+
+class Output(Enum):
+    """How to print."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+Out = Annotated[Output, typer.Option("--output", "-o", help="For people, or one JSON object a line.")]
+
+
+@app.command()
+def run(
+    first_seed: First = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 200,
+    minutes: Annotated[int | None, typer.Option(min=1, help="Begin no seed after so long.")] = None,
+    jobs: Jobs = 1,
+    output: Out = Output.TEXT,
+) -> None:
+    """Run seeds one after the other; exit 1 if any of them breaks a property."""
+    tally = run_many(
+        range(first_seed, first_seed + seeds), example_book, jobs=jobs, minutes=minutes, told=_teller(output)
+    )
+    if output is Output.JSON:
+        _line(_summary(tally))
+    else:
+        typer.echo(_in_words(tally))
+    raise typer.Exit(1 if tally.violations else 0)
+
+
+@app.command()
+def replay(seed: Annotated[int, typer.Argument(help="The seed to run again.")]) -> None:
+    """Run one seed and print every transition: one line each, a column for each node."""
+    verdict = run_seed(seed, example_book(), digest=True, show=typer.echo)
+    typer.echo(f"seed {seed}: digest {verdict.digest}; {verdict.violation or 'every property held'}")
+    raise typer.Exit(1 if verdict.violation else 0)
+
+
+@app.command()
+def coverage(
+    first_seed: First = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 200,
+    jobs: Jobs = 1,
+    output: Out = Output.TEXT,
+) -> None:
+    """Count faults, states, reasons and premises over seeds; exit 1 if something that is expected never happened."""
+    tally = run_many(range(first_seed, first_seed + seeds), example_book, jobs=jobs)
+    absent = missing(tally.counts)
+    if output is Output.JSON:
+        _line({**_summary(tally), "counts": tally.counts, "missing": absent})
+    else:
+        for name, times in tally.counts.items():
+            typer.echo(f"{times:9d}  {name}")
+        typer.echo(_in_words(tally))
+        for name in absent:
+            typer.echo(f"never happened: {name}")
+    raise typer.Exit(1 if absent or tally.violations else 0)
+
+
+def _teller(output: Output) -> Callable[[Verdict], None]:
+    def told(verdict: Verdict) -> None:
+        if output is Output.JSON:
+            shown = {"seed", "nodes", "virtual_ms", "steps", "real_ms", "violation"}
+            _line({k: v for k, v in msgspec.structs.asdict(verdict).items() if k in shown})
+        elif verdict.violation is not None:
+            typer.echo("\n".join(verdict.last))
+            typer.echo(f"seed {verdict.seed}, {verdict.nodes} nodes: {verdict.violation}")
+            typer.echo(f"again, with every transition: skerry sim replay {verdict.seed}")
+
+    return told
+
+
+def _summary(tally: Tally) -> dict[str, int]:
+    return {
+        "seeds": tally.seeds,
+        "virtual_hours": tally.virtual_ms // 3_600_000,
+        "virtual_ms": tally.virtual_ms,
+        "steps": tally.steps,
+        "speedup": tally.speedup,
+        "violations": len(tally.violations),
+    }
+
+
+def _in_words(tally: Tally) -> str:
+    return (
+        f"{tally.seeds} seeds, {tally.virtual_ms // 1000} s of virtual time in {tally.real_ms / 1000:.1f} s "
+        f"({tally.speedup} times real time), {tally.steps} transitions, {len(tally.violations)} violations"
+    )
+
+
+def _line(value: object) -> None:
+    typer.echo(msgspec.json.encode(value).decode())
+
+
+# --- what the simulated people wrote ----------------------------------------------------------------------------------
 
 
 def example_book() -> Book:
-    """The tiered-storage example, as the simulator's people write it."""
+    """The tiered-storage example: a site, an intent, and another that comes and goes."""
     folder = files("skerry").joinpath("examples", "tiered-storage")
     text = {name: folder.joinpath(f"{name}.yaml").read_text() for name in ("catalogue", "intent", "notes", "site")}
     catalogue = Catalogue().extended(d.manifest for d in load(text["catalogue"], "catalogue.yaml"))
@@ -25,17 +135,17 @@ def example_book() -> Book:
 
     def wish(name: str) -> Wish:
         intent = load(text[name], f"{name}.yaml")[0].manifest
-        assert isinstance(intent, Intent)
+        assert isinstance(intent, Intent), name
 
         def issue(owner: ManagerId, generation: int, percent: int) -> IntermediateRepresentation:
             limits = {n: _scaled(str(v), percent) for n, v in intent.spec.limits.items()}
-            raised = msgspec.structs.replace(intent, spec=msgspec.structs.replace(intent.spec, limits=limits))
-            return translate(raised, catalogue, expressions=expressions, owner=owner, generation=generation)
+            asked = msgspec.structs.replace(intent, spec=msgspec.structs.replace(intent.spec, limits=limits))
+            return translate(asked, catalogue, expressions=expressions, owner=owner, generation=generation)
 
         return issue
 
     site = load(text["site"], "site.yaml")[0].manifest
-    assert isinstance(site, Site)
+    assert isinstance(site, Site), "site.yaml"
     programs = {c.start[0] for role in catalogue.roles.values() for c in role.spec.configurations}
     return Book(
         expressions=expressions,
@@ -46,6 +156,5 @@ def example_book() -> Book:
 
 
 def _scaled(amount: str, percent: int) -> str:
-    """An amount of the example, raised: `20/s` at 150 per cent is `30/s`."""
-    digits = amount.rstrip("/s")
-    return f"{int(digits) * percent // 100}{amount[len(digits):]}"
+    """An amount of the example in per cent: `20/s` at 150 is `30/s`."""
+    return re.sub(r"^\d+", lambda digits: str(int(digits[0]) * percent // 100), amount)

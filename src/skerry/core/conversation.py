@@ -151,7 +151,7 @@ def open_sealed(sealed: Sealed, site: str, key_of: Callable[[str], bytes | None]
     if len(sealed.statement) > STATEMENT_BYTES_MAX:
         raise Refused(f"a statement of {len(sealed.statement)} bytes: at most {STATEMENT_BYTES_MAX} are read")
     try:
-        statement = msgspec.msgpack.decode(sealed.statement, type=Statement)
+        statement = decode(sealed.statement, Statement)
     except msgspec.DecodeError as error:
         raise Refused(f"not a statement: {error}") from error
     if statement.site != site:
@@ -165,7 +165,7 @@ def open_sealed(sealed: Sealed, site: str, key_of: Callable[[str], bytes | None]
     if kind is None:
         raise Refused(f"the kind {statement.kind!r} is not known to this version")
     try:
-        body: Any = msgspec.msgpack.decode(statement.body, type=kind)
+        body: Any = decode(statement.body, kind)
     except msgspec.DecodeError as error:
         raise Refused(f"a malformed {statement.kind}: {error}") from error
     return Verified(statement=statement, body=body, sealed=sealed)
@@ -180,7 +180,7 @@ def opened(sealed: Sealed, site: str, key_of: Callable[[str], bytes | None], ver
             return _each(items, site, key_of, verifier)
         case Question(carried=carried) | Answer(carried=carried):
             try:
-                exchange = msgspec.msgpack.decode(carried, type=Exchange)
+                exchange = decode(carried, Exchange)
             except msgspec.DecodeError as error:
                 raise Refused(f"a malformed {said.statement.kind}: {error}") from error
             return [*_each(exchange.items, site, key_of, verifier), said]

@@ -33,6 +33,7 @@ PORTS_FOR_ALL = 4
 PORTS_PER_NODE = 2
 READY_WITHIN_S = 30.0
 LEADER_WITHIN_S = 60.0
+APPLY_WITHIN_S = 20.0
 LOG_TAIL_BYTES = 2_000
 
 
@@ -41,6 +42,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     nodes: int
     site_file: Path
+    files: tuple[Path, ...] = ()
+    """Further manifests that the manager gets before anybody joins; the site's governance must be among them."""
     first_port: int | None = None
 
 
@@ -149,13 +152,18 @@ def manager_api(folder: Path, lab: LabState) -> asking.Api | None:
     return api
 
 
-def apply(folder: Path, lab: LabState, *files: Path) -> str:
-    """Give manifests to the manager, as `skerry apply` does. Raises `LabError`."""
-    words: list[str | Path] = ["apply"]
-    for file in files:
-        words += ["--file", file]
-    words += ["--server", f"https://{HOST}:{lab.manager_api_port}", "--identity", operator(folder)]
-    return asking.skerry(lab.id, *words, cwd=folder)
+def apply(folder: Path, lab: LabState, *files: Path) -> list[Any]:
+    """Give manifests to the manager, all of them or none; returns what it says to each. Raises `LabError`."""
+    api = asking.Api(f"{HOST}:{lab.manager_api_port}", asking.context(operator(folder)))
+    text = "\n---\n".join(file.read_text() for file in files)
+    try:
+        status, said = api.ask("/v1/apply", body=text.encode(), within_s=APPLY_WITHIN_S)
+    except asking.Unanswered as error:
+        raise LabError(f"the manager does not answer: {error}") from error
+    if status != 200:
+        raise LabError(f"{', '.join(map(str, files))}: refused by the manager: {said}")
+    applied: list[Any] = said["applied"]
+    return applied
 
 
 def join(folder: Path, lab: LabState, tell: Tell) -> None:
@@ -188,25 +196,24 @@ def begin_join(folder: Path, lab: LabState, name: str, with_token: str) -> subpr
             programs=place.programs,
         ).text()
     )
+    peers = [f"tls/{HOST}:{other.fabric_port}" for other in lab.nodes.values() if other.name != name]
     return asking.begun(
         lab.id,
         *("agent", "join", "--manager", f"https://{HOST}:{lab.relay_api_port}", "--token", with_token),
         *("--site", lab.site, "--name", name, "--folder", folder / name, "--host", HOST),
-        *("--listen", f"tls/{HOST}:{place.fabric_port}", "--node-file", node_file),
+        *("--listen", f"tls/{HOST}:{place.fabric_port}", "--api", place.api, "--node-file", node_file),
+        *("--uplink", f"tls/{HOST}:{lab.relay_uplink_port}", "--multicast", "none"),
+        *(word for peer in peers for word in ("--peer", peer)),
         cwd=folder,
     )
 
 
 def settle_in(folder: Path, lab: LabState, name: str) -> None:
-    """What is special about this machine goes into the settings that joining wrote. Raises `LabError`."""
+    """What is special about this machine goes into the settings that joining wrote. Raises `SettingsError`."""
     place = lab.node(name)
     home = folder / name
     settings = msgspec.structs.replace(
         load_settings(home),
-        uplink=f"tls/{HOST}:{lab.relay_uplink_port}",
-        peers=tuple(f"tls/{HOST}:{other.fabric_port}" for other in lab.nodes.values() if other.name != name),
-        multicast=None,
-        api=place.api,
         data_root=place.data_root,
         nice=place.nice,
         affinity=place.cores,

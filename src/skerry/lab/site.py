@@ -30,6 +30,10 @@ def quiet(_: str) -> None:
     """Progress that nobody wants to hear."""
 
 
+CATALOGUE = Path(__file__).parent.parent / "examples" / "tiered-storage" / "catalogue.yaml"
+"""What a site's governance and intents are looked up in."""
+
+
 class Lab:
     """One lab, known by its folder."""
 
@@ -53,17 +57,25 @@ class Lab:
                 tell("the relay forwards")
                 lab = building.start_manager(self.folder, lab)
                 tell(f"the manager answers at https://{state.HOST}:{lab.manager_api_port}")
-                building.apply(self.folder, lab, plan.site_file)
+                building.apply(self.folder, lab, CATALOGUE, plan.site_file)
                 tell(f"site {lab.site} is known to the manager")
                 building.join(self.folder, lab, tell)
                 if agents:
-                    for name in lab.nodes:
-                        lab = building.start_agent(self.folder, lab, name)
+                    lab = self._switch_on(lab)
                     leader = building.until_led(self.folder, lab, list(lab.nodes))["leader"]
                     tell(f"{leader} leads, followed by all {len(lab.nodes)} nodes")
         except BaseException:
             self.down(keep_logs=True)
             raise
+
+    def _switch_on(self, lab: LabState) -> LabState:
+        """All agents, the first a moment before the others: a site begins with one machine."""
+        first, *others = lab.nodes
+        lab = building.start_agent(self.folder, lab, first)
+        building.until_led(self.folder, lab, [first])
+        for name in others:
+            lab = building.start_agent(self.folder, lab, name)
+        return lab
 
     def down(self, *, keep_logs: bool = False) -> None:
         """End every process of the lab and remove what it kept. Raises `LabError` if something will not die."""

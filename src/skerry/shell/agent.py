@@ -263,7 +263,7 @@ class AgentShell:
     def _on_payload(self, payload: bytes) -> None:
         """From a peer or the manager: nothing reaches a machine before its signature was checked (N6)."""
         try:
-            sealed = msgspec.msgpack.decode(payload, type=Sealed)
+            sealed = decode(payload, Sealed)
             for said in opened(sealed, self.settings.site, self._key_of, self.outside.verifier):
                 self.post(Heard(said=said))
         except (Refused, msgspec.DecodeError) as refused:
@@ -319,7 +319,7 @@ def opened(sealed: Sealed, site: str, key_of: Callable[[str], bytes | None], ver
             return _each(items, site, key_of, verifier)
         case Answer(carried=carried):
             try:
-                exchange = msgspec.msgpack.decode(carried, type=Exchange)
+                exchange = decode(carried, Exchange)
             except msgspec.DecodeError as error:
                 raise Refused(f"a malformed answer: {error}") from error
             return [*_each(exchange.items, site, key_of, verifier), said]

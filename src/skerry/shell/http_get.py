@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from skerry.core.kernel.values import encode
+
 WITHIN_S = 1.0
 ANSWER_MAX_BYTES = 256 * 1024
 
@@ -23,9 +25,11 @@ async def http_json(endpoint: str, path: str) -> dict[str, Any]:
     if status != 200:
         return {}
     try:
-        return msgspec.json.decode(body, type=dict[str, Any])
-    except msgspec.DecodeError:
+        found: dict[str, Any] = msgspec.json.decode(body, type=dict[str, Any])
+        encode(found)  # a number beyond 64 bits could not be kept
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
         return {}
+    return found
 
 
 async def open_port(endpoint: str) -> int | None:

@@ -25,7 +25,6 @@ _REASONS: tuple[tuple[str, str], ...] = (
     ("is no document", "refused.no_document"),
     ("not enough free", "no.not_enough_free"),
     ("was not measured here", "no.not_measured"),
-    ("no answer from", "no.silent"),
 )
 """Phrases of reasons that are given to people, and the name under which each is counted."""
 
@@ -81,7 +80,6 @@ EXPECTED: tuple[str, ...] = (
     "state.guard.deadline",
     "state.grant.held",
     "state.grant.quiet",
-    "state.workload.adopted",
     "state.assent.held",
     "refused.stranger",
     "refused.forged",
@@ -92,7 +90,6 @@ EXPECTED: tuple[str, ...] = (
     "refused.no_envelope",
     "refused.not_its_word",
     "no.not_enough_free",
-    "no.silent",
     "note.role.failed",
     "note.role.draining",
     "note.role.stays",
@@ -105,6 +102,7 @@ EXPECTED: tuple[str, ...] = (
     "note.grant.lost",
     "note.plan.committed",
     *(f"premise.I{number}" for number in range(1, 14)),
+    "premise.M2",
 )
 
 

@@ -108,7 +108,7 @@ class Desk:
         number = self._starting[act.instance] = self._starts
         if chance.happens(machine.starts_fail_permille):
             self.shell.world.coverage.hit("fault.workload.never_ready")
-            self.shell.later(chance.between(200, 3_000), lambda: self._give_up(act, number))
+            self.shell.later(chance.between(50, 900), lambda: self._give_up(act, number))
             return False
 
         def ready() -> None:

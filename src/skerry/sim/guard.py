@@ -125,7 +125,7 @@ class Guard:
         if workload.ending:
             return
         workload.ending = True
-        stubborn = self._chance.happens(300)  # does not heed TERM, and is killed at the end of its time
+        stubborn = self._chance.happens(self.machine.world.options.stubborn_permille)
         takes_ms = within_ms if stubborn else self._chance.between(0, within_ms // 4)
         if takes_ms == 0:
             self._gone(workload, reason)

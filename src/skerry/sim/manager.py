@@ -188,7 +188,7 @@ class Manager:
             shell = machine.shell
             if shell is None or self.name not in shell.sessions:
                 continue
-            able = self._reachable(machine.name)
+            able = self.reachable(machine.name)
             if able == shell.sessions[self.name]:
                 continue
             epoch = self._epochs[machine.name] = self._epochs.get(machine.name, 0) + 1
@@ -198,12 +198,13 @@ class Manager:
     def _change(self, node: str, epoch: int, able: bool) -> Callable[[], None]:
         def due() -> None:
             shell = self.world.machines[node].shell
-            if shell is not None and self._epochs[node] == epoch and self._reachable(node) == able:
+            if shell is not None and self._epochs[node] == epoch and self.reachable(node) == able:
                 shell.on_session(self.name, able)
 
         return due
 
-    def _reachable(self, node: str) -> bool:
+    def reachable(self, node: str) -> bool:
+        """Whether a node's agent and this manager could speak to each other."""
         blocked = self.world.network.blocked
         return (
             self.up

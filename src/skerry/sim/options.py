@@ -41,11 +41,8 @@ class Options:
     cold: bool
     """The site starts cut off: every node has joined, and none has ever spoken to another."""
     adversary: bool
-
-    @property
-    def tense(self) -> bool:
-        """Whether clocks are as far apart as they may be."""
-        return len({*self.drift_ppm.values()}) > 1
+    stubborn_permille: int
+    """Of programs that do not heed TERM, and are killed at the end of their time."""
 
 
 def draw_options(seed: int, safety_ms: int, liveness_ms: int) -> Options:
@@ -70,6 +67,7 @@ def draw_options(seed: int, safety_ms: int, liveness_ms: int) -> Options:
         liveness_ms=liveness_ms,
         cold=chance.happens(150),
         adversary=chance.happens(500),
+        stubborn_permille=chance.pick((100, 300, 1_000)),
     )
 
 

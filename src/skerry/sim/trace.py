@@ -109,7 +109,7 @@ def _fields(value: Any) -> Any:
         return sorted(([str(key), _fields(item)] for key, item in value.items()), key=lambda pair: str(pair[0]))
     if isinstance(value, set | frozenset):
         return sorted(str(item) for item in value)
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | deque):
         return [_fields(item) for item in value]
     if isinstance(value, msgspec.Struct):
         return [_fields(getattr(value, name)) for name in value.__struct_fields__]

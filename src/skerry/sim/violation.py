@@ -16,6 +16,7 @@ PROPERTIES = {
     "I11": "within a stated time of the last change every node has a leader, itself if need be",
     "I12": "there is no state from which a healed site cannot settle",
     "I13": "every assent's hold ends",
+    "M2": "a part that no manager answers is declared isolated in time",
 }
 
 

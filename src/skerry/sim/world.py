@@ -16,6 +16,7 @@ from skerry.core.kernel.effects import Effects, Persist
 from skerry.core.kernel.ids import InstanceId, NodeId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed, Verified
+from skerry.core.kernel.values import decode
 from skerry.core.stages.ir.model import Roster
 from skerry.sim.adversary import Adversary
 from skerry.sim.book import Book
@@ -200,7 +201,7 @@ class World:
         from skerry.sim.coverage import reason_name
 
         try:
-            sealed = msgspec.msgpack.decode(payload, type=Sealed)
+            sealed = decode(payload, Sealed)
         except msgspec.DecodeError:
             return "refused.no_envelope"
         try:

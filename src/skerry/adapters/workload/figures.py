@@ -35,7 +35,7 @@ def parse(printed: bytes, *, disturbed: bool = False) -> Figures:
         raise WorkloadError(f"the probe's last line has {len(last)} bytes, at most {_LINE_MAX} are taken")
     try:
         line = msgspec.json.decode(last, type=_Line)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WorkloadError(f"the probe's last line is no line of figures: {error}: {last!r:.120}") from error
     if not line.figures:
         raise WorkloadError("the probe printed no figure")

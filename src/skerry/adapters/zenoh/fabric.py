@@ -17,6 +17,7 @@ import zenoh
 
 from skerry.adapters.keys.tls import TlsFiles
 from skerry.adapters.zenoh import config, keys
+from skerry.adapters.zenoh.closing import close_at_once
 from skerry.adapters.zenoh.handover import Handover
 from skerry.core.kernel.ids import NodeId
 from skerry.ports.transport import PAYLOAD_LIMIT_BYTES, TransportError
@@ -100,6 +101,7 @@ class ZenohFabric:
         remote = zenoh.Locality.REMOTE
         liveliness = session.liveliness()
         return [
+            close_at_once(session),
             session.declare_subscriber(keys.to_node(self._site, self._node), arrived, allowed_origin=remote),
             session.declare_subscriber(keys.to_all(self._site), arrived, allowed_origin=remote),
             liveliness.declare_subscriber(keys.alive(self._site, "*", "*"), token, history=True),

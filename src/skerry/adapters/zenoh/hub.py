@@ -15,6 +15,7 @@ import zenoh
 
 from skerry.adapters.keys.tls import TlsFiles
 from skerry.adapters.zenoh import config, keys
+from skerry.adapters.zenoh.closing import close_at_once
 from skerry.adapters.zenoh.handover import Handover
 from skerry.core.kernel.ids import NodeId
 from skerry.ports.transport import PAYLOAD_LIMIT_BYTES, TransportError
@@ -85,7 +86,7 @@ class ZenohHub:
         def arrived(sample: zenoh.Sample) -> None:
             handover.message(str(sample.key_expr), sample.payload.to_bytes())
 
-        held: list[object] = []
+        held: list[object] = [close_at_once(session)]
         for site in self._sites:
             held.append(session.declare_subscriber(keys.up(site, "*"), arrived))
             held.append(session.liveliness().declare_token(keys.manager(site)))

@@ -16,6 +16,7 @@ import zenoh
 
 from skerry.adapters.keys.tls import TlsFiles
 from skerry.adapters.zenoh import config, keys
+from skerry.adapters.zenoh.closing import close_at_once
 from skerry.adapters.zenoh.handover import Handover
 from skerry.core.kernel.ids import NodeId
 from skerry.ports.transport import PAYLOAD_LIMIT_BYTES
@@ -170,6 +171,7 @@ class ZenohUplink:
             keys.up(self._site, self._node), congestion_control=zenoh.CongestionControl.DROP, express=True
         )
         return [
+            close_at_once(session),
             self._publisher,
             session.declare_subscriber(keys.down(self._site, self._node), arrived),
             session.liveliness().declare_subscriber(keys.manager(self._site), token, history=True),

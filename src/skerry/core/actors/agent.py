@@ -43,7 +43,7 @@ from skerry.core.kernel.ids import LifeId, ManagerId, NodeId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.once import Once
 from skerry.core.kernel.sealing import Sealed, Signer, Statement, Verified, seal
-from skerry.core.kernel.values import Value, encode
+from skerry.core.kernel.values import Value, decode, encode
 from skerry.core.stages.capability.events import FactsFound, UsageSampled
 from skerry.core.stages.fit.events import TrialFinished
 from skerry.core.stages.fit.machine import Fitting
@@ -367,7 +367,7 @@ class Agent:
         """The manager answered: whatever it sent is opened like anything else, and what it lacks goes with the next."""
         manager = ManagerId(said.statement.signer)
         try:
-            exchange = msgspec.msgpack.decode(said.body.carried, type=Exchange)
+            exchange = decode(said.body.carried, Exchange)
         except msgspec.DecodeError:
             self.refused += 1
             return Effects()

@@ -300,7 +300,7 @@ class ManagerSite:
     def _answer(self, node: NodeId, question: Question, given: Input[ManagerEvent]) -> Effects:
         """What I hold, and what of my word the site lacks; in the next answer what did not fit."""
         try:
-            theirs = msgspec.msgpack.decode(question.carried, type=Exchange)
+            theirs = decode(question.carried, Exchange)
         except msgspec.DecodeError as error:
             return Effects(
                 note=(Note(what="item.refused", about=node, data={"why": f"a malformed question: {error}"}),)

@@ -21,7 +21,7 @@ from skerry.core.kernel.expressions import Expressions
 from skerry.core.kernel.ids import InstanceId, IntentId, ManagerId, NodeId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed
-from skerry.core.kernel.values import digest, encode
+from skerry.core.kernel.values import decode, digest, encode
 from skerry.core.stages.capability.model import NodeFacts, Resources, Usage
 from skerry.core.stages.fit.model import RoleFit
 from skerry.core.stages.ir.model import IntermediateRepresentation, Mode, Roster, SiteDocument
@@ -131,7 +131,7 @@ class Picture:
         if known is not None and known[0] == contact.heard_ms:
             return known[1]
         try:
-            carried = msgspec.msgpack.decode(contact.carried, type=Carried)
+            carried = decode(contact.carried, Carried)
         except msgspec.DecodeError:
             from skerry.core.group.election.model import Standing
 
@@ -182,8 +182,8 @@ class Picture:
     # --- what I carry ---------------------------------------------------------------------------------------------
 
     def beat_stamp(self) -> tuple[Any, ...]:
-        """Changes with everything that should not wait for the next beat. The journal may wait: its entries leave as they
-        are written, so a beat only repairs what was lost, and a site at rest writes readings all the time."""
+        """Changes with everything that should not wait for the next beat. The journal may wait: its entries leave as
+        they are written, so a beat only repairs what was lost, and a site at rest writes readings all the time."""
         agent = self.agent
         return (
             agent.election.version,

@@ -60,7 +60,7 @@ WATCHES: Mapping[str, tuple[str, ...]] = {
     "voter": ("election", "custody"),
     "chair": ("membership", "election", "uplink", "custody", "keeper", "monitoring"),
     "granting": ("membership", "custody", "keeper"),
-    "keeper": ("membership", "uplink", "granting", "custody"),
+    "keeper": ("membership", "election", "uplink", "granting", "custody"),
     "monitoring": ("membership", "uplink", "keeper", "custody"),
 }
 """Whose changes make a machine reconsider."""
@@ -299,8 +299,10 @@ def _longest_start_ms(picture: Picture) -> int:
 
 def keeper_view(picture: Picture) -> KeeperView:
     """The plan, the modes, the grants, and what the neighbours run."""
+    plan, leadership = picture.plan(), picture.agent.election.leadership
     return KeeperView(
-        plan=picture.plan(),
+        plan=plan,
+        my_leaders=plan is not None and (plan.id.term, plan.id.leader) == (leadership.term, leadership.leader),
         modes=picture.modes(),
         irs=picture.irs(),
         held=picture.agent.granting.held,

@@ -1,6 +1,6 @@
 """Each statement is heard once: what was heard before, or is too old to tell, is a replay (I8).
 
-Statements of one life of a signer are numbered (N1). The highest number heard is kept, and which of the numbers below it
+Statements of one life of a signer are numbered (N1). The highest number heard is kept, and which of those below it
 were; so statements may overtake each other by a window, and no further.
 """
 

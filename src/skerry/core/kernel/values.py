@@ -27,8 +27,12 @@ def encode(value: Any) -> bytes:
 
 
 def decode(raw: bytes, kind: type[T]) -> T:
-    """Decode msgpack; raises `msgspec.ValidationError` or `msgspec.DecodeError` on anything else than a `kind`."""
-    return msgspec.msgpack.decode(raw, type=kind)
+    """Decode msgpack; raises `msgspec.DecodeError` (`ValidationError` is one) on anything else than a `kind`."""
+    try:
+        return msgspec.msgpack.decode(raw, type=kind)
+    except (UnicodeDecodeError, RecursionError) as error:
+        # msgspec lets these two through as they are; whoever reads what a stranger sent looks for one kind of error.
+        raise msgspec.DecodeError(f"not text, or nested too deeply: {error}") from error
 
 
 def digest(value: Any) -> str:

@@ -40,6 +40,7 @@ def slow(stage: Stage) -> None:
         return now if now and stores[slowed] not in _of(now, slowed) else None
 
     stage.until(f"{stores[slowed]} is taken from {slowed}", moved, SLOW_WITHIN_S)
+    stage.lab.slow(slowed, None)
     contradicted = events(stage, "role.contradicted")
     if not contradicted:
         raise DemoFailed("nobody measured the slow node under the floor")

@@ -1,4 +1,4 @@
-"""Acts 2 to 4: catalogue and intent through the public API, the representation that the site gets, the fits it measures."""
+"""Acts 2 to 4: catalogue and intent through the public API, the representation that the site gets, measured fits."""
 
 from __future__ import annotations
 
@@ -23,34 +23,42 @@ LEFT_BYTES = 128 << 20
 def apply(stage: Stage) -> None:
     """D1, D2: what is wanted, not where."""
     stage.act(2, "Catalogue and intent are applied at the manager")
-    said = building.apply(stage.lab.folder, stage.lab.state, EXAMPLE / "catalogue.yaml", INTENT_FILE)
-    for line in said.strip().splitlines():
-        stage.say(line)
+    for one in building.apply(stage.lab.folder, stage.lab.state, EXAMPLE / "catalogue.yaml", INTENT_FILE):
+        stage.say(f"{one['kind']} {one['name']}: {one['change']}")
+
+
+def representation(stage: Stage) -> dict[str, Any]:
+    """What the site gets of the intent, as the manager wrote it."""
+    irs = stage.lab.manager().get(f"/v1/sites/{stage.lab.state.site}/irs")["irs"]
+    found: dict[str, Any] | None = next((ir for ir in irs if ir["intent"] == INTENT), None)
+    if found is None:
+        raise DemoFailed(f"the manager has no representation of {INTENT}")
+    return found
 
 
 def show_representation(stage: Stage) -> None:
     """D3: roles with standards, management roles by the size of the site, governance; the isolated set differs."""
     stage.act(3, "What the site gets: the intermediate representation, one set for connected and one for isolated")
-    ir: dict[str, Any] = stage.until(
-        "the intent is translated", lambda: stage.lab.manager().get(f"/v1/intents/{INTENT}"), 10
-    )
-    sets = ir["sets"]
-    elements = list(dict.fromkeys([*sets["connected"]["elements"], *sets["isolated"]["elements"]]))
-    rows = [
-        [element, *(_wanted(sets[name]["elements"].get(element)) for name in ("connected", "isolated"))]
-        for element in elements
-    ]
-    rows.append(
-        ["headroom", *(looking.permille(sets[name].get("headroom_permille")) for name in ("connected", "isolated"))]
-    )
-    stage.table("Roles", ["element", "connected", "isolated"], rows)
+    ir = stage.until("the intent is translated", lambda: representation(stage), 10)
+    sets = [ir["sets"][name]["elements"] for name in ("connected", "isolated")]
+    rows = [[e, *(_wanted(one.get(e)) for one in sets)] for e in dict.fromkeys([*sets[0], *sets[1]])]
+    stage.table("Service roles: how many, and what each must reach", ["role", "connected", "when cut off"], rows)
+    governance = ir["governance"]
+    rows = [[row["when"], ", ".join(row["roles"])] for row in governance["management"]]
+    stage.table("Management roles, by the size of the site", ["when", "roles"], rows)
+    rows = [[c["when"], c["by"], c["of"], c["silent_rounds"]] for c in governance["assent"]]
+    stage.table("Governance: whose yes is needed", ["when", "by", "of", "silent rounds before the next"], rows)
 
 
 def _wanted(spec: dict[str, Any] | None) -> str:
     if spec is None:
         return "left out"
-    standards = ", ".join(f"{name} {value}" for name, value in spec.get("standards_text", {}).items())
-    return f"{spec.get('instances_min', 1)} × {standards}".strip(" ×")
+    standards = ", ".join(
+        f"{s['metric']} {'≥' if s['at_least_milli'] is not None else '≤'} "
+        f"{(s['at_least_milli'] if s['at_least_milli'] is not None else s['at_most_milli']) / 1_000:g}"
+        for s in spec["standards"]
+    )
+    return f"{spec['instances']} × {standards}, by a factor of {spec['headroom_permille'] / 1_000:g}"
 
 
 def fits(stage: Stage) -> None:
@@ -87,6 +95,7 @@ def fits(stage: Stage) -> None:
 def _ready_to_be_loaded(stage: Stage) -> str | None:
     """A node that has told all that it can do and stands high in the ranking: its backup power makes it last."""
     told = complete(stage)
+    told.discard(stage.leader()["leader"])
     able = [n for n, place in stage.lab.state.nodes.items() if "power.ups" in place.capabilities and n in told]
     return able[stage.draw("loaded", len(able))] if able else None
 

@@ -5,8 +5,8 @@ Whatever happens, nothing is left running, unless the lab is to be kept.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ import msgspec
 from skerry.adapters.manifests import load_file
 from skerry.core.stages.intent.model import Site
 from skerry.core.stages.intent.model.quantities import parse
+from skerry.lab import building, processes
 from skerry.lab.building import Plan
 from skerry.lab.demo import agreeing, cutting, dying, enrolling, figures, measuring
 from skerry.lab.demo.figures import Reach, Timers
@@ -70,7 +71,7 @@ def run(options: Options) -> int:
 
 
 def _play(stage: Stage, options: Options, times: Timers) -> dict[str, Reach]:
-    plan = Plan(nodes=options.nodes, site_file=SITE_FILE)
+    plan = Plan(nodes=options.nodes, site_file=SITE_FILE, files=(measuring.EXAMPLE / "catalogue.yaml",))
     enrolling.play(stage, plan, agents=True)
     enrolling.refused_tokens(stage)
     measuring.apply(stage)
@@ -91,12 +92,14 @@ def _play(stage: Stage, options: Options, times: Timers) -> dict[str, Reach]:
 def verify(stage: Stage) -> None:
     """A fresh client reads back every object that was acknowledged."""
     summary = stage.end_client()
-    argv = stage.client_argv("--verify", str(stage.lab.folder / "client.jsonl"))
-    read = subprocess.run(argv, capture_output=True, timeout=VERIFIED_WITHIN_S, check=False, cwd=stage.lab.folder)
+    folder = stage.lab.folder
+    argv = stage.client_argv("--verify", str(folder / "client.jsonl"))
+    reader = processes.start(argv, lab=stage.lab.state.id, cwd=folder, log=folder / "reader.log", pipe=True)
+    read, _ = reader.communicate(timeout=VERIFIED_WITHIN_S)
     try:
-        found: dict[str, Any] = msgspec.json.decode(read.stdout)
+        found: dict[str, Any] = msgspec.json.decode(read)
     except msgspec.DecodeError as error:
-        raise DemoFailed(f"reading back failed: {read.stderr.decode(errors='replace')[-500:]}") from error
+        raise DemoFailed(f"reading back failed: {building.tail(folder / 'reader.log')}") from error
     stage.found["client_acked_lost"] = found["lost"] + found["wrong"] + found["unread"]
     stage.say(
         f"the client made {summary['requests']} requests, {summary['failed']} failed; a fresh one reads back "
@@ -131,9 +134,7 @@ def _leave(stage: Stage, home: Path | None, *, kept: bool) -> None:
     if kept and (stage.lab.folder / "lab.json").exists():
         stage.say(f"the lab goes on in {stage.lab.folder}; end it with: skerry lab down --folder {stage.lab.folder}")
         return
-    try:
+    with contextlib.suppress(LabError):  # it never came up, or is down already
         stage.lab.down()
-    except LabError:
-        pass  # it never came up, or is down already
     if home is not None:
         shutil.rmtree(home, ignore_errors=True)

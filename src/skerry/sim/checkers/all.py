@@ -16,6 +16,7 @@ from skerry.sim.checkers.i10_forward import Forward
 from skerry.sim.checkers.i11_leader import EveryoneIsLed
 from skerry.sim.checkers.i12_settles import Settles
 from skerry.sim.checkers.i13_holds_end import HoldsEnd
+from skerry.sim.checkers.m2_isolation import Isolation
 from skerry.sim.checkers.states import States
 
 CHECKERS: tuple[type[Checker], ...] = (
@@ -32,5 +33,6 @@ CHECKERS: tuple[type[Checker], ...] = (
     EveryoneIsLed,
     Settles,
     HoldsEnd,
+    Isolation,
     States,
 )

@@ -40,9 +40,10 @@ class RunOnce(Checker):
         before = self._last.get(key)
         if before is not None and before[0] != machine.name:
             self.premise()
-        if before is not None and workload.fence is not None and workload.fence < before[1]:
-            self.broken(f"{workload.instance} starts on {machine.name} with fence {workload.fence}, after {before[1]} (X9)")
-        self._last[key] = (machine.name, workload.fence or 0)
+        fence = workload.fence
+        if before is not None and (fence < before[1] or (fence == before[1] and before[0] != machine.name)):
+            self.broken(f"{workload.instance} starts on {machine.name} with fence {fence}, after {before[1]} (X9)")
+        self._last[key] = (machine.name, fence)
 
     def on_tick(self) -> None:
         """Machines may have gone on."""

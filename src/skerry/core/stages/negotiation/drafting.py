@@ -26,6 +26,8 @@ from skerry.core.stages.proposal.model import Candidate, Member, Ranking
 from skerry.core.stages.subscription.model import Instance
 
 SETS: tuple[SetName, ...] = ("connected", "isolated")
+RUNNING = ("starting", "active", "draining")
+"""The phases in which there is a process."""
 
 
 class Survey(Value, frozen=True, kw_only=True):
@@ -44,6 +46,8 @@ class Survey(Value, frozen=True, kw_only=True):
     """To each management role the members that meet its criteria, with their weighted fitness in thousandths."""
     refused: frozenset[IntentId] = frozenset()
     """Intents whose section of the plan in force their manager has refused: all of it is agreed on anew (D18)."""
+    inherited: bool = False
+    """The plan in force was made in another term, perhaps by a part that this one has just joined with (P4)."""
     failing: dict[InstanceId, NodeId] = {}
     """Instances that the validator found under their floor, with the holder that it measured."""
 
@@ -115,7 +119,10 @@ class Draft:
         """Where the instance runs now, or will in the other set."""
         instance = wanted.slot.instance
         found = {
-            node: i.digest for node, running in self.survey.running.items() for i in running if i.instance == instance
+            node: i.digest
+            for node, running in self.survey.running.items()
+            for i in running
+            if i.instance == instance and i.phase in RUNNING
         }
         for name in SETS:
             other = self.sections[wanted.intent][name].get(instance)
@@ -191,7 +198,7 @@ def stands(assignment: Assignment, wanted: Wanted, survey: Survey) -> bool:
     if member is None:
         # In contact, but not in this part: two leaders are about to join, and what it runs is healthy.
         return assignment.holder in survey.present
-    if survey.failing.get(assignment.instance) == assignment.holder:
+    if survey.failing.get(assignment.instance) == assignment.holder or _runs_elsewhere(assignment, survey):
         return False
     if any(
         i.instance == assignment.instance and i.phase == "failed" for i in survey.running.get(assignment.holder, ())
@@ -202,6 +209,19 @@ def stands(assignment: Assignment, wanted: Wanted, survey: Survey) -> bool:
     if measured is None or measured.digest != assignment.digest or measured.failure is not None:
         return True  # being measured anew: what ran goes on
     return fit_permille(wanted.spec.standards, measured.figures_milli, lowered=assignment.lowered) >= 1_000
+
+
+def _runs_elsewhere(assignment: Assignment, survey: Survey) -> bool:
+    """P4: after two parts have joined, what runs counts for more than the word of the part whose plan is the higher: a
+    holder that has nothing to show yields to a member that does the work. Within a term the leader's word counts, or
+    nothing could ever be moved."""
+    at_work = {
+        node
+        for node, running in survey.running.items()
+        for i in running
+        if i.instance == assignment.instance and i.digest == assignment.digest and i.phase in RUNNING
+    }
+    return survey.inherited and bool(at_work) and assignment.holder not in at_work
 
 
 def is_measured(wanted: Wanted, member: Member) -> bool:

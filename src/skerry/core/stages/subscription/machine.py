@@ -41,6 +41,7 @@ from skerry.core.stages.subscription.events import (
     WorkloadStopped,
 )
 from skerry.core.stages.subscription.model import Instance, Phase, Subscription
+from skerry.core.stages.subscription.rules import drain_ms, named_for, spec_of
 
 SUBSCRIPTION_PREFIX = "subscription/"
 DEADLINE = "deadline"
@@ -68,6 +69,8 @@ class KeeperView(Value, frozen=True, kw_only=True):
     """What the keeper may know of the rest."""
 
     plan: Plan | None
+    my_leaders: bool
+    """It was made by the leader that I follow, in the present term."""
     modes: dict[IntentId, Mode]
     irs: dict[IntentId, IntermediateRepresentation]
     held: dict[GrantKey, Held]
@@ -168,7 +171,7 @@ class Keeper:
         for instance in sorted(set(self.runs) - set(wanted)):
             done = done + self._away(instance, given, view)
         done = done + self._endpoints(wanted, view)
-        self._publish(wanted)
+        self._publish(self._keys(wanted, view))
         return done
 
     def next_deadline_ms(self) -> int | None:
@@ -391,6 +394,8 @@ class Keeper:
             self._kept.pop(instance, None)
             return Effects(persist=(Drop(key=SUBSCRIPTION_PREFIX + instance),))
         ir = view.irs.get(run.intent)
+        if self._goes_on(instance, run, view):
+            return self._hold(instance, run, given.at_ms, view)
         if run.phase == "stopping" or run.phase == "starting":
             return Effects() if run.phase == "stopping" else self._stop(instance, run, "not wanted any more")
         if run.key is not None or self._is_exclusive(instance, view):
@@ -402,9 +407,18 @@ class Keeper:
                 return Effects()
             run.phase, run.drained = "draining", False
             note = Note(what="role.draining", about=instance)
-            within_ms = _drain_ms(instance, ir)
+            within_ms = drain_ms(instance, ir)
             return Effects(act=(AwaitDrained(instance=instance, within_ms=within_ms),), note=(note,))
         return self._stop(instance, run, "its clients have gone") if run.drained else Effects()
+
+    def _goes_on(self, instance: InstanceId, run: _Run, view: KeeperView) -> bool:
+        """X2: after a change of leader the old commit counts until the new leader's own plan omits it. The plan of
+        another part, which is all that is there for a moment after two parts have joined, stops no exclusive work."""
+        ir = view.irs.get(run.intent)
+        if run.key not in view.held or view.my_leaders or self.leaving or ir is None or ir.withdrawn:
+            return False
+        successor = named_for(view.plan, instance, run.intent, view.modes)
+        return successor is not None and successor.holder != self.me and run.phase in ("starting", "active")
 
     def _is_exclusive(self, instance: InstanceId, view: KeeperView) -> bool:
         section_of = view.plan.sections.values() if view.plan is not None else ()
@@ -413,10 +427,7 @@ class Keeper:
 
     def _replaced(self, instance: InstanceId, run: _Run, view: KeeperView) -> bool:
         """Make before break: while the plan in force names another node, it has to answer there first."""
-        section = view.plan.sections.get(run.intent) if view.plan is not None else None
-        if section is None:
-            return True
-        successor = section.of(view.modes.get(run.intent, "connected")).get(instance)
+        successor = named_for(view.plan, instance, run.intent, view.modes)
         if successor is None or successor.holder == self.me:
             return True
         return any(i.instance == instance and i.phase == "active" for i in view.running.get(successor.holder, ()))
@@ -436,7 +447,7 @@ class Keeper:
                 continue
             ir = view.irs.get(run.intent)
             mode = view.modes.get(run.intent, "connected")
-            spec = _spec(instance, ir, mode)
+            spec = spec_of(instance, ir, mode)
             if ir is None or spec is None:
                 continue
             draining = run.phase == "draining"
@@ -464,13 +475,15 @@ class Keeper:
             for instance, run in sorted(self.runs.items())
         )
 
-    def _publish(self, wanted: dict[InstanceId, _Wanted]) -> None:
+    def _keys(self, wanted: dict[InstanceId, _Wanted], view: KeeperView) -> dict[GrantKey, int]:
+        """Each key that I ask for, with the fence of a process that runs under it."""
+        keys = [w.assignment.key for w in wanted.values()]
+        keys += [r.key for i, r in self.runs.items() if i not in wanted and self._goes_on(i, r, view)]
+        fences = {r.key: r.fence or 0 for r in self.runs.values()}
+        return {key: fences.get(key, 0) for key in keys if key is not None}
+
+    def _publish(self, keys: dict[GrantKey, int]) -> None:
         instances = self._now()
-        keys = {
-            want.assignment.key: (run.fence or 0) if (run := self.runs.get(instance)) is not None else 0
-            for instance, want in wanted.items()
-            if want.assignment.key is not None
-        }
         if instances != self._instances or keys != self._wanted_keys:
             self._instances, self._wanted_keys = instances, keys
             self.version += 1
@@ -481,20 +494,3 @@ class Keeper:
 
     def _wake(self, at_ms: int) -> None:
         self._deadline_ms = at_ms if self._deadline_ms is None else min(self._deadline_ms, at_ms)
-
-
-def _spec(instance: InstanceId, ir: IntermediateRepresentation | None, mode: Mode) -> ElementSpec | None:
-    """The role of an instance, in the mode's set or, if that leaves it out, in the other."""
-    if ir is None:
-        return None
-    name = instance.rsplit("/", 1)[1].split("#")[0]
-    for roles in (ir.sets[mode], *ir.sets.values()):
-        for element, spec in roles.elements.items():
-            if element == name:
-                return spec
-    return None
-
-
-def _drain_ms(instance: InstanceId, ir: IntermediateRepresentation) -> int:
-    spec = _spec(instance, ir, "connected")
-    return spec.drain_within_ms if spec is not None else 30_000

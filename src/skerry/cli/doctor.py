@@ -1,0 +1,3 @@
+"""Stub."""
+def doctor() -> None:
+    pass

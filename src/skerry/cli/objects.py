@@ -1,0 +1,9 @@
+"""Stub."""
+import typer
+app = typer.Typer()
+@app.command()
+def put() -> None:
+    pass
+@app.command()
+def get() -> None:
+    pass

@@ -1,0 +1,119 @@
+"""Showing values to people and to programs: one function for tables, JSON and YAML, and the words for times.
+
+Colours appear on a terminal only, and not where NO_COLOR is set. Text of others is never read as markup.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+
+WIDTH_ELSEWHERE = 240
+"""Columns where there is no terminal to ask: nothing is folded in a file or a pipe."""
+
+
+class Format(StrEnum):
+    """How a verb shows what it found."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+class Whole(StrEnum):
+    """How a verb shows something with all its parts."""
+
+    YAML = "yaml"
+    JSON = "json"
+
+
+Output = Annotated[Format, typer.Option("--output", "-o", help="How it is shown.", case_sensitive=False)]
+WholeOutput = Annotated[Whole, typer.Option("--output", "-o", help="How it is shown.", case_sensitive=False)]
+
+
+def show(value: Any, output: Format | Whole, people: Callable[[], Iterable[RenderableType]] = tuple) -> None:
+    """Print a value as it came, or what `people` makes of it."""
+    if output == "json":
+        typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    elif output == "yaml":
+        import yaml
+
+        typer.echo(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=110), nl=False)
+    else:
+        to = console()
+        for part in people():
+            to.print(part)
+
+
+def console() -> Console:
+    """Stdout."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else WIDTH_ELSEWHERE
+    return Console(width=width, highlight=False, markup=False, emoji=False)
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+    """A plain table; a cell may be a text, a number, or None for nothing."""
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(*headers, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        made.add_row(*(cell if isinstance(cell, Text) else plain(cell) for cell in row))
+    return made
+
+
+def plain(value: Any) -> str:
+    """A value as a person reads it."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={plain(inner)}" for key, inner in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(plain(inner) for inner in value)
+    return str(value)
+
+
+def age(milliseconds: int | None) -> str:
+    """How long ago, in the unit that fits."""
+    if milliseconds is None:
+        return "never"
+    for unit, size_ms in (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000)):
+        if milliseconds >= 2 * size_ms:
+            return f"{milliseconds // size_ms} {unit}"
+    return f"{milliseconds / 1000:.1f} s"
+
+
+def wall(milliseconds: int | None) -> str:
+    """A moment by this machine's calendar; nodes' clocks may differ, and nothing hangs on them."""
+    if not milliseconds:
+        return "-"
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def share(permille: int | None) -> str:
+    """Thousandths as a percentage."""
+    return "-" if permille is None else f"{permille / 10:.1f} %"
+
+
+def milli(thousandths: int | None) -> str:
+    """Thousandths as a number without needless digits."""
+    return "-" if thousandths is None else f"{thousandths / 1000:g}"
+
+
+def plan_id(value: Any) -> str:
+    """A plan's id, whether it came as its parts or as a text."""
+    return f"{value['term']}.{value['leader']}.{value['number']}" if isinstance(value, dict) else plain(value)

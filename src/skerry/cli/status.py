@@ -1,0 +1,4 @@
+"""Stub."""
+
+def add_to(app):
+    pass

@@ -1,0 +1,37 @@
+"""What a plan and an IR say of one instance. Nothing here decides anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from skerry.core.kernel.ids import InstanceId, IntentId
+from skerry.core.stages.ir.model import ElementSpec, IntermediateRepresentation, Mode
+from skerry.core.stages.negotiation.model import Assignment, Plan
+
+DRAIN_WITHIN_MS = 30_000
+
+
+def spec_of(instance: InstanceId, ir: IntermediateRepresentation | None, mode: Mode) -> ElementSpec | None:
+    """The role of an instance, in the mode's set or, if that leaves it out, in the other."""
+    if ir is None:
+        return None
+    name = instance.rsplit("/", 1)[1].split("#")[0]
+    for roles in (ir.sets[mode], *ir.sets.values()):
+        for element, spec in roles.elements.items():
+            if element == name:
+                return spec
+    return None
+
+
+def drain_ms(instance: InstanceId, ir: IntermediateRepresentation) -> int:
+    """How long an instance that goes may wait for its clients to go."""
+    spec = spec_of(instance, ir, "connected")
+    return spec.drain_within_ms if spec is not None else DRAIN_WITHIN_MS
+
+
+def named_for(
+    plan: Plan | None, instance: InstanceId, intent: IntentId, modes: Mapping[IntentId, Mode]
+) -> Assignment | None:
+    """Who is to have an instance by the set in force; None: nobody."""
+    section = plan.sections.get(intent) if plan is not None else None
+    return section.of(modes.get(intent, "connected")).get(instance) if section is not None else None

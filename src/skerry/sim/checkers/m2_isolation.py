@@ -1,0 +1,54 @@
+"""M2: when no member of a part is answered by the manager for the grace period, its leader declares it isolated."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from skerry.sim.checkers.checker import Checker
+
+if TYPE_CHECKING:
+    from skerry.sim.machine import Machine
+    from skerry.sim.world import World
+
+SLACK_US = 3_000_000
+
+
+class Isolation(Checker):
+    """Knows which links to the manager really work. Judges leaders, since a member learns the mode from its leader."""
+
+    property_id = "M2"
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._since_us: dict[str, int] = {}
+        self._leads: dict[str, tuple[object, int]] = {}
+
+    def on_tick(self) -> None:
+        """Every leader of a part that is cut off knows it."""
+        now_us, manager = self.world.loop.now_us, self.world.manager
+        for name in self.world.machines:
+            if manager.reachable(name):
+                self._since_us.pop(name, None)
+            else:
+                self._since_us.setdefault(name, now_us)
+        for name, machine in self.world.machines.items():
+            self._judge(name, machine, now_us)
+
+    def _judge(self, name: str, machine: Machine, now_us: int) -> None:
+        shell = machine.shell
+        if shell is None or shell.hung or not machine.answers or shell.agent.election.leadership.leader != name:
+            self._leads.pop(name, None)
+            return
+        agent, manager = shell.agent, self.world.manager.name
+        known, since_us = self._leads.setdefault(name, (shell, now_us))
+        part = agent.election.leadership.part
+        if known is not shell or not all(n in self._since_us for n in part):
+            self._leads[name] = (shell, now_us)
+            return
+        flap = agent.uplink._flaps.get(manager)
+        grace_us = self.world.options.lost_after_ms * 1_000 * (flap.factor if flap is not None else 1)
+        silent_us = now_us - max([since_us, *(self._since_us[n] for n in part)])
+        if silent_us > grace_us:
+            self.premise()
+        if silent_us > grace_us + SLACK_US and agent.uplink.mode(manager) != "isolated":
+            self.broken(f"{name} leads {sorted(part)}, nobody of them reaches the manager for {silent_us // 1000} ms")

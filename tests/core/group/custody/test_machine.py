@@ -1,0 +1,91 @@
+"""Documents that members keep for each other, and who sends what (C2)."""
+
+from __future__ import annotations
+
+import pytest
+
+from skerry.core.group.custody.machine import Custody, holdings_digest, packed
+from skerry.core.group.custody.model import CARRY_BYTES_MAX, CARRY_MAX, Kept, Version
+from skerry.core.kernel.effects import Put
+from skerry.core.kernel.ids import NodeId
+from skerry.core.kernel.sealing import Sealed
+from skerry.core.kernel.values import decode
+from tests.core.things import A, B, C, D
+
+
+def document(name: str = "site", version: Version = (1,), author: str = "hq", size: int = 10) -> Kept:
+    sealed = Sealed(statement=f"{name} {version}".encode().ljust(size, b"."), signature=b"good")
+    return Kept(name=name, version=version, author=author, value=None, sealed=sealed)
+
+
+def custody(me: NodeId, *documents: Kept) -> Custody:
+    made = Custody(me=me)
+    for one in documents:
+        made.keep(one)
+    return made
+
+
+def test_what_is_kept_is_on_disk_as_its_author_signed_it() -> None:
+    one = document()
+    done = Custody(me=A).keep(one)
+    put = done.persist[0]
+    assert isinstance(put, Put)
+    assert (put.key, decode(put.value, Sealed)) == ("document/site", one.sealed)
+
+
+@pytest.mark.parametrize(
+    ("held", "offered", "news"),
+    [((1,), (2,), True), ((2,), (2,), False), ((2,), (1,), False), ((1, "b", 9), (2, "a", 1), True)],
+)
+def test_only_a_higher_version_is_news(held: Version, offered: Version, news: bool) -> None:
+    assert custody(A, document(version=held)).newer("site", offered) is news
+    assert Custody(me=A).newer("site", offered)
+
+
+SENDERS = [
+    # author, leader, others that hold it -> who sends it to d
+    ("a", B, (A, B, C), A),
+    ("hq", B, (A, B, C), B),
+    ("hq", D, (A, B, C), A),
+    ("hq", None, (B, C), B),
+    ("d", None, (A, B), A),
+]
+
+
+@pytest.mark.parametrize(("author", "leader", "holders", "sender"), SENDERS)
+def test_c2_the_author_sends_it_else_the_leader_else_the_least_name(author, leader, holders, sender) -> None:
+    one = document(author=author)
+    everybody = {n: {"site": one.version} for n in holders}
+    senders = []
+    for me in holders:
+        others = {n: held for n, held in everybody.items() if n != me} | {D: {}}
+        if custody(me, one).lacking(D, {}, others, leader):
+            senders.append(me)
+    assert senders == [sender]
+
+
+def test_c2_who_holds_an_older_version_is_no_sender() -> None:
+    one = document(version=(2,))
+    assert custody(B, one).lacking(D, {}, {A: {"site": (1,)}, D: {}}, A) == [one.sealed]
+
+
+def test_c2_nothing_is_sent_to_who_holds_the_same_or_a_newer_one() -> None:
+    held = custody(A, document(version=(2,)))
+    assert held.lacking(B, {"site": (2,)}, {}, A) == []
+    assert held.lacking(B, {"site": (3,)}, {}, A) == []
+    assert len(held.lacking(B, {"site": (1,)}, {}, A)) == 1
+
+
+def test_a_message_is_bounded_in_number_and_in_bytes_but_one_large_document_passes() -> None:
+    many = [document(f"n{i}").sealed for i in range(CARRY_MAX + 5)]
+    assert len(packed(B, many)[0].message.items) == CARRY_MAX
+    large = [document(f"n{i}", size=CARRY_BYTES_MAX * 2 // 3).sealed for i in range(3)]
+    assert len(packed(B, large)[0].message.items) == 1
+    assert len(packed(B, [document(size=2 * CARRY_BYTES_MAX).sealed])[0].message.items) == 1
+    assert packed(B, []) == ()
+
+
+def test_equal_holdings_have_equal_digests_in_whatever_order_they_came() -> None:
+    one, two = {"x": (1,), "y": (2,)}, {"y": (2,), "x": (1,)}
+    assert holdings_digest(one, {"a/1": 1}) == holdings_digest(two, {"a/1": 1})
+    assert holdings_digest(one, {"a/1": 1}) != holdings_digest(one, {"a/1": 2})

@@ -1,0 +1,141 @@
+"""Signed chains and their copies (N1, J1); what was changed on its way does not verify."""
+
+from __future__ import annotations
+
+import msgspec
+
+from skerry.core.conversation import Refused, open_sealed
+from skerry.core.group.journal.machine import Journal
+from skerry.core.group.journal.model import COPY_MAX, Entry
+from skerry.core.kernel.effects import Put, Record
+from skerry.core.kernel.ids import LifeId, NodeId
+from skerry.core.kernel.inputs import Input
+from skerry.core.kernel.sealing import Sealed
+from skerry.core.kernel.values import decode, digest_bytes
+from skerry.sim.keys import StandInSigner, StandInVerifier
+from tests.core.things import A, B, reopened
+
+KEYS = {name: StandInSigner(name, 0) for name in "abc"}
+VERIFIER = StandInVerifier(list(KEYS.values()))
+
+
+def journal(me: NodeId = A, life: str = "1", kept: dict[str, bytes] | None = None) -> Journal:
+    return Journal.recover(me, "shop", LifeId(life), "boot", KEYS[me], kept or {})
+
+
+def write(to: Journal, *what: str) -> dict[str, bytes]:
+    """Record these; what must be on disk afterwards."""
+    kept: dict[str, bytes] = {}
+    for number, one in enumerate(what):
+        given = Input(id=f"i{number}", at_ms=number, wall_ms=100 + number, draw=0, event=None)
+        done = to.record(Record(kind="decision", what=one), given)
+        for put in done.persist:
+            assert isinstance(put, Put)
+            kept[put.key] = put.value
+    to.check_invariants()
+    return kept
+
+
+def entries(of: Journal, chain: str) -> list[Entry]:
+    return [reopened(sealed, Entry).body for sealed in of.entries(chain, 0)]
+
+
+def copy(source: Journal, target: Journal, chain: str, *numbers: int) -> list[bool]:
+    """Hand these entries on; which of them were taken."""
+    sealed = source.entries(chain, 0)
+    return [bool(target.take(reopened(sealed[n - 1], Entry)).persist) for n in numbers]
+
+
+def test_n1_each_entry_names_the_one_before_by_the_hash_of_its_bytes() -> None:
+    one = journal()
+    write(one, "first", "second")
+    sealed = one.entries("a/1", 0)
+    assert entries(one, "a/1")[0].predecessor == ""
+    assert entries(one, "a/1")[1].predecessor == digest_bytes(sealed[0].statement)
+
+
+def test_n1_a_restart_links_the_new_life_to_the_last_entry_of_the_one_before() -> None:
+    first = journal()
+    kept = write(first, "first", "second")
+    second = journal(life="2", kept=kept)
+    write(second, "third")
+    assert entries(second, "a/2")[0].predecessor == digest_bytes(first.entries("a/1", 0)[-1].statement)
+    assert second.heads == {"a/1": 2, "a/2": 1}
+
+
+def test_an_entry_says_which_input_caused_it() -> None:
+    one = journal()
+    write(one, "first", "second")
+    assert [e.cause for e in entries(one, "a/1")] == ["i0", "i1"]
+
+
+def test_j1_a_copy_is_a_prefix_without_gaps() -> None:
+    mine, theirs = journal(), journal(B)
+    write(mine, "one", "two", "three")
+    assert copy(mine, theirs, "a/1", 2, 1, 3, 2, 3) == [False, True, False, True, True]
+    theirs.check_invariants()
+    assert theirs.entries("a/1", 0) == mine.entries("a/1", 0)
+
+
+def test_j1_an_entry_that_is_held_already_changes_nothing() -> None:
+    mine, theirs = journal(), journal(B)
+    write(mine, "one")
+    assert copy(mine, theirs, "a/1", 1, 1) == [True, False]
+    assert theirs.heads == {"a/1": 1}
+
+
+def test_j1_another_entry_with_a_number_that_is_held_is_noted_as_a_fork_and_not_taken() -> None:
+    mine, fork, theirs = journal(), journal(), journal(B)
+    write(mine, "one")
+    write(fork, "another")
+    copy(mine, theirs, "a/1", 1)
+    done = theirs.take(reopened(fork.entries("a/1", 0)[0], Entry))
+    assert [(n.what, n.about, n.data["number"]) for n in done.note] == [("journal.fork", A, 1)]
+    assert theirs.entries("a/1", 0) == mine.entries("a/1", 0)
+
+
+def test_j1_an_entry_that_names_another_predecessor_is_not_taken() -> None:
+    mine, fork, theirs = journal(), journal(), journal(B)
+    write(mine, "one", "two")
+    write(fork, "another", "two")
+    copy(mine, theirs, "a/1", 1)
+    assert copy(fork, theirs, "a/1", 2) == [False]
+
+
+def test_c2_what_somebody_lacks_is_found_by_its_heads_chains_in_order_and_bounded() -> None:
+    mine = journal(life="9", kept=write(journal(), *(f"e{n}" for n in range(COPY_MAX + 10))))
+    write(mine, "new")
+    assert len(mine.lacking({})) == COPY_MAX
+    lacks = [reopened(s, Entry).statement for s in mine.lacking({"a/1": COPY_MAX + 8})]
+    assert [(s.life, s.number) for s in lacks] == [("1", COPY_MAX + 9), ("1", COPY_MAX + 10), ("9", 1)]
+    assert mine.lacking(mine.heads) == ()
+    assert len(mine.lacking({}, most=3)) == 3
+
+
+def test_a_restart_holds_the_same_copies() -> None:
+    mine, theirs = journal(), journal(B)
+    write(mine, "one", "two")
+    kept = {}
+    for sealed in mine.entries("a/1", 0):
+        for put in theirs.take(reopened(sealed, Entry)).persist:
+            assert isinstance(put, Put)
+            kept[put.key] = put.value
+    after = journal(B, life="2", kept=kept)
+    assert after.heads == {"a/1": 2}
+    after.check_invariants()
+
+
+def test_i5_one_byte_changed_anywhere_in_an_entry_does_not_verify() -> None:
+    mine = journal()
+    kept = write(mine, "one")
+    sealed = decode(next(iter(kept.values())), Sealed)
+    open_sealed(sealed, "shop", lambda signer: KEYS[signer].public_key, VERIFIER)
+    for place in range(len(sealed.statement)):
+        changed = bytearray(sealed.statement)
+        changed[place] ^= 1
+        forged = msgspec.structs.replace(sealed, statement=bytes(changed))
+        try:
+            open_sealed(forged, "shop", lambda s: KEYS[s].public_key if s in KEYS else None, VERIFIER)
+        except Refused:
+            continue
+        raise AssertionError(f"byte {place} may be changed")

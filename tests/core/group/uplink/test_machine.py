@@ -1,0 +1,224 @@
+"""Is the manager there, and which mode follows (M1-M4). The grace is 2 s, settling 3 s; node a leads a and b."""
+
+from __future__ import annotations
+
+import pytest
+
+from skerry.core.group.uplink.machine import (
+    MODES_KEY,
+    Answered,
+    CloseSession,
+    OpenSession,
+    SessionChanged,
+    Uplink,
+    UplinkView,
+)
+from skerry.core.group.uplink.model import (
+    SESSION_TRY_MS,
+    ModeId,
+    ModeState,
+    UplinkReport,
+    UplinkSettings,
+)
+from skerry.core.group.uplink.wire import Answer, Question
+from tests.core.things import A, B, HQ
+from tests.support.conversation import Talk, anything, at, does, keeps, notes, reports, sees, talk, until
+
+GRACE_MS, SETTLE_MS = 2_000, 3_000
+ASK_MS = GRACE_MS // 4
+
+
+def view(**fields) -> UplinkView:
+    given = {
+        "leader": A,
+        "term": 1,
+        "part": frozenset({A, B}),
+        "managers": frozenset({HQ}),
+        "settings": UplinkSettings(lost_after_ms=GRACE_MS, back_after_ms=SETTLE_MS),
+        "reports": {},
+        "declared": None,
+        "carry": lambda: b"",
+        **fields,
+    }
+    return UplinkView(**given)
+
+
+def answered(number: int) -> Answered:
+    return Answered(manager=HQ, answer=Answer(number=number, carried=b""))
+
+
+def leader(**fields) -> Talk:
+    """A leader with a session, whose first question left at 0."""
+    t = talk(Uplink(me=A, started_ms=0), view(**fields))
+    assert t >> sees() << does(OpenSession, manager=HQ)
+    assert t >> SessionChanged(manager=HQ, up=True) << reports(Question, number=1)
+    return t
+
+
+def asked_until(t: Talk, at_ms: int) -> None:
+    """Questions are answered 20 ms after they were asked, up to this moment."""
+    while (due_ms := t.machine.next_deadline_ms()) is not None and due_ms <= at_ms:
+        assert t >> at(due_ms) << anything
+        for report in t.said.report:
+            assert t >> at(due_ms + 20, answered(report.message.number)) << anything
+    assert t >> at(max(at_ms, t.at_ms)) << anything
+
+
+def report(age_ms: int | None, up_for_ms: int = 0) -> UplinkReport:
+    return UplinkReport(answered_age_ms=age_ms, up_for_ms=up_for_ms, session=age_ms is not None)
+
+
+# --- asking -----------------------------------------------------------------------------------------------------------
+
+
+def test_m2_the_one_with_the_session_asks_every_quarter_of_the_grace() -> None:
+    t = leader()
+    assert t >> at(20, answered(1)) >> until(ASK_MS - 1) >> until(ASK_MS) << reports(Question, number=2)
+    assert t >> until(2 * ASK_MS) << reports(Question, number=3)
+
+
+def test_m2_an_answer_counts_once_and_only_to_a_question_of_mine() -> None:
+    t = leader()
+    assert t >> at(20, answered(9)) >> at(30, answered(1)) >> at(40, answered(1))
+    assert t.machine.reports(40)[HQ].answered_age_ms == 40
+
+
+def test_m2_a_standby_asks_nobody_while_another_is_answered() -> None:
+    t = talk(Uplink(me=B, started_ms=0), view(leader=A, reports={A: (0, {HQ: report(0)})}))
+    assert t >> sees() >> at(400) >> sees(reports={A: (400, {HQ: report(100)})}) >> until(1_000)
+
+
+def test_m2_from_half_the_grace_on_a_standby_tries_once() -> None:
+    """Interleaving 54: it may be our gateway that is ill, and not the manager that is gone."""
+    t = talk(Uplink(me=B, started_ms=0), view(leader=A))
+    assert t >> sees() >> until(GRACE_MS // 2) >> until(GRACE_MS // 2 + 1) << does(OpenSession, manager=HQ)
+    over = GRACE_MS // 2 + 1 + SESSION_TRY_MS + GRACE_MS // 2
+    assert t >> until(over - 1) >> until(over) << does(CloseSession, manager=HQ)
+    assert t >> until(60_000)
+
+
+def test_m2_whoever_is_answered_keeps_asking_and_a_leader_that_is_not_stops() -> None:
+    standby = talk(Uplink(me=B, started_ms=0), view(leader=A))
+    assert standby >> sees() >> until(1_001) << does(OpenSession)
+    assert standby >> SessionChanged(manager=HQ, up=True) << reports(Question, number=1)
+    assert standby >> at(1_021, answered(1)) >> until(1_001 + ASK_MS) << reports(Question, number=2)
+    other = leader()
+    assert other >> at(100) >> sees(reports={B: (100, {HQ: report(50)})}) << does(CloseSession, manager=HQ)
+
+
+# --- the mode ---------------------------------------------------------------------------------------------------------
+
+
+def test_m2_the_grace_runs_from_the_asking_of_the_last_question_that_was_answered() -> None:
+    t = leader()
+    assert t >> at(450, answered(1)) >> until(GRACE_MS) << anything
+    assert t.machine.mode(HQ) == "connected"
+    assert t >> until(GRACE_MS + 1) << keeps(MODES_KEY) << notes("mode.isolated", HQ, term=1, number=1)
+
+
+def test_m2_the_loss_of_the_session_starts_nothing() -> None:
+    t = leader()
+    assert t >> at(20, answered(1)) >> at(30, SessionChanged(manager=HQ, up=False)) >> until(GRACE_MS)
+    assert t.machine.mode(HQ) == "connected"
+
+
+def test_m2_while_any_member_is_answered_the_part_is_connected() -> None:
+    t = leader()
+    assert t >> at(20, answered(1)) >> until(900) << anything
+    for now in range(1_000, 10_000, 500):
+        assert t >> at(now) << anything >> sees(reports={B: (now, {HQ: report(100)})}) << anything
+    assert t.machine.mode(HQ) == "connected"
+
+
+def test_m2_a_member_of_another_part_does_not_count() -> None:
+    t = leader(part=frozenset({A}))
+    assert t >> at(20, answered(1)) >> at(900) << anything >> sees(reports={B: (900, {HQ: report(0)})}) << anything
+    assert t >> until(GRACE_MS + 1) << anything << notes("mode.isolated", HQ)
+
+
+def test_m2_it_is_connected_again_after_the_uplink_was_up_for_the_settling_time() -> None:
+    t = leader()
+    assert t >> until(GRACE_MS + 1) << anything << notes("mode.isolated")
+    asked = [r.message.number for r in t.said.report][-1]
+    assert t >> at(GRACE_MS + 100, answered(asked)) << anything  # asked at 2000
+    asked_until(t, GRACE_MS + SETTLE_MS - 1)
+    assert t.machine.mode(HQ) == "isolated"
+    asked_until(t, GRACE_MS + SETTLE_MS + 100)
+    assert t.machine.mode(HQ) == "connected"
+
+
+def test_m2_a_gap_of_a_grace_begins_the_settling_anew() -> None:
+    t = leader()
+    assert t >> until(GRACE_MS + 1) << anything
+    assert t >> at(GRACE_MS + 100, answered(5)) << anything >> until(GRACE_MS * 2 + 500) << anything
+    assert t.machine.reports(t.at_ms)[HQ].up_for_ms == 0
+
+
+def lose_and_regain(t: Talk) -> tuple[int, int]:
+    """Silence until isolated, answers until connected: how long each took."""
+    began = t.at_ms
+    while t.machine.mode(HQ) == "connected":
+        assert t >> until(t.at_ms + 50) << anything
+    lost = t.at_ms
+    while t.machine.mode(HQ) == "isolated":
+        asked_until(t, t.at_ms + 50)
+    return lost - began, t.at_ms - lost
+
+
+def test_m2_grace_and_settling_double_with_each_flap_up_to_a_limit() -> None:
+    t = leader()
+    asked_until(t, 1_000)
+    found = [lose_and_regain(t) for _ in range(5)]
+    factors = [round(settled / SETTLE_MS) for _, settled in found]
+    assert factors == [1, 2, 4, 8, 8]
+    graces = [round(lost / GRACE_MS) for lost, _ in found]
+    assert graces == [1, 1, 2, 4, 8]
+
+
+def test_m2_after_ten_quiet_settlings_both_are_as_at_first() -> None:
+    t = leader()
+    asked_until(t, 1_000)
+    lose_and_regain(t)
+    lose_and_regain(t)
+    asked_until(t, t.at_ms + 11 * SETTLE_MS)
+    lost_ms, settled_ms = lose_and_regain(t)
+    assert round(settled_ms / SETTLE_MS) == 1
+    assert lost_ms >= GRACE_MS
+
+
+@pytest.mark.parametrize(("part", "leads"), [(frozenset({A}), A)])
+def test_m4_a_node_alone_leads_itself_and_applies_the_same_rule(part, leads) -> None:
+    t = leader(part=part, leader=leads)
+    assert t >> until(GRACE_MS + 1) << anything << notes("mode.isolated")
+
+
+def test_m2_who_does_not_lead_declares_nothing_and_takes_what_its_leader_declares() -> None:
+    t = talk(Uplink(me=B, started_ms=0), view(leader=A))
+    assert t >> sees() >> until(30_000) << anything
+    assert t.said.note == ()
+    told = {HQ: ModeState(id=ModeId(term=1, leader=A, number=1), mode="isolated", wall_ms=9)}
+    assert t >> sees(declared=told) << keeps(MODES_KEY)
+    assert t.machine.mode(HQ) == "isolated"
+    assert t >> sees(declared={}) << keeps(MODES_KEY)
+    assert t.machine.mode(HQ) == "connected"
+
+
+def test_m4_a_node_without_a_leader_keeps_the_old_mode() -> None:
+    t = talk(Uplink(me=B, started_ms=0), view(leader=None, part=frozenset()))
+    assert t >> sees() << anything >> until(30_000) << anything
+    assert t.machine.mode(HQ) == "connected"
+    assert t.said.note == ()
+
+
+def test_m2_the_mode_on_disk_stands_after_a_restart() -> None:
+    t = leader()
+    assert t >> until(GRACE_MS + 1) << anything
+    after = Uplink.recover(A, t.said.persist[-1].value, 0)
+    assert after.mode(HQ) == "isolated"
+    assert Uplink.recover(A, None, 0).mode(HQ) == "connected"
+
+
+def test_m2_time_in_which_this_agent_stood_still_is_no_silence_of_the_manager() -> None:
+    t = leader()
+    assert t >> at(20, answered(1)) >> at(60_000) << reports(Question)
+    assert t.machine.mode(HQ) == "connected"

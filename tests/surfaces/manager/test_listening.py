@@ -1,0 +1,201 @@
+"""What a site says to its manager over a real uplink: kept before it is acknowledged, verified, judged, answered."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from skerry.adapters.keys.ed25519 import NodeSigner, load_key
+from skerry.core.kernel.ids import IntentId, NodeId, PlanId
+from skerry.core.kernel.sealing import Sealed, Statement, seal
+from skerry.core.kernel.values import decode, encode
+from skerry.core.stages.capability.model import NodeFacts, Resources
+from skerry.core.stages.fit.model import RoleFit
+from skerry.core.stages.intent.events import LocalIntent
+from skerry.core.stages.ir.model import IntermediateRepresentation
+from skerry.core.stages.negotiation.model import Plan, Section
+from skerry.core.stages.ratification.model import Verdict
+from tests.support.office import EXAMPLE, Member, RunningManager
+
+INTENT = (EXAMPLE / "intent.yaml").read_text()
+
+
+def own_ir(member: Member) -> IntermediateRepresentation:
+    return next(d for d in member.documents() if isinstance(d, IntermediateRepresentation))
+
+
+def plan_of(member: Member, number: int, isolated: bool = True) -> Plan:
+    ir = own_ir(member)
+    section = Section(intent=ir.intent, generation=ir.generation)
+    return Plan(
+        id=PlanId(term=1, leader=member.name, number=number),
+        members=(member.name,),
+        sections={ir.intent: section},
+        isolated_from=("hq",) if isolated else (),
+    )
+
+
+def verdicts(member: Member, items: tuple[Sealed, ...]) -> list[Verdict]:
+    found: list[Verdict] = []
+    for item in items:
+        statement = decode(item.statement, Statement)
+        if statement.kind == "verdict":
+            found.append(decode(statement.body, Verdict))
+    return found
+
+
+def test_an_answer_brings_what_the_site_lacks_and_nothing_that_it_has(manager: RunningManager, tmp_path: Path) -> None:
+    manager.apply(INTENT)
+    member = Member(manager, "shop", "asks", tmp_path / "asks")
+    everything = member.ask()
+    names = set(everything.versions)
+    assert {"site", "catalogue"} <= names and any(n.startswith("intent/") for n in names)
+    assert len(everything.items) == len(names)
+    assert member.ask(versions=everything.versions).items == ()
+
+
+def test_what_was_acknowledged_is_there_after_the_manager_was_killed(manager: RunningManager, tmp_path: Path) -> None:
+    member = Member(manager, "shop", "writes", tmp_path / "writes")
+    entries = tuple(member.write("something", number=n) for n in range(40))
+    fit = RoleFit(node=member.name, version=7, facts=NodeFacts(caps=Resources()), free=Resources(), measured={})
+    heard = member.ask(*entries, member.say(fit))
+    assert (heard.heads["writes/1"], heard.versions["fit/writes"]) == (40, (7,))
+    manager.end(signal.SIGKILL)
+    manager.start()
+    again = member.ask()
+    assert (again.heads["writes/1"], again.versions["fit/writes"]) == (40, (7,))
+
+
+def test_entries_with_a_gap_wait_for_what_is_missing(manager: RunningManager, tmp_path: Path) -> None:
+    member = Member(manager, "shop", "gaps", tmp_path / "gaps")
+    first, second, third = (member.write("something") for _ in range(3))
+    assert member.ask(first, third).heads["gaps/1"] == 1
+    assert member.ask(second, third).heads["gaps/1"] == 3
+
+
+def test_a_temporary_plan_is_final_once_the_entry_that_committed_it_is_there(
+    manager: RunningManager, tmp_path: Path
+) -> None:
+    manager.apply(INTENT)
+    member = Member(manager, "shop", "decides", tmp_path / "decides")
+    plan = plan_of(member, 1)
+    assert verdicts(member, member.ask(member.say(plan)).items) == []
+    committed = member.write("plan.committed", about=str(plan.id))
+    (verdict,) = verdicts(member, member.ask(committed).items)
+    section = next(iter(plan.sections.values()))
+    assert (verdict.word, verdict.plan, verdict.digest) == ("final", plan.id, section.digest)
+    assert verdict.temporary
+
+
+def test_a_plan_whose_journal_was_changed_is_refused_and_shown(manager: RunningManager, tmp_path: Path) -> None:
+    manager.apply(INTENT)
+    member = Member(manager, "depot", "tampers", tmp_path / "tampers")
+    manager.apply(INTENT.replace("type: shop", "type: depot").replace("shop-files", "depot-files"))
+    member = Member(manager, "depot", "tampers-too", tmp_path / "too")
+    plan = plan_of(member, 1)
+    good = member.write("plan.committed", about=str(plan.id))
+    at = good.statement.index(b"plan.committed")
+    bad = msgspec.structs.replace(good, statement=good.statement[:at] + b"P" + good.statement[at + 1 :])
+    (verdict,) = verdicts(member, member.ask(bad, member.say(plan)).items)
+    assert verdict.word == "refused" and "does not verify" in verdict.reason
+    shown = manager.admin.get("/v1/sites/depot")
+    assert shown["distrusted"] and next(iter(shown["verdicts"].values()))["word"] == "refused"
+    assert member.ask(good).heads["tampers-too/1"] == 1
+    (verdict,) = verdicts(member, member.ask().items)
+    assert verdict.word == "final"
+
+
+def test_a_question_that_is_played_again_does_not_count_as_heard(manager: RunningManager, tmp_path: Path) -> None:
+    member = Member(manager, "shop", "echo", tmp_path / "echo")
+    member.ask()
+    member._number -= 1
+    events = len(manager.admin.get("/v1/events")["events"])
+    try:
+        member.ask()
+    except TimeoutError:
+        pass
+    else:
+        raise AssertionError("a question of a number that was asked already was answered")
+    assert len(manager.admin.get("/v1/events")["events"]) >= events
+
+
+def handed_in(
+    member: Member, manager: RunningManager, text: str, name: str, operator: str = "admin"
+) -> tuple[Sealed, Sealed]:
+    """A local intent as a member would have taken it: the document, and the entry with the operator's own word."""
+    statement = Statement(
+        kind="local_intent",
+        site=member.site,
+        signer=operator,
+        life="-",
+        number=1,
+        body=encode(LocalIntent(manifests=text)),
+    )
+    word = seal(NodeSigner(load_key(manager.folder / "operators" / "admin" / "key.pem")), statement)
+    local = msgspec.structs.replace(own_ir(member), intent=IntentId(f"hq/{name}"), name=name, generation=1, local=True)
+    entry = member.write(
+        "intent.local",
+        about=f"hq/{name}",
+        kind="operator",
+        operator=operator,
+        intent=f"hq/{name}",
+        generation=1,
+        statement=word.statement,
+        signature=word.signature,
+    )
+    return member.say(local), entry
+
+
+def state_of(manager: RunningManager, site: str, name: str) -> dict[str, Any] | None:
+    rows = manager.admin.get("/v1/intents")["intents"]
+    return next((r for r in rows if (r["site"], r["name"]) == (site, name)), None)
+
+
+def test_an_intent_handed_in_at_the_site_becomes_the_managers_own(manager: RunningManager, tmp_path: Path) -> None:
+    manager.apply(INTENT)
+    member = Member(manager, "shop", "takes", tmp_path / "takes")
+    text = INTENT.replace("shop-files", "handed-in")
+    member.ask(*handed_in(member, manager, text, "handed-in"))
+    row = state_of(manager, "shop", "handed-in")
+    assert row is not None and (row["generation"], row["local"], row["withdrawn"]) == (2, False, False)
+    assert state_of(manager, "depot", "handed-in") is None
+    manager.end()
+    manager.start()
+    manager.apply(INTENT)
+    row = state_of(manager, "shop", "handed-in")
+    assert row is not None and (row["generation"], row["withdrawn"]) == (2, False)
+
+
+def test_an_intent_that_a_member_made_up_is_withdrawn(manager: RunningManager, tmp_path: Path) -> None:
+    manager.apply(INTENT)
+    member = Member(manager, "shop", "invents", tmp_path / "invents")
+    text = INTENT.replace("shop-files", "invented")
+    document, entry = handed_in(member, manager, text, "invented", operator="nobody")
+    member.ask(document, entry)
+    row = state_of(manager, "shop", "invented")
+    assert row is not None and (row["generation"], row["withdrawn"]) == (2, True)
+
+
+def test_an_intent_of_which_both_sides_made_a_generation_is_settled_by_the_managers_next(
+    manager: RunningManager, tmp_path: Path
+) -> None:
+    manager.apply(INTENT)
+    member = Member(manager, "shop", "collides", tmp_path / "collides")
+    text = INTENT.replace("shop-files", "contested")
+    manager.apply(text)
+    document, entry = handed_in(member, manager, text, "contested")
+    member.ask(document, entry)
+    row = state_of(manager, "shop", "contested")
+    assert row is not None and (row["generation"], row["local"]) == (2, False)
+
+
+def test_a_statement_of_somebody_who_is_not_in_the_roster_changes_nothing(
+    manager: RunningManager, tmp_path: Path
+) -> None:
+    member = Member(manager, "shop", "honest", tmp_path / "honest")
+    other = Member(manager, "depot", "elsewhere", tmp_path / "elsewhere")
+    fit = RoleFit(node=NodeId("elsewhere"), version=1, facts=NodeFacts(caps=Resources()), free=Resources(), measured={})
+    assert "fit/elsewhere" not in member.ask(other.say(fit)).versions

@@ -1,0 +1,51 @@
+"""A manager's first start, its next ones, and what keeps it from starting."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import stat
+
+import pytest
+
+from tests.support.office import END_WITHIN_S, RunningManager
+
+
+def test_the_first_start_makes_an_authority_and_an_operator_and_says_where_it_listens(empty: RunningManager) -> None:
+    line = empty.start()
+    assert f"https://{empty.api_address}" in line and empty.uplink_address in line
+    for key in ("key.pem", "authority/key.pem", "operators/admin/key.pem", "manager.db"):
+        assert stat.S_IMODE((empty.folder / key).stat().st_mode) == 0o600, key
+    assert stat.S_IMODE(empty.folder.stat().st_mode) == 0o700
+    assert empty.admin.get("/v1/sites") == {"sites": []}
+    assert empty.end() == (0, "")
+
+
+def test_the_next_start_is_the_same_manager(empty: RunningManager) -> None:
+    empty.start()
+    before = (empty.folder / "ca.pem").read_bytes()
+    empty.end(signal.SIGINT)
+    empty.start()
+    assert (empty.folder / "ca.pem").read_bytes() == before
+    assert empty.admin.get("/v1/sites") == {"sites": []}
+
+
+@pytest.mark.parametrize("taken", ["api", "uplink"])
+def test_a_port_that_is_taken_is_named_and_ends_the_start(empty: RunningManager, taken: str) -> None:
+    address = empty.api_address if taken == "api" else empty.uplink_address
+    with socket.socket() as other:
+        host, _, port = address.rpartition(":")
+        other.bind((host, int(port)))
+        other.listen()
+        process = empty.begin()
+        _, complained = process.communicate(timeout=END_WITHIN_S)
+    empty.process = None
+    assert process.returncode != 0
+    assert address in complained.splitlines()[-1]
+
+
+def test_a_second_manager_may_not_use_the_first_ones_folder(empty: RunningManager) -> None:
+    empty.start()
+    second = RunningManager(empty.folder)
+    _, complained = second.begin().communicate(timeout=END_WITHIN_S)
+    assert "another process" in complained.splitlines()[-1]
