@@ -12,7 +12,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,7 @@ class Machines:
         return {instance: pid for pid in self.processes(node) if (instance := instance_of(pid))}
 
     @contextlib.contextmanager
-    def watched(self, element: str) -> Any:
+    def watched(self, element: str) -> Iterator[Watch]:
         """Watch the processes of an element for as long as the block lasts."""
         watch = Watch(self._inodes, element)
         try:
@@ -128,7 +129,7 @@ class Machines:
 
     def statuses(self, nodes: Iterable[str]) -> dict[str, Status | None]:
         """What each says of itself; None if it does not answer."""
-        asked = {node: self.lan.within(node, lambda node=node: self._ask(node, "/v1/status")) for node in nodes}
+        asked = {node: self.lan.within(node, partial(self._ask, node, "/v1/status")) for node in nodes}
         return {node: answer.result() for node, answer in asked.items()}
 
     def events(self, node: str) -> list[dict[str, Any]]:
@@ -205,9 +206,10 @@ def role(status: Status, element: str) -> dict[str, Any]:
     return next(r for r in status["functionalities"][0]["roles"] if r["element"] == element)
 
 
-def state(status: Status) -> str:
-    """How well the site's only intent is provided."""
-    return str(status["functionalities"][0]["state"])
+def satisfied(machines: Machines, nodes: Iterable[str]) -> Status | None:
+    """The leader's word, if these nodes are together and provide the site's only intent in full."""
+    status = machines.together(nodes)
+    return status if status is not None and status["functionalities"][0]["state"] == "satisfied" else None
 
 
 def endpoints(status: Status, element: str) -> list[str]:

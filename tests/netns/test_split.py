@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.netns.conftest import MakeSite
-from tests.netns.machines import Machines, Status, endpoints, holder, role, state
+from tests.netns.conftest import MakeSite, Measured
+from tests.netns.machines import Machines, Status, endpoints, holder, role, satisfied
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -17,11 +17,6 @@ OVER_WITHIN_S = 15.0
 AFTER_ALL_PROMISES_S = 5.0
 
 
-def satisfied(machines: Machines, nodes: tuple[str, ...]) -> Status | None:
-    status = machines.together(nodes)
-    return status if status is not None and state(status) == "satisfied" else None
-
-
 def stored(machines: Machines, node: str, doors: list[str], name: str) -> bool:
     """Whether an object can be put by way of one intake and got by way of every one."""
     body = f"{name} by way of {doors}".encode()
@@ -31,7 +26,7 @@ def stored(machines: Machines, node: str, doors: list[str], name: str) -> bool:
 
 
 def test_both_parts_of_a_split_site_serve_and_one_holds_what_there_is_one_of_until_they_are_one_again(
-    make: MakeSite, record_testsuite_property: Figures
+    make: MakeSite, measured: Measured
 ) -> None:
     machines = make(5)
     machines.start(*machines.nodes)
@@ -63,7 +58,7 @@ def test_both_parts_of_a_split_site_serve_and_one_holds_what_there_is_one_of_unt
         machines.until("an object is kept", lambda: stored(machines, larger[0], doors, "healed"), OVER_WITHIN_S)
     assert watch.together == [], "two processes had the role at once (I2)"
     assert [seen.node for seen in watch.first_ms] == [smaller[0], placement.node]
-    record_testsuite_property("split_healed_to_agreed_ms", agreed_ms)
+    measured["split_healed_to_agreed_ms"] = agreed_ms
 
 
 def _check_larger(machines: Machines, larger: tuple[str, ...]) -> None:
@@ -110,8 +105,8 @@ def test_of_two_nodes_that_cannot_reach_each_other_the_tie_breaker_has_what_ther
         machines.until("placement runs", watch.running, AFTER_ALL_PROMISES_S)
         (first,) = watch.running()
         machines.lan.unplug("n2")
-        for node in machines.nodes:
-            machines.until(f"{node} leads itself", lambda node=node: machines.together([node]), OVER_WITHIN_S)
+        machines.until("n1 leads itself", lambda: machines.together(["n1"]), OVER_WITHIN_S)
+        machines.until("n2 leads itself", lambda: machines.together(["n2"]), OVER_WITHIN_S)
         if tie_breaker == "n2":
             machines.until("n2 has it", lambda: [s.node for s in watch.running()] == ["n2"], OVER_WITHIN_S)
         else:

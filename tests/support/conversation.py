@@ -60,7 +60,7 @@ def heard(peer: NodeId, body: Any, *, life: str | None = None, number: int = 1) 
 
 
 @dataclass(frozen=True)
-class at:  # noqa: N801 - a word of the script, not a thing
+class at:
     """At this moment the machine's deadline passes, or `event` happens."""
 
     at_ms: int
@@ -69,14 +69,14 @@ class at:  # noqa: N801 - a word of the script, not a thing
 
 
 @dataclass(frozen=True)
-class until:  # noqa: N801 - a word of the script, not a thing
+class until:
     """Time goes on to this moment; the machine is woken whenever it asked to be."""
 
     at_ms: int
 
 
 @dataclass(frozen=True, init=False)
-class sees:  # noqa: N801 - a word of the script, not a thing
+class sees:
     """These fields of its view have changed, and it is told to look again."""
 
     changes: dict[str, Any]
@@ -86,7 +86,7 @@ class sees:  # noqa: N801 - a word of the script, not a thing
 
 
 @dataclass(frozen=True, init=False)
-class meanwhile:  # noqa: N801 - a word of the script, not a thing
+class meanwhile:
     """These fields of its view have changed, and nobody has told it yet."""
 
     changes: dict[str, Any]

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from skerry.adapters.manifests import ManifestErrors, check, load
-from skerry.core.conversation import Leave, LeaveAsked, Refused, open_sealed
+from skerry.core.conversation import Leave, LeaveAsked, Refused, key_in, open_sealed
 from skerry.core.kernel.effects import Reply
 from skerry.core.kernel.sealing import Sealed
 from skerry.core.kernel.values import decode
@@ -19,7 +19,7 @@ from skerry.core.stages.intent.events import LocalIntent, LocalIntentGiven
 from skerry.core.stages.intent.model import Catalogue, Intent
 from skerry.core.stages.ir.model import CatalogueDocument, IntermediateRepresentation
 from skerry.core.stages.ir.rules import TranslationError, translate
-from skerry.shell.agent import AgentShell, key_in
+from skerry.shell.agent import AgentShell
 
 BODY_MAX_BYTES = 1024 * 1024
 

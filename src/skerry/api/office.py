@@ -20,8 +20,9 @@ from skerry.adapters.keys.tls import Identity, Kind
 from skerry.adapters.keys.x509 import Authority, CertificateError, requested_key
 from skerry.adapters.manifests import check, dump, load
 from skerry.adapters.store.store import Applied, Store, StoreError
+from skerry.core.actors.handed_in import HandedIn
 from skerry.core.actors.manager import Authored, ItemRefused, ManagerEvent, ManagerSite, SiteSaid
-from skerry.core.conversation import Exchange, Refused, kind_of, life_from, open_sealed
+from skerry.core.conversation import Exchange, Refused, key_in, kind_of, life_from, open_sealed, stored_documents
 from skerry.core.group.uplink.wire import Question
 from skerry.core.kernel.effects import Effects, Note
 from skerry.core.kernel.expressions import Expressions
@@ -41,7 +42,6 @@ from skerry.core.stages.ir.model import (
 from skerry.core.stages.ir.rules import site_document, translate
 from skerry.ports.transport import Hub
 from skerry.shell import clock, entropy
-from skerry.shell.agent import key_in, stored_documents
 from skerry.shell.events import EventStream
 from skerry.shell.supervisor import Supervisor
 
@@ -89,6 +89,8 @@ class Office:
         self.sites: dict[str, ManagerSite] = {}
         self.catalogue = Catalogue()
         self.intents: dict[str, Intent] = {}
+        self.local_intents: dict[tuple[str, str], Intent] = {}
+        """By site and name: handed in there, and taken over for that site alone."""
         self.site_manifests: dict[str, Site] = {}
         self._uplink = uplink
         self._store = store
@@ -139,13 +141,16 @@ class Office:
         self.catalogue = check(
             [d for d in documents if isinstance(d.manifest, CATALOGUE_KINDS)], Catalogue(), self._expressions
         )
-        for document in documents:
-            self._remember(document.manifest)
+        for kept_as, document in zip((m.name for m in manifests), documents, strict=True):
+            self._remember(kept_as, document.manifest)
         for site, kept in (await self._store.sites()).items():
             self.sites[site] = self._recovered(site, kept)
 
-    def _remember(self, manifest: Any) -> None:
-        if isinstance(manifest, Intent):
+    def _remember(self, kept_as: str, manifest: Any) -> None:
+        site, slash, _ = kept_as.partition("/")
+        if isinstance(manifest, Intent) and slash:
+            self.local_intents[site, manifest.metadata.name] = manifest
+        elif isinstance(manifest, Intent):
             self.intents[manifest.metadata.name] = manifest
         elif isinstance(manifest, Site):
             self.site_manifests[manifest.metadata.name] = manifest
@@ -190,8 +195,12 @@ class Office:
                 site: (msgspec.structs.replace(ir, generation=ir.generation + 1, withdrawn=True, local=False),)
                 for site, ir in held.items()
             }
-            await self._author(words, [], forgotten=[("Intent", name)])
+            local = [key for key in self.local_intents if key[1] == name]
+            forgotten = [("Intent", name), *(("Intent", f"{site}/{name}") for site, _ in local)]
+            await self._author(words, [], forgotten=forgotten)
             self.intents.pop(name, None)
+            for key in local:
+                del self.local_intents[key]
 
     def _words_for(
         self, site: ManagerSite, place: Site, catalogue: Catalogue, intents: Mapping[str, Intent]
@@ -206,16 +215,23 @@ class Office:
         kept = next(iter(site.values("catalogue")), None)
         if kept is None or kept.manifests != text:
             words.append(CatalogueDocument(generation=_next(kept), manifests=text))
-        known = {ir.name: ir for ir in site.irs()}
-        for intent in intents.values():
-            wanted = intent.spec.sites.match_labels if intent.spec.sites is not None else {}
-            if any(place.metadata.labels.get(label) != value for label, value in wanted.items()):
-                continue
-            now = known.get(intent.metadata.name)
+        return (*words, *self._irs_for(site, place, catalogue, intents))
+
+    def _irs_for(
+        self, site: ManagerSite, place: Site, catalogue: Catalogue, intents: Mapping[str, Intent]
+    ) -> Iterable[IntermediateRepresentation]:
+        """A generation for each intent that has changed for a site, has come to it, or has left it."""
+        wanted = {name: intent for (at, name), intent in self.local_intents.items() if at == site.site}
+        wanted |= {name: intent for name, intent in intents.items() if _is_for(intent, place)}
+        known = {ir.name: ir for ir in site.irs() if not ir.local}
+        for name, intent in wanted.items():
+            now = known.get(name)
             ir = translate(intent, catalogue, expressions=self._expressions, owner=self.name, generation=_next(now))
             if now is None or _differs(now, ir):
-                words.append(ir)
-        return tuple(words)
+                yield ir
+        for name, now in known.items():
+            if name not in wanted and not now.withdrawn:
+                yield msgspec.structs.replace(now, generation=_next(now), withdrawn=True)
 
     def _new_site(self, name: str) -> ManagerSite:
         """A site that nobody has joined yet."""
@@ -228,7 +244,20 @@ class Office:
             members={},
             operators={n: Operator(name=n, public_key=k, may=("apply",)) for n, k in self._operators.items()},
         )
-        return ManagerSite.found(roster, self._signer)
+        return ManagerSite.found(roster, self._signer, self._handed_in(name))
+
+    def _handed_in(self, site: str) -> HandedIn:
+        return HandedIn(site=site, verifier=self._verifier, translate=self._translate_local)
+
+    def _translate_local(self, text: str) -> IntermediateRepresentation:
+        """What an operator handed in at a site, looked up in the catalogue here. Raises ValueError."""
+        documents = load(text, "intent")
+        check(documents, self.catalogue, self._expressions)
+        if len(documents) != 1 or not isinstance(documents[0].manifest, Intent):
+            raise ValueError(f"expected one Intent and nothing else, found {len(documents)} documents")
+        return translate(
+            documents[0].manifest, self.catalogue, expressions=self._expressions, owner=self.name, generation=1
+        )
 
     async def _author(
         self,
@@ -250,6 +279,8 @@ class Office:
     ) -> None:
         """Make durable what these steps decided, then do the rest of it (J3). Raises `StoreError`; what could not be
         kept was then never decided: before the next act the sites are again as the store has them."""
+        adopted = [(site, text) for site in done for text in self.sites[site].handed_in.adopted]
+        applied = [*applied, *(_local(site, text) for site, text in adopted)]
         changes = {
             site: (*self.sites[site].founding(), *(change for effects in steps for change in effects.persist))
             for site, steps in done.items()
@@ -260,6 +291,9 @@ class Office:
         except StoreError:
             self._doubted |= set(done)
             raise
+        for site, text in adopted:
+            self._remember(f"{site}/", load(text, "intent")[0].manifest)
+            self.sites[site].handed_in.adopted.clear()
         for site, steps in done.items():
             for effects in steps:
                 self._tell(site, effects)
@@ -278,7 +312,8 @@ class Office:
             yield
 
     def _recovered(self, site: str, kept: Mapping[str, bytes]) -> ManagerSite:
-        return ManagerSite.recover(site, self.name, self._signer, kept, stored_documents(kept, site, self._verifier))
+        opened = stored_documents(kept, site, self._verifier)
+        return ManagerSite.recover(site, self.name, self._signer, self._handed_in(site), kept, opened)
 
     # --- joining --------------------------------------------------------------------------------------------------
 
@@ -440,6 +475,17 @@ def _next(document: SiteDocument | CatalogueDocument | IntermediateRepresentatio
 
 def _differs(now: SiteDocument | IntermediateRepresentation, fresh: SiteDocument | IntermediateRepresentation) -> bool:
     return msgspec.structs.replace(fresh, generation=now.generation) != now
+
+
+def _is_for(intent: Intent, place: Site) -> bool:
+    wanted = intent.spec.sites.match_labels if intent.spec.sites is not None else {}
+    return all(place.metadata.labels.get(label) == value for label, value in wanted.items())
+
+
+def _local(site: str, text: str) -> Applied:
+    """How an intent that was handed in at a site is kept: for that site alone."""
+    manifest = load(text, "intent")[0].manifest
+    return Applied(kind="Intent", name=f"{site}/{manifest.metadata.name}", text=dump([manifest]))
 
 
 def _stored_name(manifest: Any) -> str:

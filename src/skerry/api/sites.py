@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from skerry.core.actors.manager import ManagerSite
+from skerry.core.actors.report import fit_table
 from skerry.core.group.journal.model import Entry
 from skerry.core.kernel.sealing import Statement
 from skerry.core.kernel.values import decode
-from skerry.core.stages.fit.model import RoleFit, fit_permille, summary
 from skerry.core.stages.negotiation.model import SITE
 from skerry.shell.clock import wall_ms
 
@@ -65,38 +65,7 @@ def whole(site: ManagerSite) -> dict[str, Any]:
 
 def fits(site: ManagerSite) -> dict[str, Any]:
     """Of every role and node what was measured, as the nodes reported it."""
-    rows: list[dict[str, Any]] = []
-    reported: list[RoleFit] = site.values("fit/")
-    for fit in reported:
-        for ir in site.irs():
-            for element, spec in ir.sets["connected"].elements.items():
-                key = f"{ir.intent}/{element}"
-                measured = fit.measured.get(key, {})
-                best, mean = summary(spec, measured)
-                rows.append(
-                    {
-                        "node": fit.node,
-                        "intent": ir.intent,
-                        "element": element,
-                        "best_permille": best,
-                        "mean_permille": mean,
-                        "configurations": {
-                            name: {
-                                "fit_permille": fit_permille(spec.standards, m.figures_milli),
-                                "figures_milli": m.figures_milli,
-                                "operations": m.operations,
-                                "seconds_milli": m.seconds_milli,
-                                "digest": m.digest,
-                                "wall_ms": m.wall_ms,
-                                "disturbed": m.disturbed,
-                                "failure": m.failure,
-                            }
-                            for name, m in measured.items()
-                        },
-                        "limitations": fit.limitations.get(key, {}),
-                    }
-                )
-    return {"rows": rows}
+    return fit_table(site.values("fit/"), site.irs())
 
 
 def journal(site: ManagerSite, after: int, most: int) -> dict[str, Any]:

@@ -121,7 +121,9 @@ class Server:
     def _silent(self, error: Exception) -> Failed:
         if isinstance(error, ssl.SSLError):
             why = f"{error.reason or error}"
-            return Failed(f"https://{self.address}: refused your certificate ({why}); use --identity of the same manager")
+            return Failed(
+                f"https://{self.address}: refused your certificate ({why}); use --identity of the same manager"
+            )
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return Unreachable(f"https://{self.address}: nobody answers there ({why}); does it run, and is that its --api?")
 

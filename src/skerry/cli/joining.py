@@ -9,13 +9,11 @@ name with it.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import http.client
 import json
 import os
 import shutil
-import socket
 import ssl
 import tempfile
 from collections.abc import Iterator
@@ -110,7 +108,7 @@ def join(wish: Wish) -> str:
     return f"{wish.name} has joined {wish.site}; start it with `skerry agent run --folder {wish.folder}`"
 
 
-# --- what can be checked before anybody is asked -----------------------------------------------------------------------
+# --- what can be checked before anybody is asked ----------------------------------------------------------------------
 
 
 def _digest_in(token: str) -> str:
@@ -163,7 +161,9 @@ def _made_whole(folder: Path) -> Iterator[Path]:
         folder.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     except OSError as error:
-        raise Failed(f"{folder}: cannot be made ({error.strerror}); give a --folder that this user may write") from error
+        raise Failed(
+            f"{folder}: cannot be made ({error.strerror}); give a --folder that this user may write"
+        ) from error
     try:
         yield beside
         os.rename(beside, folder)
@@ -189,7 +189,7 @@ def _settings(wish: Wish, own_address: str) -> AgentSettings:
     )
 
 
-# --- talking to the manager --------------------------------------------------------------------------------------------
+# --- talking to the manager -------------------------------------------------------------------------------------------
 
 
 def _authority(manager: str, digest: str) -> tuple[str, str]:
@@ -272,7 +272,7 @@ def _refusal(raw: bytes) -> str:
         return raw[:300].decode(errors="replace")
 
 
-# --- believing what it said --------------------------------------------------------------------------------------------
+# --- believing what it said -------------------------------------------------------------------------------------------
 
 
 def _documents(enrolled: Enrolled, wish: Wish, seed: bytes) -> tuple[list[Kept], Roster]:
@@ -322,4 +322,3 @@ def _keep(folder: Path, documents: list[Kept]) -> None:
         storage.commit(Put(key=DOCUMENT_PREFIX + kept.name, value=encode(kept.sealed)) for kept in documents)
     finally:
         storage.close()
-

@@ -1,7 +1,7 @@
 """Taking a machine out: everything on it stops, its agent says goodbye and ends, its guard too (X5).
 
 The word to leave is signed with the machine's own key, so whoever has the folder may say it. The agent is found by the
-lock that it holds on its folder, which `/proc/locks` shows: a file with a number in it could be another process' by now.
+lock that it holds on its folder, which `/proc/locks` shows: a number in a file could be another process' by now.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ Example:
   skerry manager run --folder /var/lib/skerry/manager \\
     --api 203.0.113.7:8443 --uplink 203.0.113.7:7446 --host hq.example.org"""
 
-_TOKEN = """\b
+_MAKE = """\b
 Example:
   skerry manager token --folder /var/lib/skerry/manager --site harbour --node n1 --ttl 15m"""
 
@@ -55,13 +55,11 @@ def run(
     Its first start makes the authority, the manager's own key, and an operator: FOLDER/operators/admin is what
     `--identity` of the other verbs takes. Keep the folder; it is the only one of its kind.
     """
-    place = ManagerPlace(
-        folder=folder, name=name, api=api, uplink=uplink, database=database, hosts=tuple(host or ())
-    )
+    place = ManagerPlace(folder=folder, name=name, api=api, uplink=uplink, database=database, hosts=tuple(host or ()))
     hooks_of(context).run_manager(place, typer.echo)
 
 
-@app.command(epilog=_TOKEN)
+@app.command(epilog=_MAKE)
 def token(
     context: typer.Context,
     folder: ManagerFolder,

@@ -114,6 +114,6 @@ def milli(thousandths: int | None) -> str:
     return "-" if thousandths is None else f"{thousandths / 1000:g}"
 
 
-def plan_id(value: Any) -> str:
-    """A plan's id, whether it came as its parts or as a text."""
-    return f"{value['term']}.{value['leader']}.{value['number']}" if isinstance(value, dict) else plain(value)
+def plan_id(parts: Any) -> str:
+    """A plan's id: term, leader and number; or its text, as it came."""
+    return ".".join(str(part) for part in parts) if isinstance(parts, list) else plain(parts)

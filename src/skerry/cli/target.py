@@ -107,10 +107,10 @@ class _Lab:
 
 def _lab() -> _Lab:
     from skerry.lab import building
-    from skerry.lab.state import LabError, load
+    from skerry.lab.state import HOST, LabError, load
 
     try:
-        return _Lab(load(LAB_FOLDER), building.operator(LAB_FOLDER), building.HOST)
+        return _Lab(load(LAB_FOLDER), building.operator(LAB_FOLDER), HOST)
     except LabError:
         raise typer.BadParameter(
             "say whom to ask: --server https://HOST:PORT (or SKERRY_SERVER); there is no lab in this folder",

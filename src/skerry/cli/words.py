@@ -1,4 +1,4 @@
-"""Words of the command line that have a form of their own: addresses, durations, folders. What is wrong is wrong use."""
+"""Words of the command line that have a form of their own: addresses, durations. What is wrong is wrong use."""
 
 from __future__ import annotations
 

@@ -142,13 +142,11 @@ def operator(folder: Path) -> Path:
 
 def manager_api(folder: Path, lab: LabState) -> asking.Api | None:
     """The manager's API, by its own address, once it answers."""
-    if not (operator(folder) / "key.pem").exists():
-        return None
-    api = asking.Api(f"{HOST}:{lab.manager_api_port}", asking.context(operator(folder)))
     try:
+        api = asking.Api(f"{HOST}:{lab.manager_api_port}", asking.context(operator(folder)))
         api.get("/v1/sites")
-    except asking.Unanswered:
-        return None
+    except (asking.Unanswered, LabError):
+        return None  # it is still making its keys, or does not listen yet
     return api
 
 
@@ -168,18 +166,29 @@ def apply(folder: Path, lab: LabState, *files: Path) -> list[Any]:
 
 def join(folder: Path, lab: LabState, tell: Tell) -> None:
     """Every node joins with a token of its own, by way of the relay. Raises `LabError`."""
-    tokens = {name: token(folder, lab, name) for name in lab.nodes}
-    verbs = [(name, begin_join(folder, lab, name, tokens[name])) for name in lab.nodes]
+    verbs = []
+    for name in lab.nodes:
+        made = token(folder, lab, lab.site, name)
+        write_secret(folder / f"{name}.token", made)
+        verbs.append((name, begin_join(folder, lab, name, made)))
     for name, verb in verbs:
         asking.finished(verb)
         settle_in(folder, lab, name)
         tell(f"{name} has joined")
 
 
-def token(folder: Path, lab: LabState, name: str) -> str:
-    """A token for one node. Raises `LabError`."""
-    words = ("manager", "token", "--folder", folder / "manager", "--site", lab.site, "--node", name)
-    return asking.skerry(lab.id, *words, cwd=folder).strip().splitlines()[-1]
+def token(folder: Path, lab: LabState, site: str, name: str | None = None, ttl_s: int = 600) -> str:
+    """A token for one node of a site, from the manager's API. Raises `LabError`."""
+    bound = f"&node={name}" if name is not None else ""
+    try:
+        code, said = asking.Api(f"{HOST}:{lab.manager_api_port}", asking.context(operator(folder))).ask(
+            f"/v1/tokens?site={site}&ttl={ttl_s}{bound}", body=b""
+        )
+    except asking.Unanswered as error:
+        raise LabError(f"the manager does not answer: {error}") from error
+    if code != 201:
+        raise LabError(f"the manager made no token for {name or site}: {said}")
+    return str(said["token"])
 
 
 def begin_join(folder: Path, lab: LabState, name: str, with_token: str) -> subprocess.Popen[str]:
@@ -220,9 +229,14 @@ def settle_in(folder: Path, lab: LabState, name: str) -> None:
         turn_lock=str(folder / "turn.lock"),
     )
     fresh = home / f"{SETTINGS_FILE}.new"
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(settings), indent=1) + b"\n")
+    write_secret(fresh, msgspec.json.format(msgspec.json.encode(settings).decode(), indent=1) + "\n")
     os.replace(fresh, home / SETTINGS_FILE)
+
+
+def write_secret(path: Path, text: str) -> None:
+    """A file for its owner alone. Raises `OSError`."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def start_agent(folder: Path, lab: LabState, name: str) -> LabState:

@@ -80,7 +80,9 @@ class Stranger:
         await self._fabric.close()
 
     def _draw(self, what: str, below: int) -> int:
-        return int.from_bytes(hashlib.sha256(f"{self._seed}/{self._number}/{what}".encode()).digest()[:8], "big") % below
+        return (
+            int.from_bytes(hashlib.sha256(f"{self._seed}/{self._number}/{what}".encode()).digest()[:8], "big") % below
+        )
 
     def _forge(self) -> None:
         """In somebody's name, with a key that is not theirs."""

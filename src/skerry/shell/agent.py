@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,28 +19,24 @@ import msgspec
 from skerry.core.actors.agent import Agent, Identity
 from skerry.core.conversation import (
     AgentEvent,
-    Exchange,
     Heard,
     Refused,
     Started,
-    document_of,
+    key_in,
     life_from,
-    open_sealed,
+    opened,
+    stored_documents,
 )
-from skerry.core.group.custody.machine import DOCUMENT_PREFIX
-from skerry.core.group.custody.model import Carry, Kept
 from skerry.core.group.membership.machine import PresenceChanged
 from skerry.core.group.uplink.machine import CloseSession, OpenSession, SessionChanged
-from skerry.core.group.uplink.wire import Answer
 from skerry.core.kernel.effects import Act, Effects, Note, Reply
 from skerry.core.kernel.events import DeadlinePassed
 from skerry.core.kernel.expressions import Expressions
 from skerry.core.kernel.ids import ManagerId, NodeId
 from skerry.core.kernel.inputs import Input
-from skerry.core.kernel.sealing import Sealed, Signer, Statement, Verified, Verifier
+from skerry.core.kernel.sealing import Sealed, Signer, Verifier
 from skerry.core.kernel.values import decode, encode
 from skerry.core.stages.capability.events import FactsFound, UsageSampled
-from skerry.core.stages.ir.model import Roster
 from skerry.core.stages.subscription.machine import Adopted
 from skerry.ports.sensors import Sensors
 from skerry.ports.storage import Storage
@@ -308,64 +304,3 @@ class AgentShell:
             facts = self.outside.sensors.facts()
             if facts != self.agent.picture.facts:
                 self.post(FactsFound(facts=facts))
-
-
-def opened(sealed: Sealed, site: str, key_of: Callable[[str], bytes | None], verifier: Verifier) -> list[Verified[Any]]:
-    """A statement with what it carries, each verified by itself; carried ones that are refused are left out.
-    Raises `Refused` for the statement itself."""
-    said = open_sealed(sealed, site, key_of, verifier)
-    match said.body:
-        case Carry(items=items):
-            return _each(items, site, key_of, verifier)
-        case Answer(carried=carried):
-            try:
-                exchange = decode(carried, Exchange)
-            except msgspec.DecodeError as error:
-                raise Refused(f"a malformed answer: {error}") from error
-            return [*_each(exchange.items, site, key_of, verifier), said]
-        case _:
-            return [said]
-
-
-def _each(
-    items: tuple[Sealed, ...], site: str, key_of: Callable[[str], bytes | None], verifier: Verifier
-) -> list[Verified[Any]]:
-    found: list[Verified[Any]] = []
-    for item in items:
-        try:
-            found.append(open_sealed(item, site, key_of, verifier))
-        except Refused:
-            continue  # the carrier vouches for nothing; what its author signed comes again from somebody who has it
-    return found
-
-
-def key_in(roster: Roster, signer: str) -> bytes | None:
-    """Whose word counts at a site: members, the home manager, and operators (N4, U4)."""
-    if signer == roster.manager:
-        return roster.manager_key
-    if signer in roster.members:
-        return roster.members[signer].public_key
-    operator = roster.operators.get(signer)
-    return operator.public_key if operator is not None else None
-
-
-def stored_documents(kept: Mapping[str, bytes], site: str, verifier: Verifier) -> list[Kept]:
-    """The documents on this node's disk, opened again. The newest roster says whose keys count; it was checked when it
-    was taken, and is trusted as the disk is. Raises `Refused` if there is no roster: the node has not joined."""
-    sealed = {key: decode(raw, Sealed) for key, raw in sorted(kept.items()) if key.startswith(DOCUMENT_PREFIX)}
-    rosters = [key for key in sealed if key.startswith(DOCUMENT_PREFIX + "roster/")]
-    if not rosters:
-        raise Refused("there is no roster on this disk: join a site first")
-    trusted = _roster_in(sealed[max(rosters)])
-    found: list[Kept] = []
-    for item in sealed.values():
-        try:
-            said = open_sealed(item, site, lambda signer: key_in(trusted, signer), verifier)
-            found.append(document_of(said, trusted))
-        except Refused:
-            continue  # signed by a member that has left since: not in force any more
-    return found
-
-
-def _roster_in(sealed: Sealed) -> Roster:
-    return decode(decode(sealed.statement, Statement).body, Roster)

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from skerry.core.actors.handed_in import HandedIn
 from skerry.core.conversation import Exchange, Refused, document_of, kind_of
 from skerry.core.group.custody.machine import DOCUMENT_PREFIX, Custody
 from skerry.core.group.custody.model import CARRY_MAX, Kept, Version
@@ -20,8 +21,9 @@ from skerry.core.group.journal.machine import Journal
 from skerry.core.group.journal.model import Entry, chain_name
 from skerry.core.group.uplink.wire import Answer, Question
 from skerry.core.kernel.effects import Effects, Instruct, Note, Persist, Put
-from skerry.core.kernel.ids import LifeId, ManagerId, NodeId
+from skerry.core.kernel.ids import IntentId, LifeId, ManagerId, NodeId
 from skerry.core.kernel.inputs import Input
+from skerry.core.kernel.once import Once
 from skerry.core.kernel.sealing import Sealed, Signer, Statement, Verified, seal
 from skerry.core.kernel.values import Value, decode, digest, encode
 from skerry.core.stages.ir.model import IntermediateRepresentation, Roster
@@ -35,7 +37,7 @@ BEHIND_FOR_MS = 2_000
 """How long new generations of known intents are held back while the site's plan and its evidence are on their way."""
 OWN = ("roster/", "site", "catalogue", "intent/", "verdict/")
 """The documents that are a manager's word."""
-VERDICTS_KEY = "verdicts"
+VERDICT_PREFIX = "verdicts/"
 
 
 class SiteSaid(Value, frozen=True, kw_only=True, tag=True):
@@ -72,6 +74,7 @@ class ManagerSite:
     signer: Signer
     custody: Custody
     journal: Journal
+    handed_in: HandedIn
     distrusted: dict[str, str] = field(default_factory=dict)
     """Chains that did not verify, with the entry and the reason."""
     heard_wall_ms: int | None = None
@@ -81,31 +84,45 @@ class ManagerSite:
     _number: int = 0
     _behind_since_ms: int | None = None
     _founding: tuple[Persist, ...] = ()
+    _committed: set[tuple[str, str]] = field(default_factory=set)
+    """Leader and plan, of every commit that the journal holds."""
+    _heard: Once = field(default_factory=Once)
 
     @classmethod
     def recover(
-        cls, site: str, manager: ManagerId, signer: Signer, kept: Mapping[str, bytes], documents: list[Kept]
+        cls,
+        site: str,
+        manager: ManagerId,
+        signer: Signer,
+        handed_in: HandedIn,
+        kept: Mapping[str, bytes],
+        documents: list[Kept],
     ) -> ManagerSite:
         """From the store; `documents` are those of `kept`, opened and verified by the caller."""
         custody = Custody(me=NodeId(manager))
         for document in documents:
             custody.restore(document)
-        journal = Journal.recover(NodeId(manager), site, LifeId("-"), "-", signer, dict(kept))
-        verdicts = decode(kept[VERDICTS_KEY], list[Verdict]) if VERDICTS_KEY in kept else []
-        return cls(
+        verdicts = [decode(kept[key], Verdict) for key in sorted(kept) if key.startswith(VERDICT_PREFIX)]
+        recovered = cls(
             site=site,
             manager=manager,
             signer=signer,
             custody=custody,
-            journal=journal,
+            journal=Journal.recover(NodeId(manager), site, LifeId("-"), "-", signer, dict(kept)),
+            handed_in=handed_in,
             verdicts=verdicts,
             _number=max((v.number for v in verdicts), default=0),
         )
+        for chain in recovered.journal.heads:
+            for sealed in recovered.journal.entries(chain, 0):
+                statement = decode(sealed.statement, Statement)
+                recovered._look_at(statement.signer, decode(statement.body, Entry))
+        return recovered
 
     @classmethod
-    def found(cls, roster: Roster, signer: Signer) -> ManagerSite:
+    def found(cls, roster: Roster, signer: Signer, handed_in: HandedIn) -> ManagerSite:
         """A site that nobody has joined yet, with its first roster. What is to be kept of it waits in `founding()`."""
-        site = cls.recover(roster.site, roster.manager, signer, {}, [])
+        site = cls.recover(roster.site, roster.manager, signer, handed_in, {}, [])
         site._founding = site._author(roster).persist
         return site
 
@@ -154,7 +171,6 @@ class ManagerSite:
         """Take one event."""
         match given.event:
             case SiteSaid(node=node, said=said):
-                self.heard_wall_ms, self.heard_from = given.wall_ms, node
                 return self._on_said(node, said, given)
             case ItemRefused(sealed=sealed, why=why):
                 return self._distrust(sealed, why)
@@ -173,19 +189,32 @@ class ManagerSite:
     def _on_said(self, node: NodeId, said: Verified[Any], given: Input[ManagerEvent]) -> Effects:
         match said.body:
             case Question() as question:
+                if said.statement.signer != node or not self._heard.is_news(said.statement):
+                    why = "a question that was asked before, or by another than it names"
+                    return Effects(note=(Note(what="item.refused", about=node, data={"why": why}),))
+                self.heard_wall_ms, self.heard_from = given.wall_ms, node
                 return self._answer(node, question, given)
             case Entry():
                 return self._take_entry(said)
-            case Plan() | IntermediateRepresentation() | _:
-                return self._take_document(said, given)
+            case _:
+                return self._take_document(said)
 
     def _take_entry(self, said: Verified[Entry]) -> Effects:
         chain = chain_name(said.statement.signer, said.statement.life)
         done = self.journal.take(said)
-        if done.persist and self.distrusted.get(chain, "").startswith(f"entry {said.statement.number}:"):
+        if not done.persist:
+            return done
+        if self.distrusted.get(chain, "").startswith(f"entry {said.statement.number}:"):
             # Another node had it as it was signed: the copy was bad, and the chain is good.
             self.distrusted = {c: why for c, why in self.distrusted.items() if c != chain}
-        return done
+        intent = self._look_at(said.statement.signer, said.body)
+        return done + self._settle(intent) if intent is not None else done
+
+    def _look_at(self, signer: str, entry: Entry) -> IntentId | None:
+        """What an entry is evidence for: a commit, or an intent that was handed in at the site."""
+        if entry.what == "plan.committed":
+            self._committed.add((signer, entry.about))
+        return self.handed_in.take(entry)
 
     def _distrust(self, sealed: Sealed, why: str) -> Effects:
         try:
@@ -200,24 +229,28 @@ class ManagerSite:
         self.distrusted = {**self.distrusted, chain: f"entry {statement.number}: {why}"}
         return Effects(note=(Note(what="journal.refused", about=chain, data={"entry": statement.number, "why": why}),))
 
-    def _take_document(self, said: Verified[Any], given: Input[ManagerEvent]) -> Effects:
+    def _take_document(self, said: Verified[Any]) -> Effects:
         try:
             document = document_of(said, self.roster())
         except Refused as refused:
             return Effects(note=(Note(what="item.refused", about=said.statement.signer, data={"why": str(refused)}),))
         if not self.custody.newer(document.name, document.version):
             return Effects()
-        done = self.custody.keep(document)
         note = Note(what="site.said", about=document.name, data={"version": list(document.version)})
-        if isinstance(document.value, IntermediateRepresentation) and document.value.local:
-            done = done + self._take_over(document.value)
-        return done + Effects(note=(note,))
+        done = self.custody.keep(document) + Effects(note=(note,))
+        if isinstance(document.value, IntermediateRepresentation):
+            done = done + self._settle(document.value.intent)
+        return done
 
-    def _take_over(self, local: IntermediateRepresentation) -> Effects:
-        """An intent that an operator handed in at the site becomes the manager's own (U4): the operator's right stood
-        in the roster, which is the manager's word."""
-        ours = msgspec.structs.replace(local, generation=local.generation + 1, local=False)
-        note = Note(what="intent.taken_over", about=local.intent, data={"generation": ours.generation})
+    def _settle(self, intent: IntentId) -> Effects:
+        """Say what becomes of an intent that was handed in at the site, once IR and evidence are both here."""
+        kept = self.custody.kept.get(f"intent/{intent}")
+        settled = self.handed_in.settle(intent, kept.value if kept is not None else None, self.roster())
+        if settled is None:
+            return Effects()
+        ours, why = settled
+        what = "intent.refused" if ours.withdrawn else "intent.taken_over"
+        note = Note(what=what, about=intent, data={"generation": ours.generation, "why": why})
         return self._author(ours) + Effects(note=(note,))
 
     # --- my own word ----------------------------------------------------------------------------------------------
@@ -265,14 +298,7 @@ class ManagerSite:
         """A temporary plan is judged once the entry that committed it has come, or will not come as it was signed."""
         if self.manager not in plan.isolated_from or self.distrusted:
             return False
-        return not any(
-            decode(sealed.statement, Statement).signer == plan.id.leader
-            and (entry := decode(decode(sealed.statement, Statement).body, Entry)).what == "plan.committed"
-            and entry.about == str(plan.id)
-            for chain in self.journal.heads
-            if chain.startswith(f"{plan.id.leader}/")
-            for sealed in self.journal.entries(chain, 0)
-        )
+        return (str(plan.id.leader), str(plan.id)) not in self._committed
 
     def _say(self, plan: Plan, section: Section, word: Any, reason: str, wall_ms: int) -> Effects:
         self._number += 1
@@ -291,7 +317,7 @@ class ManagerSite:
         data = {"word": word, "plan": str(plan.id), "reason": reason, "temporary": verdict.temporary}
         return (
             self._author(verdict)
-            + Effects(persist=(Put(key=VERDICTS_KEY, value=encode(self.verdicts)),))
+            + Effects(persist=(Put(key=f"{VERDICT_PREFIX}{verdict.number:08d}", value=encode(verdict)),))
             + Effects(note=(Note(what="verdict", about=section.intent, data=data),))
         )
 

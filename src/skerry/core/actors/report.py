@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from skerry.core.actors.agent import Agent
@@ -10,8 +11,8 @@ from skerry.core.group.uplink.model import ModeState
 from skerry.core.kernel.ids import NodeId
 from skerry.core.kernel.sealing import Statement
 from skerry.core.kernel.values import decode
-from skerry.core.stages.fit.model import fit_permille, summary
-from skerry.core.stages.ir.model import IntermediateRepresentation
+from skerry.core.stages.fit.model import Measured, RoleFit, fit_permille, summary
+from skerry.core.stages.ir.model import ElementSpec, IntermediateRepresentation
 from skerry.core.stages.negotiation.model import Plan, Section, Slot
 from skerry.core.stages.subscription.model import Instance
 
@@ -181,39 +182,46 @@ def _all(section: Section) -> list[Any]:
 
 
 def fits(agent: Agent) -> dict[str, Any]:
-    """The table of role and node: what was measured, how, when, and why not."""
-    irs = agent.picture.irs()
+    """The table of role and node, as this node knows it."""
+    picture = agent.picture
+    return fit_table(picture.fits().values(), picture.irs().values())
+
+
+def fit_table(reports: Iterable[RoleFit], irs: Iterable[IntermediateRepresentation]) -> dict[str, Any]:
+    """Of every role and node what was measured, how, when, and why not."""
+    wanted = sorted(irs, key=lambda ir: ir.intent)
     rows: list[dict[str, Any]] = []
-    for node, fit in sorted(agent.picture.fits().items()):
-        for intent, ir in sorted(irs.items()):
+    for fit in sorted(reports, key=lambda fit: fit.node):
+        for ir in wanted:
             for element, spec in ir.sets["connected"].elements.items():
-                name = f"{intent}/{element}"
+                name = f"{ir.intent}/{element}"
                 measured = fit.measured.get(name, {})
                 best, mean = summary(spec, measured)
                 rows.append(
                     {
-                        "node": node,
-                        "intent": intent,
+                        "node": fit.node,
+                        "intent": ir.intent,
                         "element": element,
                         "best_permille": best,
                         "mean_permille": mean,
-                        "configurations": {
-                            m.configuration: {
-                                "fit_permille": fit_permille(spec.standards, m.figures_milli),
-                                "figures_milli": m.figures_milli,
-                                "operations": m.operations,
-                                "seconds_milli": m.seconds_milli,
-                                "digest": m.digest,
-                                "wall_ms": m.wall_ms,
-                                "disturbed": m.disturbed,
-                                "failure": m.failure,
-                            }
-                            for m in measured.values()
-                        },
+                        "configurations": {n: _measured(spec, m) for n, m in measured.items()},
                         "limitations": fit.limitations.get(name, {}),
                     }
                 )
     return {"rows": rows}
+
+
+def _measured(spec: ElementSpec, measured: Measured) -> dict[str, Any]:
+    return {
+        "fit_permille": fit_permille(spec.standards, measured.figures_milli),
+        "figures_milli": measured.figures_milli,
+        "operations": measured.operations,
+        "seconds_milli": measured.seconds_milli,
+        "digest": measured.digest,
+        "wall_ms": measured.wall_ms,
+        "disturbed": measured.disturbed,
+        "failure": measured.failure,
+    }
 
 
 def explain(agent: Agent, instance: str) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from skerry.lab import asking
+from skerry.lab import asking, building
 from skerry.lab.building import Plan
+from skerry.lab.demo import measuring
 from skerry.lab.demo.stage import DemoFailed, Stage
 from skerry.lab.state import HOST, LabError
 
-EXPIRES_AT_ONCE = "1s"
+ELSEWHERE = "elsewhere"
 
 
 def play(stage: Stage, plan: Plan, *, agents: bool) -> None:
@@ -35,26 +36,33 @@ def play(stage: Stage, plan: Plan, *, agents: bool) -> None:
 
 
 def refused_tokens(stage: Stage) -> None:
-    """Three tokens that are worth nothing. Raises `DemoFailed` if one of them is."""
-    lab = stage.lab.state
-    for what, joined in (("used", _used), ("another site's", _foreign), ("unknown", _unknown)):
-        said = joined(stage)
-        if said is None:
+    """D5: three tokens that are worth nothing. Raises `DemoFailed` if one of them is worth something."""
+    folder, lab = stage.lab.folder, stage.lab.state
+    expired = building.token(folder, lab, lab.site, ttl_s=1)
+    elsewhere = measuring.EXAMPLE.joinpath("site.yaml").read_text().replace("name: shop,", f"name: {ELSEWHERE},")
+    code, said = stage.lab.manager().ask("/v1/apply", body=elsewhere.encode())
+    if code != 200:
+        raise DemoFailed(f"the manager does not take a second site: {said}")
+    tokens = {
+        "used": (folder / f"{next(iter(lab.nodes))}.token").read_text(),
+        "another site's": building.token(folder, lab, ELSEWHERE),
+        "expired": expired,
+    }
+    for what, token in tokens.items():
+        why = _refusal(stage, token)
+        if why is None:
             raise DemoFailed(f"a token that is {what} was taken")
-        stage.say(f"a token that is {what} is refused: {said}", refused=what)
-    stage.found["tokens_refused"] = 3
-    assert lab.site
+        stage.say(f"a token that is {what} is refused: {why}", refused=what)
 
 
 def _refusal(stage: Stage, token: str) -> str | None:
     """Try to join as one more node; what was said against it, None if it was taken."""
-    folder = stage.lab.folder / "stranger"
-    lab = stage.lab.state
+    lab, folder = stage.lab.state, stage.lab.folder / "refused"
     verb = asking.begun(
         lab.id,
         *("agent", "join", "--manager", f"https://{HOST}:{lab.relay_api_port}", "--token", token),
-        *("--site", lab.site, "--name", "stranger", "--folder", folder, "--host", HOST),
-        *("--listen", f"tls/{HOST}:1"),
+        *("--site", lab.site, "--name", "refused", "--folder", folder, "--host", HOST),
+        *("--listen", f"tls/{HOST}:{lab.relay_uplink_port}", "--multicast", "none"),
         cwd=stage.lab.folder,
     )
     try:
@@ -62,18 +70,3 @@ def _refusal(stage: Stage, token: str) -> str | None:
     except LabError as error:
         return str(error).strip().splitlines()[-1][-200:]
     return None
-
-
-def _used(stage: Stage) -> str | None:
-    return _refusal(stage, (stage.lab.folder / "n1.token").read_text())
-
-
-def _foreign(stage: Stage) -> str | None:
-    lab = stage.lab.state
-    words = ("manager", "token", "--folder", stage.lab.folder / "manager", "--site", "elsewhere")
-    return _refusal(stage, asking.skerry(lab.id, *words, cwd=stage.lab.folder).strip().splitlines()[-1])
-
-
-def _unknown(stage: Stage) -> str | None:
-    token = (stage.lab.folder / "n1.token").read_text()
-    return _refusal(stage, "x" * 8 + token[8:])

@@ -1,4 +1,4 @@
-"""Act 9: a local operator hands an intent for something else to a node that does not lead, while nobody can be asked."""
+"""Act 9: a local operator hands an intent for something else to a node that does not lead; nobody can be asked."""
 
 from __future__ import annotations
 

@@ -18,7 +18,18 @@ from skerry.core.stages.intent.model import Site
 from skerry.core.stages.intent.model.quantities import parse
 from skerry.lab import building, processes
 from skerry.lab.building import Plan
-from skerry.lab.demo import agreeing, cutting, dying, enrolling, figures, measuring
+from skerry.lab.demo import (
+    accounting,
+    agreeing,
+    coming_back,
+    cutting,
+    dying,
+    enrolling,
+    figures,
+    forging,
+    handing_in,
+    measuring,
+)
 from skerry.lab.demo.figures import Reach, Timers
 from skerry.lab.demo.stage import DemoFailed, Stage
 from skerry.lab.processes import Interrupted, interruptible
@@ -80,17 +91,26 @@ def _play(stage: Stage, options: Options, times: Timers) -> dict[str, Reach]:
     agreeing.agree(stage)
     agreeing.offices(stage)
     agreeing.serve(stage)
+    forging.begin(stage)
     cutting.play(stage)
     dying.slow(stage)
-    dying.leader_falls_silent(stage)
+    leader = dying.leader_falls_silent(stage)
     dying.voters_no(stage)
-    dying.reporter_falls_silent(stage)
-    verify(stage)
-    return {**figures.client(), **figures.cut(times), **figures.losses(times)}
+    reporter = dying.reporter_falls_silent(stage)
+    handing_in.play(stage)
+    coming_back.thaw(stage, leader)
+    coming_back.power_cycle(stage, reporter)
+    moving = coming_back.raise_limit(stage)
+    coming_back.heal(stage, moving)
+    summary = verify(stage)
+    accounting.delivered(stage)
+    accounting.show(stage, summary)
+    forging.end(stage)
+    return {**figures.client(), **figures.cut(times), **figures.losses(times), **figures.reconnection()}
 
 
-def verify(stage: Stage) -> None:
-    """A fresh client reads back every object that was acknowledged."""
+def verify(stage: Stage) -> dict[str, Any]:
+    """A fresh client reads back every object that was acknowledged; returns the first one's summary."""
     summary = stage.end_client()
     folder = stage.lab.folder
     argv = stage.client_argv("--verify", str(folder / "client.jsonl"))
@@ -105,6 +125,7 @@ def verify(stage: Stage) -> None:
         f"the client made {summary['requests']} requests, {summary['failed']} failed; a fresh one reads back "
         f"{found['fine']} of {found['acknowledged']} acknowledged objects"
     )
+    return summary
 
 
 def _end(stage: Stage, options: Options, reaches: dict[str, Reach], failed: str) -> bool:

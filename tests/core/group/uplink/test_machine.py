@@ -21,7 +21,7 @@ from skerry.core.group.uplink.model import (
     UplinkSettings,
 )
 from skerry.core.group.uplink.wire import Answer, Question
-from tests.core.things import A, B, HQ
+from tests.core.things import HQ, A, B
 from tests.support.conversation import Talk, anything, at, does, keeps, notes, reports, sees, talk, until
 
 GRACE_MS, SETTLE_MS = 2_000, 3_000

@@ -1,0 +1,39 @@
+"""Who measures whom, and what figures amount to (D24, P5)."""
+
+from __future__ import annotations
+
+from statistics import median_low
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skerry.core.stages.monitoring.rules import measurer, median, says_no
+from tests.core.things import A, B, C
+
+
+@pytest.mark.parametrize(
+    ("holder", "validators", "reporters", "who"),
+    [
+        (A, (B,), (C,), B),
+        (B, (B,), (C,), C),
+        (B, (A, B), (C,), A),
+        (A, (), (C,), C),
+        (A, (A,), (), A),
+        (A, (A,), (A,), A),
+        (A, (), (), None),
+    ],
+)
+def test_d24_the_validator_measures_and_what_it_holds_itself_the_reporter(holder, validators, reporters, who) -> None:
+    assert measurer(holder, validators, reporters) == who
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=1))
+def test_of_an_even_number_of_figures_doubt_counts_against(figures) -> None:
+    assert median(figures) == median_low(figures)
+
+
+def test_p5_a_no_needs_five_figures_and_a_median_under_the_floor() -> None:
+    assert not says_no([0, 0, 0, 0])
+    assert says_no([0, 0, 999, 2_000, 2_000])
+    assert not says_no([0, 0, 1_000, 2_000, 2_000])

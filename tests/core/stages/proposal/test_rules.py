@@ -1,0 +1,109 @@
+"""Who should fill a slot, and why not the others (D11, D16)."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skerry.core.kernel.ids import NodeId
+from skerry.core.stages.proposal.model import Member, Ranking
+from skerry.core.stages.proposal.rules import conflict, rank
+from tests.core.things import SHOP, STACK, A, B, C, configuration, element, fit, measured, mib
+
+STORE = f"{SHOP}/store"
+
+
+def member(node: NodeId, ops: int | None = 200, free: int = 1_000, memory: int = 1_000, **facts) -> Member:
+    found = {"store": (measured(ops=ops),)} if ops is not None else {}
+    return Member(fit=fit(node, found, memory=memory, **facts), free=mib(free))
+
+
+def ranked(spec=None, *members: Member, **fields) -> Ranking:
+    given = {"occupied": {}, "siblings": (), "at_home": {}, "refused": {}, **fields}
+    return rank(STORE, spec or element(), {m.fit.node: m for m in members}, **given)
+
+
+def order(ranking: Ranking) -> list[NodeId]:
+    return [c.node for c in ranking.candidates]
+
+
+def test_the_better_fit_goes_first_and_equal_ones_by_name() -> None:
+    assert order(ranked(None, member(A, 150), member(B, 300), member(C, 150))) == [B, A, C]
+
+
+def test_d11_swapping_two_nodes_caps_swaps_their_ranks() -> None:
+    small, large = {"free": 400, "memory": 1_000}, {"free": 900, "memory": 1_000}
+    assert order(ranked(element(resources=mib(100)), member(A, **large), member(B, **small))) == [A, B]
+    assert order(ranked(element(resources=mib(100)), member(A, **small), member(B, **large))) == [B, A]
+
+
+def test_d11_swapping_two_nodes_measurements_swaps_their_ranks() -> None:
+    assert order(ranked(None, member(A, 400), member(B, 150))) == [A, B]
+    assert order(ranked(None, member(A, 150), member(B, 400))) == [B, A]
+
+
+def test_where_it_runs_already_it_stays_though_another_would_be_better() -> None:
+    home = {B: STACK.digest}
+    assert order(ranked(None, member(A, 900), member(B, 110), at_home=home)) == [B, A]
+    assert order(ranked(None, member(A, 900), member(B, 110), at_home={B: "another"})) == [A, B]
+
+
+def test_every_reason_against_is_said() -> None:
+    spec = element("store", STACK, configuration("other"), resources=mib(500))
+    weak = Member(fit=fit(B, {"store": (measured(ops=90),)}), free=mib(900))
+    broken = Member(fit=fit(C, {"store": (measured(failure="it never got ready"),)}), free=mib(900))
+    found = ranked(spec, member(A, free=100), weak, broken)
+    assert found.candidates == ()
+    assert found.unable == {
+        A: "memory: 500Mi needed, 100Mi free",
+        B: "other: not measured yet; stack: fit 0.90, 1.00 wanted",
+        C: "other: not measured yet; stack: it never got ready",
+    }
+
+
+def test_headroom_asks_for_more_and_lowered_standards_for_less() -> None:
+    assert order(ranked(element(headroom_permille=1_500), member(A, 149), member(B, 150))) == [B]
+    assert order(ranked(element(), member(A, 61), member(B, 59), lowered=True)) == [A]
+    assert ranked(element(), member(A, 61), lowered=True).candidates[0].lowered
+
+
+def test_a_measurement_of_another_digest_is_worth_nothing() -> None:
+    stale = Member(fit=fit(A, {"store": (measured(configuration("stack", "0")),)}), free=mib(900))
+    assert ranked(None, stale).unable == {A: "stack: not measured yet"}
+
+
+def test_who_refused_or_holds_a_sibling_is_no_candidate() -> None:
+    found = ranked(None, member(A), member(B), member(C), refused={A: "no"}, siblings={B})
+    assert order(found) == [C]
+    assert found.unable == {A: "no", B: "it holds another instance of this role"}
+
+
+def test_d16_a_configuration_that_conflicts_is_left_out_and_the_next_is_taken() -> None:
+    rival = configuration("rival", conflicts=("stack",))
+    spec = element("store", STACK, configuration("plain"))
+    both = Member(fit=fit(A, {"store": (measured(ops=900), measured(spec.configurations["plain"], 200))}), free=mib(900))
+    assert ranked(spec, both, occupied={A: [rival]}).candidates[0].configuration == "plain"
+    assert ranked(spec, both).candidates[0].configuration == "stack"
+
+
+def test_d16_a_conflict_holds_both_ways_and_for_what_is_required() -> None:
+    one, other = configuration("one", conflicts=("other",)), configuration("other")
+    assert conflict(one, [other]) == "other"
+    assert conflict(other, [one]) == "one"
+    disk, hungry = configuration("disk", requires=("storage",)), configuration("hungry", conflicts=("storage",))
+    assert conflict(disk, [hungry]) == "hungry"
+    assert conflict(hungry, [disk]) == "disk"
+    assert conflict(one, [disk]) is None
+
+
+@given(st.dictionaries(st.sampled_from([A, B, C]), st.tuples(st.integers(1, 999), st.integers(0, 1_000)), min_size=1))
+def test_every_member_is_either_a_candidate_or_named_with_a_reason_and_scores_are_in_bounds(known) -> None:
+    found = ranked(element(resources=mib(300)), *(member(n, ops, free) for n, (ops, free) in known.items()))
+    assert {*order(found), *found.unable} == {*known}
+    assert len(order(found)) + len(found.unable) == len(known)
+    for candidate in found.candidates:
+        assert candidate.fit_permille >= 1_000
+        assert 0 <= candidate.score <= 1_000
+        assert all(0 <= term <= 1_000 for term in candidate.terms.values())
+    scores = [c.score for c in found.candidates]
+    assert scores == sorted(scores, reverse=True)
