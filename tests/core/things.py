@@ -22,7 +22,7 @@ from skerry.core.stages.ir.model import (
     RoleSet,
     Standard,
 )
-from skerry.core.stages.negotiation.model import Assignment, Plan, Section, Slot
+from skerry.core.stages.negotiation.model import SITE, Assignment, Plan, Section, Slot
 from skerry.core.stages.subscription.model import Instance, Phase
 
 A, B, C, D, E = (NodeId(name) for name in "abcde")
@@ -141,14 +141,15 @@ def plan(
     intent: IntentId = SHOP,
     members: tuple[NodeId, ...] = (A, B, C),
 ) -> Plan:
-    """A plan with one section."""
+    """A plan with one section, beside the site's own."""
     section = Section(
         intent=intent,
         generation=1,
         connected={a.instance: a for a in connected},
         isolated={a.instance: a for a in isolated},
     )
-    return Plan(id=PlanId(term=term, leader=leader, number=number), members=members, sections={intent: section})
+    sections = {intent: section, SITE: Section(intent=SITE, generation=0)}
+    return Plan(id=PlanId(term=term, leader=leader, number=number), members=members, sections=sections)
 
 
 def slot(name: str = "store", number: int = 1, isolated: bool = False) -> Slot:

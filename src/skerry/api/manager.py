@@ -4,13 +4,17 @@ may do two things only: ask whose authority this is, and join with a token.
 
 from __future__ import annotations
 
+import sys
+import traceback
 from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
-from litestar import Litestar, Request, Response, delete, get, post
+from litestar import Litestar, Request, Response, Router, delete, get, post
+from litestar.connection import ASGIConnection
 from litestar.datastructures import State
-from litestar.exceptions import NotFoundException, PermissionDeniedException
+from litestar.exceptions import HTTPException, NotFoundException, PermissionDeniedException
+from litestar.handlers import BaseRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.response import Stream
@@ -18,7 +22,8 @@ from litestar.response import Stream
 from skerry import __version__
 from skerry.adapters.keys.tls import Kind
 from skerry.adapters.manifests import ManifestErrors
-from skerry.api import accounts, sites
+from skerry.adapters.store.store import StoreError
+from skerry.api import accounts, metrics, sites
 from skerry.api.office import NotDone, Office
 from skerry.api.serving import caller
 from skerry.core.kernel.values import Value
@@ -27,6 +32,7 @@ from skerry.core.stages.ir.rules import TranslationError
 BODY_MAX_BYTES = 1024 * 1024
 PAGE_MAX = 500
 Ask = Request[Any, Any, Any]
+Connection = ASGIConnection[Any, Any, Any, Any]
 _JSON = msgspec.json.Encoder(order="deterministic")
 
 
@@ -61,14 +67,16 @@ async def join(data: JoinRequest, request: Ask) -> dict[str, Any]:
 @post("/v1/apply", status_code=200)
 async def apply(request: Ask) -> dict[str, Any]:
     """Manifests, YAML: all or none."""
-    _operator(request)
-    return {"applied": await _office(request).apply((await request.body()).decode(), "manifests")}
+    try:
+        text = (await request.body()).decode()
+    except UnicodeDecodeError as error:
+        raise NotDone(f"expected manifests in UTF-8; byte {error.start} is none", 400) from error
+    return {"applied": await _office(request).apply(text, "manifests")}
 
 
 @delete("/v1/intents/{name:str}", status_code=200)
 async def withdraw(name: str, request: Ask) -> dict[str, str]:
     """Withdraw an intent everywhere."""
-    _operator(request)
     await _office(request).withdraw(name)
     return {"withdrawn": name}
 
@@ -76,63 +84,54 @@ async def withdraw(name: str, request: Ask) -> dict[str, str]:
 @post("/v1/tokens", status_code=201)
 async def token(request: Ask, site: str, node: str | None = None, ttl: int = 3600) -> dict[str, str]:
     """A join token."""
-    _operator(request)
     return {"token": await _office(request).make_token(site, node, ttl)}
 
 
 @get("/v1/sites", sync_to_thread=False)
 def all_sites(request: Ask) -> dict[str, Any]:
     """Every site in a line."""
-    _known(request)
     return {"sites": [sites.line(place) for _, place in sorted(_office(request).sites.items())]}
 
 
 @get("/v1/sites/{site:str}", sync_to_thread=False)
 def one_site(site: str, request: Ask) -> dict[str, Any]:
     """One site, whole."""
-    _known(request)
     return sites.whole(_site(request, site))
 
 
 @get("/v1/sites/{site:str}/fits", sync_to_thread=False)
 def fits(site: str, request: Ask) -> dict[str, Any]:
     """The table of role and node."""
-    _known(request)
     return sites.fits(_site(request, site))
 
 
 @get("/v1/sites/{site:str}/irs", sync_to_thread=False)
 def irs(site: str, request: Ask) -> Response[bytes]:
     """The site's intermediate representations, whole."""
-    _known(request)
     return Response(_JSON.encode({"irs": _site(request, site).irs()}), media_type="application/json")
 
 
 @get("/v1/sites/{site:str}/verdicts", sync_to_thread=False)
 def verdicts(site: str, request: Ask) -> Response[bytes]:
     """All verdicts, in order."""
-    _known(request)
     return Response(_JSON.encode({"verdicts": _site(request, site).verdicts}), media_type="application/json")
 
 
 @get("/v1/sites/{site:str}/journal", sync_to_thread=False)
 def journal(site: str, request: Ask, after: int = 0) -> dict[str, Any]:
     """Entries of all chains, in chain order; a page."""
-    _known(request)
     return sites.journal(_site(request, site), after, PAGE_MAX)
 
 
 @get("/v1/intents", sync_to_thread=False)
 def intents(request: Ask) -> dict[str, Any]:
     """Every intent, with where it stands at each site."""
-    _known(request)
     return {"intents": accounts.intents(_office(request))}
 
 
 @get("/v1/catalogue", sync_to_thread=False)
 def catalogue(request: Ask) -> dict[str, Any]:
     """Functionalities, roles and governances, by name."""
-    _known(request)
     known = _office(request).catalogue
     return {
         "functionalities": sorted(known.functionalities),
@@ -144,21 +143,18 @@ def catalogue(request: Ask) -> dict[str, Any]:
 @get("/v1/history", sync_to_thread=False)
 def history(request: Ask) -> dict[str, Any]:
     """Compliance per role, the validator's figures beside the holder's (D22)."""
-    _known(request)
     return {"history": accounts.history(_office(request))}
 
 
 @get("/v1/use", sync_to_thread=False)
 def use(request: Ask) -> dict[str, Any]:
     """Per client the seconds of use that are proven (D23)."""
-    _known(request)
     return {"use": accounts.use(_office(request))}
 
 
 @get("/v1/events", sync_to_thread=False)
 def events(request: Ask, after: int = 0, follow: bool = False) -> Response[Any] | Stream:
     """The public stream; with `follow` one JSON object a line, for ever."""
-    _known(request)
     if not follow:
         return Response(_JSON.encode({"events": _office(request).stream.after(after)}), media_type="application/json")
 
@@ -169,30 +165,52 @@ def events(request: Ask, after: int = 0, follow: bool = False) -> Response[Any] 
     return Stream(lines(), media_type="application/x-ndjson")
 
 
+@get("/metrics", media_type="text/plain; version=0.0.4", sync_to_thread=False)
+def prometheus(request: Ask) -> str:
+    """Figures for Prometheus."""
+    return metrics.text(_office(request))
+
+
 def application(office: Office) -> Litestar:
     """The routes of one manager."""
-    return Litestar(
+    changing = Router("/", guards=[_operators], route_handlers=[apply, withdraw, token])
+    reading = Router(
+        "/",
+        guards=[_readers],
         route_handlers=[
-            authority, join, apply, withdraw, token, all_sites, one_site, fits, irs, verdicts, journal, intents,
-            catalogue, history, use, events,
+            all_sites, one_site, fits, irs, verdicts, journal, intents, catalogue, history, use, events, prometheus,
         ],
-        exception_handlers={NotDone: _not_done, ManifestErrors: _manifest_errors, TranslationError: _not_translated},
+    )  # fmt: skip
+    return Litestar(
+        route_handlers=[authority, join, changing, reading],
+        exception_handlers={
+            NotDone: _not_done,
+            ManifestErrors: _manifest_errors,
+            TranslationError: _not_translated,
+            StoreError: _not_kept,
+            HTTPException: _refused,
+            Exception: _defect,
+        },
         state=State({"office": office}),
         request_max_body_size=BODY_MAX_BYTES,
         openapi_config=OpenAPIConfig("Skerry manager", __version__, render_plugins=[JsonRenderPlugin()]),
         logging_config=None,
-    )  # fmt: skip
+    )
 
 
-def _known(request: Ask) -> None:
-    """Whoever asks has shown a certificate of this authority."""
-    if caller(request.scope) is None:
+def _readers(connection: Connection, _: BaseRouteHandler) -> None:
+    """Operators read everything; a node reads of its own site."""
+    who = caller(connection.scope)
+    if who is None:
         raise PermissionDeniedException("show a certificate of this manager's authority (--identity)")
+    of_one_site = who.site or who.kind is not Kind.OPERATOR
+    if of_one_site and connection.path_params.get("site") != who.site:
+        raise PermissionDeniedException(f"{who.name} of site {who.site!r} may read of that site alone")
 
 
-def _operator(request: Ask) -> None:
-    who = caller(request.scope)
-    if who is None or who.kind is not Kind.OPERATOR:
+def _operators(connection: Connection, _: BaseRouteHandler) -> None:
+    who = caller(connection.scope)
+    if who is None or who.kind is not Kind.OPERATOR or who.site:
         raise PermissionDeniedException("only an operator may do this: use an operator's certificate (--identity)")
 
 
@@ -209,7 +227,24 @@ def _site(request: Ask, name: str) -> Any:
 
 
 def _not_done(_: Ask, error: NotDone) -> Response[dict[str, Any]]:
-    return Response({"error": str(error)}, status_code=409)
+    return Response({"error": str(error)}, status_code=error.status)
+
+
+def _not_kept(_: Ask, error: StoreError) -> Response[dict[str, Any]]:
+    return Response({"error": str(error)}, status_code=507)
+
+
+def _refused(_: Ask, error: HTTPException) -> Response[dict[str, Any]]:
+    """What the framework refuses: a body of another form, a path that is none, too much."""
+    details = [str(one.get("message", one)) if isinstance(one, dict) else str(one) for one in error.extra or ()]
+    said = ": ".join([error.detail, "; ".join(details)]) if details else error.detail
+    return Response({"error": said}, status_code=error.status_code)
+
+
+def _defect(request: Ask, error: Exception) -> Response[dict[str, Any]]:
+    """Ours: told on standard error in full, to the caller that it is not theirs."""
+    sys.stderr.write(f"{request.method} {request.url.path}\n" + "".join(traceback.format_exception(error)))
+    return Response({"error": "a defect of the manager; its own output says more"}, status_code=500)
 
 
 def _manifest_errors(_: Ask, errors: ManifestErrors) -> Response[dict[str, Any]]:

@@ -20,6 +20,7 @@ from skerry.adapters.keys.tls import Identity, Kind
 from skerry.adapters.keys.x509 import Authority, CertificateError, requested_key
 from skerry.adapters.manifests import check, dump, load
 from skerry.adapters.store.store import Applied, Store, StoreError
+from skerry.adapters.zenoh.keys import is_name
 from skerry.core.actors.handed_in import HandedIn
 from skerry.core.actors.manager import Authored, ItemRefused, ManagerEvent, ManagerSite, SiteSaid
 from skerry.core.conversation import Exchange, Refused, key_in, kind_of, life_from, open_sealed, stored_documents
@@ -48,12 +49,19 @@ from skerry.shell.supervisor import Supervisor
 CATALOGUE_KINDS = (Functionality, Role, Governance)
 SECRET_BYTES = 24
 NODES_MAX = 1_000
+ENDPOINTS_MAX = 16
+TOKEN_LONGEST_S = 31 * 86_400
 WAITING_MAX = 1_000
 """Messages of sites that wait for their turn."""
 
 
 class NotDone(Exception):
     """An operator's or a node's request that is refused; says why and what to do."""
+
+    def __init__(self, message: str, status: int = 409) -> None:
+        super().__init__(message)
+        self.status = status
+        """As HTTP has it: 400 malformed, 403 not allowed, 404 not there, 409 not as things are."""
 
 
 class Joined(Value, frozen=True, kw_only=True):
@@ -190,7 +198,7 @@ class Office:
                 s: ir for s, site in self.sites.items() for ir in site.irs() if ir.name == name and not ir.withdrawn
             }
             if name not in self.intents and not held:
-                raise NotDone(f"there is no intent {name!r}")
+                raise NotDone(f"there is no intent {name!r}", 404)
             words = {
                 site: (msgspec.structs.replace(ir, generation=ir.generation + 1, withdrawn=True, local=False),)
                 for site, ir in held.items()
@@ -324,9 +332,12 @@ class Office:
     @staticmethod
     async def make_token_in(store: Store, authority: Authority, site: str, node: str | None, ttl_s: int) -> str:
         """The same, straight in the store: for whoever sits at the manager's own machine."""
+        if not 0 <= ttl_s <= TOKEN_LONGEST_S:
+            raise NotDone(f"a token may last from 0 s to {TOKEN_LONGEST_S} s, not {ttl_s} s", 400)
         known = sorted(await store.sites())
         if site not in known:
-            raise NotDone(f"there is no site {site!r}; known: {', '.join(known) or 'none yet: apply a Site first'}")
+            said = f"there is no site {site!r}; known: {', '.join(known) or 'none yet: apply a Site first'}"
+            raise NotDone(said, 404)
         secret = secrets.token_urlsafe(SECRET_BYTES)
         await store.add_token(_hash(secret), site, node, clock.wall_ms() + ttl_s * 1000)
         return f"{secret}.{certificate_digest(authority.certificate_pem)}"
@@ -343,12 +354,16 @@ class Office:
     async def join(
         self, token: str, site: str, node: str, request: str, endpoints: tuple[str, ...], hosts: tuple[str, ...]
     ) -> Joined:
-        """Enrol a node: its certificate, and all that it needs to be on its own. Raises `NotDone`."""
+        """Enrol a node: its certificate, and all that it needs to be on its own. Raises `NotDone`, `StoreError`."""
+        if not is_name(node):
+            raise NotDone(f"node {node[:80]!r}: expected 1 to 63 letters, digits, '.', '_' or '-'", 400)
+        if len(endpoints) > ENDPOINTS_MAX or len(hosts) > ENDPOINTS_MAX or any(len(e) > 300 for e in endpoints):
+            raise NotDone(f"expected at most {ENDPOINTS_MAX} endpoints and hosts, of 300 characters each", 400)
         async with self._acting():
             hash_ = _hash(token.partition(".")[0])
             state = await self._store.token_state(hash_, site, node, clock.wall_ms())
             if state != "good" or site not in self.sites:
-                raise NotDone(_TOKEN_WORDS.get(state, f"there is no site {site!r}"))
+                raise NotDone(_TOKEN_WORDS.get(state, f"there is no site {site!r}"), 403)
             place = self.sites[site]
             roster = place.roster()
             if (key := place.exclusive_key()) is not None:
@@ -366,7 +381,7 @@ class Office:
                     request.encode(), Identity(kind=Kind.NODE, site=site, name=node), hosts
                 )
             except CertificateError as error:
-                raise NotDone(f"the certificate request cannot be read: {error}") from error
+                raise NotDone(f"the certificate request cannot be read: {error}", 400) from error
             entry = RosterEntry(node=node, public_key=public_key, endpoints=endpoints)
             successor = place.next_roster(members={**roster.members, node: entry})
             await self._author({site: (successor,)}, [], token=hash_)

@@ -31,66 +31,86 @@ Example:
   skerry agent leave --folder /var/lib/skerry/agent"""
 
 
+Manager = Annotated[
+    str, typer.Option("--manager", help="The manager's API.", metavar="https://HOST:PORT", parser=https_address)
+]
+Token = Annotated[
+    str,
+    typer.Option(
+        "--token",
+        envvar="SKERRY_TOKEN",
+        show_envvar=True,
+        help="As `skerry manager token` printed it.",
+        metavar="TOKEN",
+    ),
+]
+Site = Annotated[str, typer.Option("--site", help="The site.", metavar="SITE")]
+Name = Annotated[str, typer.Option("--name", help="This machine's name at the site.", metavar="NAME")]
+Host = Annotated[
+    str | None,
+    typer.Option(
+        "--host",
+        help="The address by which the site reaches this machine; by default that which reaches the manager.",
+        metavar="ADDRESS",
+    ),
+]
+Listen = Annotated[
+    str | None,
+    typer.Option(
+        "--listen", help="Where peers reach it; port 7447 of --host.", metavar="tls/HOST:PORT", parser=tls_endpoint
+    ),
+]
+Peers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--peer", help="A peer that is always tried; may be repeated.", metavar="tls/HOST:PORT", parser=tls_endpoint
+    ),
+]
+Multicast = Annotated[
+    str | None,
+    typer.Option(
+        "--multicast",
+        help="The device on which peers are looked for, `auto`, or `none`; auto unless --peer is given.",
+        metavar="DEVICE",
+    ),
+]
+Api = Annotated[
+    str | None,
+    typer.Option(
+        "--api",
+        help="Where clients and operators reach it; port 7448 of --host.",
+        metavar="HOST:PORT",
+        parser=host_port,
+    ),
+]
+Uplink = Annotated[
+    str | None,
+    typer.Option(
+        "--uplink",
+        help="Where it reaches the manager, if not where the manager says.",
+        metavar="tls/HOST:PORT",
+        parser=tls_endpoint,
+    ),
+]
+NodeFile = Annotated[
+    Path | None, typer.Option("--node-file", help="What this machine's owner gives: a Node manifest.", metavar="FILE")
+]
+
+
 @app.command(epilog=_JOIN)
 def join(
-    manager: Annotated[
-        str,
-        typer.Option("--manager", help="The manager's API.", metavar="https://HOST:PORT", parser=https_address),
-    ],
-    token: Annotated[str, typer.Option("--token", help="As `skerry manager token` printed it.", metavar="TOKEN")],
-    site: Annotated[str, typer.Option("--site", help="The site.", metavar="SITE")],
-    name: Annotated[str, typer.Option("--name", help="This machine's name at the site.", metavar="NAME")],
+    manager: Manager,
+    token: Token,
+    site: Site,
+    name: Name,
     folder: AgentFolder,
-    host: Annotated[
-        str | None,
-        typer.Option(
-            "--host",
-            help="The address by which the site reaches this machine; by default that which reaches the manager.",
-            metavar="ADDRESS",
-        ),
-    ] = None,
-    listen: Annotated[
-        str | None,
-        typer.Option(
-            "--listen", help="Where peers reach it; port 7447 of --host.", metavar="tls/HOST:PORT", parser=tls_endpoint
-        ),
-    ] = None,
-    peer: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--peer", help="A peer that is always tried; may be repeated.", metavar="tls/HOST:PORT", parser=tls_endpoint
-        ),
-    ] = None,
-    multicast: Annotated[
-        str | None,
-        typer.Option(
-            "--multicast",
-            help="The device on which peers are looked for, `auto`, or `none`; auto unless --peer is given.",
-            metavar="DEVICE",
-        ),
-    ] = None,
-    api: Annotated[
-        str | None,
-        typer.Option(
-            "--api",
-            help="Where clients and operators reach it; port 7448 of --host.",
-            metavar="HOST:PORT",
-            parser=host_port,
-        ),
-    ] = None,
-    uplink: Annotated[
-        str | None,
-        typer.Option(
-            "--uplink",
-            help="Where it reaches the manager, if not where the manager says.",
-            metavar="tls/HOST:PORT",
-            parser=tls_endpoint,
-        ),
-    ] = None,
-    node_file: Annotated[
-        Path | None,
-        typer.Option("--node-file", help="What this machine's owner gives: a Node manifest.", metavar="FILE"),
-    ] = None,
+    host: Host = None,
+    listen: Listen = None,
+    peer: Peers = None,
+    multicast: Multicast = None,
+    api: Api = None,
+    uplink: Uplink = None,
+    node_file: NodeFile = None,
 ) -> None:
     """Take this machine into a site, once: a key is made here and stays here, the manager certifies it.
 

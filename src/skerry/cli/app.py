@@ -54,6 +54,7 @@ def build() -> typer.Typer:
     app.add_typer(lab.app, name="lab")
     app.command("demo")(demo.demo)
     app.command("doctor")(doctor.doctor)
+    app.command("sim", context_settings=RAW, add_help_option=False)(_sim)
     app.command("probe", context_settings=RAW, add_help_option=False)(_probe)
     return app
 
@@ -68,6 +69,13 @@ def _top(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")] = False,
 ) -> None:
     assert not version  # it has been shown, and nothing else is done
+
+
+def _sim(context: typer.Context) -> None:
+    """Run whole sites in virtual time, break them in every way, and judge what they do."""
+    from skerry.cli.sim import app  # brings the whole core and an expression engine
+
+    app(args=list(context.args), prog_name="skerry sim")
 
 
 def _probe(context: typer.Context) -> None:

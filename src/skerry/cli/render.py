@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
     from rich.table import Table
 
-WIDTH_ELSEWHERE = 240
+WIDTH_ELSEWHERE = 2_000
 """Columns where there is no terminal to ask: nothing is folded in a file or a pipe."""
 
 
@@ -50,17 +50,23 @@ def show(value: Any, output: Format | Whole, people: Callable[[], Iterable[Rende
 
         typer.echo(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=110), nl=False)
     else:
-        to = console()
-        for part in people():
-            to.print(part)
+        _print(people())
 
 
-def console() -> Console:
-    """Stdout."""
+def _print(parts: Iterable[RenderableType]) -> None:
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else WIDTH_ELSEWHERE
-    return Console(width=width, highlight=False, markup=False, emoji=False)
+    terminal = sys.stdout.isatty()
+    to = Console(width=None if terminal else WIDTH_ELSEWHERE, highlight=False, markup=False, emoji=False)
+    if terminal:
+        for part in parts:
+            to.print(part)
+        return
+    with to.capture() as captured:
+        for part in parts:
+            to.print(part)
+    for line in captured.get().splitlines():
+        typer.echo(line.rstrip())  # tables are padded to their width
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
@@ -68,22 +74,26 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(*headers, box=None, pad_edge=False, header_style="bold")
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for header in headers:
+        made.add_column(header, overflow="fold")
     for row in rows:
         made.add_row(*(cell if isinstance(cell, Text) else plain(cell) for cell in row))
     return made
 
 
-def plain(value: Any) -> str:
-    """A value as a person reads it."""
+def plain(value: Any, within: bool = False) -> str:
+    """A value as a person reads it; brackets only where one list or mapping stands within another."""
     if value is None:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
-        return ", ".join(f"{key}={plain(inner)}" for key, inner in value.items())
+        inside = ", ".join(f"{key}={plain(inner, True)}" for key, inner in value.items())
+        return f"{{{inside}}}" if within else inside
     if isinstance(value, list | tuple):
-        return ", ".join(plain(inner) for inner in value)
+        inside = ", ".join(plain(inner, True) for inner in value)
+        return f"[{inside}]" if within else inside
     return str(value)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from skerry.cli.render import Format, Output, age, plain, show, table, wall
+from skerry.cli.render import Format, Output, age, show, table, wall
 from skerry.cli.tables import AT_MANAGER, What
 from skerry.cli.target import As, At, node_first
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 GOOD, MIDDLING, BAD = "green", "yellow", "bold red"
+FRESH_MS = 10_000
+"""An answer older than that shows nothing green; a manager is asked several times within it."""
 STATES = {"satisfied": GOOD, "degraded": MIDDLING, "not provided": BAD, "withdrawn": "dim"}
 CONTACTS = {"self": GOOD, "yes": GOOD, "hung": BAD, "lost": BAD}
 
@@ -52,34 +54,30 @@ def _screen(found: dict[str, Any]) -> Iterable[RenderableType]:
     yield f"plan {found['plan'] or 'none yet'}{temporary}"
     yield ""
     yield table(("node", "contact", "heard", "follows", "runs"), map(_member, found["members"]))
-    yield ""
-    yield table(
-        ("intent", "state", "mode", "role", "wanted", "active", "verified", "held by", "agreed"),
-        (row for functionality in found["functionalities"] for row in _roles(functionality)),
-    )
     for functionality in found["functionalities"]:
-        for slot, why in functionality["unfilled"].items():
-            yield _styled(f"unfilled: {slot}: {why}", MIDDLING)
+        yield from _functionality(functionality)
     for what in found["given_up"]:
         yield _styled(f"given up: {what}", MIDDLING)
 
 
-def _links(found: dict[str, Any]) -> Iterable[Text]:
+def _links(found: dict[str, Any]) -> Iterable[RenderableType]:
     """Each manager: the mode that the site declared, and what this node itself sees of it."""
     for manager in sorted({*found["modes"], *found["uplink"]}):
         mode = found["modes"].get(manager, {"mode": "connected", "since_wall_ms": None})
-        own = found["uplink"].get(manager)
-        answered = own["answered_age_ms"] if own is not None else None
-        heard = (
-            f"it answered this node {age(answered)} ago" if answered is not None else "it has not answered this node"
-        )
+        own = found["uplink"].get(manager, {"session": False, "answered_age_ms": None})
+        answered = own["answered_age_ms"]
+        if not own["session"]:
+            heard = "this node does not ask it"
+        else:
+            heard = f"it answered {age(answered)} ago" if answered is not None else "it has not answered yet"
         since = f" since {wall(mode['since_wall_ms'])}" if mode["since_wall_ms"] else ""
         if mode["mode"] == "isolated":
             yield _styled(f"CUT OFF from {manager}{since}; {heard}", BAD)
         else:
-            yield _styled(f"connected to {manager}{since}; {heard}", GOOD if answered is not None else MIDDLING)
+            fresh = own["session"] and answered is not None and answered < FRESH_MS
+            yield _styled(f"connected to {manager}{since}; {heard}", GOOD if fresh else MIDDLING)
     if not found["modes"] and not found["uplink"]:
-        yield _styled("no manager has been looked for yet", MIDDLING)
+        yield "connected: no cut has been declared; this node itself asks no manager"
 
 
 def _member(member: dict[str, Any]) -> tuple[Any, ...]:
@@ -89,15 +87,24 @@ def _member(member: dict[str, Any]) -> tuple[Any, ...]:
     return (member["node"], contact, heard, member.get("leader"), runs or None)
 
 
-def _roles(functionality: dict[str, Any]) -> Iterable[tuple[Any, ...]]:
-    state = _styled(functionality["state"], STATES.get(functionality["state"], ""))
-    first = (functionality["intent"] + (" (local)" if functionality["local"] else ""), state, functionality["mode"])
-    for row in functionality["roles"]:
-        name = row["element"] + ("" if row["essential"] else " (not essential)")
-        agreed = plain(sorted(set(row["agreed"].values()))) or None
-        holders = plain(sorted(row["assigned"].values())) or None
-        yield (*first, name, row["wanted"], len(row["active"]), _verified(row), holders, agreed)
-        first = ("", _styled("", ""), "")
+def _functionality(found: dict[str, Any]) -> Iterable[RenderableType]:
+    yield ""
+    local = ", handed in at the site" if found["local"] else ""
+    yield _styled(f"{found['intent']}: {found['state']}, {found['mode']}{local}", STATES.get(found["state"], ""))
+    if not found["withdrawn"]:
+        yield table(("role", "active", "verified", "held by", "agreed"), map(_role, found["roles"]))
+    for slot, why in found["unfilled"].items():
+        yield _styled(f"unfilled: {slot}: {why}", MIDDLING)
+
+
+def _role(row: dict[str, Any]) -> tuple[Any, ...]:
+    return (
+        row["element"] + ("" if row["essential"] else " (not essential)"),
+        f"{len(row['active'])} of {row['wanted']}",
+        _verified(row),
+        sorted(row["assigned"].values()) or None,
+        sorted(set(row["agreed"].values())) or None,
+    )
 
 
 def _verified(row: dict[str, Any]) -> str:

@@ -77,29 +77,18 @@ def _own_intents(value: Any) -> Iterable[Row]:
 
 
 def _catalogue(value: Any) -> Iterable[Row]:
-    for kind, names in value.items():
-        yield from ((kind, name) for name in names)
+    for kinds, kind in (("functionalities", "Functionality"), ("roles", "Role"), ("governances", "Governance")):
+        yield from ((kind, name) for name in value[kinds])
 
 
 def _nodes(value: Any) -> Iterable[Row]:
     for name in value["members"]:
-        yield (
-            name,
-            [
-                instance
-                for sets in value["assignments"].values()
-                for instance, holder in sets["connected"].items()
-                if holder == name
-            ]
-            or None,
-            [
-                instance
-                for sets in value["assignments"].values()
-                for instance, holder in sets["isolated"].items()
-                if holder == name
-            ]
-            or None,
-        )
+        yield (name, _held(value, name, "connected"), _held(value, name, "isolated"))
+
+
+def _held(value: Any, node: str, which: str) -> list[str] | None:
+    sets = value["assignments"].values()
+    return [instance for both in sets for instance, holder in both[which].items() if holder == node] or None
 
 
 def _own_nodes(value: Any) -> Iterable[Row]:

@@ -26,7 +26,7 @@ import time
 from typing import Any
 
 TICK_S = 0.02
-PROCESSES_EVERY, SOCKETS_EVERY, MEMORY_EVERY = 2, 10, 50
+PROCESSES_EVERY, SOCKETS_EVERY, MEMORY_EVERY = 5, 10, 50
 YOUNG_MS = 500
 """A process younger than this may still show the environment of the one that started it."""
 AGAIN_S = 0.1

@@ -71,7 +71,7 @@ def test_a_withdrawn_intent_is_a_generation_of_its_own_and_may_be_wanted_again(m
 
 def test_an_intent_that_is_not_there_cannot_be_withdrawn(manager: RunningManager) -> None:
     status, answer = manager.delete("/v1/intents/nothing")
-    assert status == 409 and "nothing" in answer["error"]
+    assert status == 404 and "nothing" in answer["error"]
 
 
 def test_an_intent_whose_labels_no_longer_fit_is_withdrawn_where_it_was(manager: RunningManager) -> None:

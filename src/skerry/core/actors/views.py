@@ -248,6 +248,7 @@ def _survey(picture: Picture, members: tuple[NodeId, ...], others: list[NodeId])
         running={**{n: picture.carried(n).running for n in others}, picture.me: picture.agent.keeper.instances()},
         management=management,
         offices=offices,
+        inherited=(plan := picture.plan()) is not None and plan.id.term != picture.agent.election.leadership.term,
         refused=frozenset(i for i, v in picture.verdicts().items() if v.word == "refused"),
         failing={
             i: v.holder

@@ -119,3 +119,5 @@ def voters_no(stage: Stage) -> None:
     for event in said[:2]:
         stage.say(f"{event['node']} votes no on {event['about']}: {event['data']['why']} ({event['data']['evidence']})")
     stage.found["voted_no_from_experience"] = len(said)
+    stage.lab.load(stage.loaded, None)
+    stage.say(f"the owner of {stage.loaded} gives back what was taken")

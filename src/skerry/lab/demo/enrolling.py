@@ -68,5 +68,5 @@ def _refusal(stage: Stage, token: str) -> str | None:
     try:
         asking.finished(verb)
     except LabError as error:
-        return str(error).strip().splitlines()[-1][-200:]
+        return str(error).strip().rpartition("skerry: ")[2]
     return None

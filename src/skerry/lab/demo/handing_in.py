@@ -50,5 +50,5 @@ def _refused(stage: Stage, at: str) -> None:
             cwd=stage.lab.folder,
         )
     except LabError as error:
-        stage.say(f"whoever is no operator of the site is refused: {str(error).splitlines()[-1][-160:]}")
+        stage.say(f"whoever is no operator of the site is refused: {str(error).strip().rpartition('skerry: ')[2]}")
         stage.found["local_refused"] = 1

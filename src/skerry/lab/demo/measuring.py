@@ -115,6 +115,7 @@ def _load(stage: Stage, name: str) -> None:
     if take <= 0:
         raise DemoFailed(f"{name} has promised all that it has already")
     stage.lab.load(name, take)
+    stage.loaded = name
     stage.say(f"the owner of {name} takes {take >> 20} MiB of it, after it has told what it can do")
 
 

@@ -195,10 +195,12 @@ def stands(assignment: Assignment, wanted: Wanted, survey: Survey) -> bool:
     configuration = wanted.spec.configurations.get(assignment.configuration)
     if configuration is None or configuration.digest != assignment.digest:
         return False
+    if _runs_elsewhere(assignment, survey):
+        return False
     if member is None:
         # In contact, but not in this part: two leaders are about to join, and what it runs is healthy.
         return assignment.holder in survey.present
-    if survey.failing.get(assignment.instance) == assignment.holder or _runs_elsewhere(assignment, survey):
+    if survey.failing.get(assignment.instance) == assignment.holder:
         return False
     if any(
         i.instance == assignment.instance and i.phase == "failed" for i in survey.running.get(assignment.holder, ())

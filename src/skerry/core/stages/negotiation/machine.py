@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from skerry.core.group.voting.rules import Outcome, count, needed
 from skerry.core.kernel.effects import Effects, Note, Publish, Record, Send
@@ -75,12 +75,20 @@ class ChairView(Value, frozen=True, kw_only=True):
     """Changes when anything of the survey that matters has."""
 
 
+class _Refusal(NamedTuple):
+    """Why a node is not asked for a slot, for a while."""
+
+    why: str
+    until_ms: int
+    by_vote: bool
+    """Others said no; it would itself."""
+
+
 @dataclass
 class _Memory:
     """What was tried for a slot so far."""
 
-    refused: dict[NodeId, tuple[str, int]] = field(default_factory=dict)
-    """To each node its reason, and until when it holds."""
+    refused: dict[NodeId, _Refusal] = field(default_factory=dict)
     silent_rounds: int = 0
     clause: int = 0
     since_ms: int = 0
@@ -239,16 +247,38 @@ class Chair:
             self._again(memory.since_ms + PATIENCE_MS)
             unfilled[str(wanted.slot)] = f"{MEASURING}: {', '.join(sorted(measuring))}"
             return None
-        for lowered in (False, True) if "lower" in wanted.spec.remediation else (False,):
-            ranking = self._rank(draft, wanted, memory, at_ms, lowered=lowered)
-            self.rankings[wanted.slot] = ranking
-            if ranking.candidates:
-                return assignment_of(wanted, ranking.candidates[0])
+        while True:
+            for lowered in (False, True) if "lower" in wanted.spec.remediation else (False,):
+                ranking = self._rank(draft, wanted, memory, at_ms, lowered=lowered)
+                self.rankings[wanted.slot] = ranking
+                if ranking.candidates:
+                    return assignment_of(wanted, ranking.candidates[0])
+            if not self._goes_on(wanted.slot, wanted.intent, memory, view):
+                break
         if wanted.failing is not None:
             draft.put(wanted.slot, wanted.intent, wanted.failing)  # nobody does better: what runs goes on
             return None
         unfilled[str(wanted.slot)] = why_unfilled(ranking)
         return None
+
+    def _goes_on(self, slot: Slot, intent: IntentId, memory: _Memory, view: ChairView) -> bool:
+        """G2: when everybody that is left was voted down, the clause that follows is used on them; so voters who say no
+        to all delay a slot, and never for ever. What a node refused for itself stays refused."""
+        voted_down = {node for node, refusal in memory.refused.items() if refusal.by_vote}
+        if not voted_down or not self._next_clause(slot, intent, memory, view):
+            return False
+        memory.refused = {node: refusal for node, refusal in memory.refused.items() if node not in voted_down}
+        return True
+
+    def _next_clause(self, slot: Slot, intent: IntentId, memory: _Memory, view: ChairView) -> bool:
+        """Use the clause that follows; whether there is one."""
+        clauses = view.clauses.get(f"{intent}/{slot.set}", ())
+        if memory.clause + 1 >= len(clauses) and (
+            self._clause(slot, intent, view).by == "assignee" or intent in view.insists
+        ):
+            return False
+        memory.clause += 1
+        return True
 
     def _rank(self, draft: Draft, wanted: Wanted, memory: _Memory, at_ms: int, *, lowered: bool) -> Ranking:
         members = {
@@ -267,10 +297,10 @@ class Chair:
         )
 
     def _refusals(self, memory: _Memory, at_ms: int) -> dict[NodeId, str]:
-        memory.refused = {n: (why, until) for n, (why, until) in memory.refused.items() if until > at_ms}
-        for _, until_ms in memory.refused.values():
-            self._again(until_ms)
-        return {n: why for n, (why, _) in memory.refused.items()}
+        memory.refused = {n: refusal for n, refusal in memory.refused.items() if refusal.until_ms > at_ms}
+        for refusal in memory.refused.values():
+            self._again(refusal.until_ms)
+        return {n: refusal.why for n, refusal in memory.refused.items()}
 
     def _on_ballot(self, peer: NodeId, ballot: Ballot) -> None:
         current = self._round
@@ -346,21 +376,19 @@ class Chair:
         memory = self._memory.setdefault(slot, _Memory(since_ms=at_ms))
         if outcome is Outcome.LOST:
             who, why = self._refusal(assignment.holder, current.no[slot])
-            memory.refused[assignment.holder] = (why, at_ms + REFUSAL_HOLDS_MS)
+            by_vote = assignment.holder not in current.no[slot]
+            memory.refused[assignment.holder] = _Refusal(why, at_ms + REFUSAL_HOLDS_MS, by_vote)
             memory.silent_rounds = 0
             data = {"slot": str(slot), "holder": assignment.holder, "by": who, "why": why}
             return [Note(what="assignment.refused", about=slot.instance, data=data)]
         memory.silent_rounds += 1
-        clauses = view.clauses.get(f"{intent}/{slot.set}", ())
         clause = self._clause(slot, intent, view)
         silent = sorted(set(current.members) - current.yes[slot] - set(current.no[slot]))
         if memory.silent_rounds >= clause.silent_rounds:
             memory.silent_rounds = 0
-            if memory.clause + 1 < len(clauses) or (clause.by != "assignee" and intent not in view.insists):
-                memory.clause += 1
-            else:
+            if not self._next_clause(slot, intent, memory, view):
                 why = f"no answer from {', '.join(silent)}"
-                memory.refused[assignment.holder] = (why, at_ms + REFUSAL_HOLDS_MS)
+                memory.refused[assignment.holder] = _Refusal(why, at_ms + REFUSAL_HOLDS_MS, False)
         return [Note(what="assignment.open", about=slot.instance, data={"slot": str(slot), "silent": silent})]
 
     def _refusal(self, holder: NodeId, no: Mapping[NodeId, No]) -> tuple[str, str]:

@@ -41,7 +41,7 @@ from skerry.core.stages.subscription.events import (
     WorkloadStopped,
 )
 from skerry.core.stages.subscription.model import Instance, Phase, Subscription
-from skerry.core.stages.subscription.rules import drain_ms, named_for, spec_of
+from skerry.core.stages.subscription.rules import drain_ms, element_of, named_for, spec_of
 
 SUBSCRIPTION_PREFIX = "subscription/"
 DEADLINE = "deadline"
@@ -395,7 +395,7 @@ class Keeper:
             return Effects(persist=(Drop(key=SUBSCRIPTION_PREFIX + instance),))
         ir = view.irs.get(run.intent)
         if self._goes_on(instance, run, view):
-            return self._hold(instance, run, given.at_ms, view)
+            return self._hold(instance, run, given.at_ms, view) if run.key is not None else Effects()
         if run.phase == "stopping" or run.phase == "starting":
             return Effects() if run.phase == "stopping" else self._stop(instance, run, "not wanted any more")
         if run.key is not None or self._is_exclusive(instance, view):
@@ -412,13 +412,16 @@ class Keeper:
         return self._stop(instance, run, "its clients have gone") if run.drained else Effects()
 
     def _goes_on(self, instance: InstanceId, run: _Run, view: KeeperView) -> bool:
-        """X2: after a change of leader the old commit counts until the new leader's own plan omits it. The plan of
-        another part, which is all that is there for a moment after two parts have joined, stops no exclusive work."""
-        ir = view.irs.get(run.intent)
-        if run.key not in view.held or view.my_leaders or self.leaving or ir is None or ir.withdrawn:
+        """P1, P4, X2: after a change of leader the old commit counts until the new leader's own plan omits it. The plan
+        of another part, which is all that is there for a moment after two parts have joined, ends no healthy work that
+        it leaves out; and none that is exclusive, which goes over by grants alone."""
+        ir, mode = view.irs.get(run.intent), view.modes.get(run.intent, "connected")
+        if view.my_leaders or self.leaving or ir is None or ir.withdrawn or run.phase not in ("starting", "active"):
             return False
+        if element_of(instance) not in ir.sets[mode].elements:
+            return False  # the mode leaves it out, whoever leads (M5)
         successor = named_for(view.plan, instance, run.intent, view.modes)
-        return successor is not None and successor.holder != self.me and run.phase in ("starting", "active")
+        return run.key in view.held if run.key is not None else successor is None
 
     def _is_exclusive(self, instance: InstanceId, view: KeeperView) -> bool:
         section_of = view.plan.sections.values() if view.plan is not None else ()

@@ -11,15 +11,19 @@ from skerry.core.stages.negotiation.model import Assignment, Plan
 DRAIN_WITHIN_MS = 30_000
 
 
+def element_of(instance: InstanceId) -> str:
+    """The element that an instance is one of."""
+    return instance.rsplit("/", 1)[1].split("#")[0]
+
+
 def spec_of(instance: InstanceId, ir: IntermediateRepresentation | None, mode: Mode) -> ElementSpec | None:
     """The role of an instance, in the mode's set or, if that leaves it out, in the other."""
     if ir is None:
         return None
-    name = instance.rsplit("/", 1)[1].split("#")[0]
+    name = element_of(instance)
     for roles in (ir.sets[mode], *ir.sets.values()):
-        for element, spec in roles.elements.items():
-            if element == name:
-                return spec
+        if name in roles.elements:
+            return roles.elements[name]
     return None
 
 

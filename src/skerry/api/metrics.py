@@ -1,0 +1,59 @@
+"""A manager's figures as Prometheus reads them, in its text format 0.0.4: gauges and counters with their units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from skerry.api.office import Office
+from skerry.core.stages.negotiation.model import SITE
+from skerry.shell.clock import wall_ms
+
+_HELP = {
+    "skerry_site_nodes": "Nodes in a site's roster.",
+    "skerry_site_heard_age_seconds": "Time since a site last asked; absent if it never did.",
+    "skerry_site_journal_entries": "Journal entries that are kept of a site.",
+    "skerry_site_chains_distrusted": "Chains of a site's journal that do not verify.",
+    "skerry_intent_generation": "The generation of an intent that its site is to have.",
+    "skerry_intent_unfilled_slots": "Slots of an intent that its site's plan leaves unfilled.",
+    "skerry_verdicts_total": "Verdicts given on a site's plans, by word.",
+    "skerry_manager_messages_lost_total": "Messages of sites that came while too many waited.",
+}
+
+Sample = tuple[str, dict[str, str], float]
+
+
+def text(office: Office) -> str:
+    """All samples, those of one name together."""
+    found: dict[str, list[str]] = {name: [] for name in _HELP}
+    for name, labels, value in _samples(office):
+        shown = ",".join(f'{key}="{_escaped(word)}"' for key, word in labels.items())
+        found[name].append(f"{name}{{{shown}}} {value:g}" if shown else f"{name} {value:g}")
+    lines: list[str] = []
+    for name, samples in found.items():
+        kind = "counter" if name.endswith("_total") else "gauge"
+        lines += [f"# HELP {name} {_HELP[name]}", f"# TYPE {name} {kind}", *samples]
+    return "\n".join(lines) + "\n"
+
+
+def _samples(office: Office) -> Iterable[Sample]:
+    yield "skerry_manager_messages_lost_total", {}, office.lost
+    for name, site in sorted(office.sites.items()):
+        here = {"site": name}
+        yield "skerry_site_nodes", here, len(site.roster().members)
+        if site.heard_wall_ms is not None:
+            yield "skerry_site_heard_age_seconds", here, (wall_ms() - site.heard_wall_ms) / 1000
+        yield "skerry_site_journal_entries", here, sum(site.journal.heads.values())
+        yield "skerry_site_chains_distrusted", here, len(site.distrusted)
+        for ir in site.irs():
+            if not ir.withdrawn:
+                yield "skerry_intent_generation", {**here, "intent": ir.intent}, ir.generation
+        plan = site.plan()
+        for intent, section in sorted(plan.sections.items()) if plan is not None else ():
+            if intent != SITE:
+                yield "skerry_intent_unfilled_slots", {**here, "intent": intent}, len(section.unfilled)
+        for word in ("final", "replaced", "refused"):
+            yield "skerry_verdicts_total", {**here, "word": word}, sum(v.word == word for v in site.verdicts)
+
+
+def _escaped(word: str) -> str:
+    return word.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
