@@ -125,6 +125,11 @@ class Server:
                 f"https://{self.address}: refused your certificate ({why}); use --identity of the same manager"
             )
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        if isinstance(error, ConnectionResetError | BrokenPipeError):  # after the handshake: somebody is there
+            return Failed(
+                f"https://{self.address}: closed the connection without an answer ({why}); it does so with certificates "
+                "of another manager: is --identity the right one?"
+            )
         return Unreachable(f"https://{self.address}: nobody answers there ({why}); does it run, and is that its --api?")
 
     def _fine(self, path: str, answer: Answer) -> Any:

@@ -56,6 +56,8 @@ def _screen(found: dict[str, Any]) -> Iterable[RenderableType]:
     yield table(("node", "contact", "heard", "follows", "runs"), map(_member, found["members"]))
     for functionality in found["functionalities"]:
         yield from _functionality(functionality)
+    if found["given_up"]:
+        yield ""
     for what in found["given_up"]:
         yield _styled(f"given up: {what}", MIDDLING)
 

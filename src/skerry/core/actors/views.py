@@ -303,7 +303,11 @@ def keeper_view(picture: Picture) -> KeeperView:
     plan, leadership = picture.plan(), picture.agent.election.leadership
     return KeeperView(
         plan=plan,
-        my_leaders=plan is not None and (plan.id.term, plan.id.leader) == (leadership.term, leadership.leader),
+        my_leaders=(
+            plan is not None
+            and (plan.id.term, plan.id.leader) == (leadership.term, leadership.leader)
+            and picture.me in plan.members
+        ),
         modes=picture.modes(),
         irs=picture.irs(),
         held=picture.agent.granting.held,

@@ -57,7 +57,9 @@ def events(stage: Stage, what: str, names: list[str] | None = None) -> list[dict
 def refusals(stage: Stage) -> None:
     """D13, D15: an assignee refuses for lack of free resources; the role goes to the next."""
     said = [e for e in events(stage, "ballot.no") if "not enough free" in e["data"]["why"]]
-    for event in said[:3]:
+    if len(said) <= stage.found.get("refused_for_resources", 0):
+        return
+    for event in said[stage.found.get("refused_for_resources", 0) :][:2]:
         stage.say(f"{event['node']} refuses {event['about']}: {event['data']['why']}; the next in the ranking is asked")
     stage.found["refused_for_resources"] = len(said)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from skerry.lab import asking
 from skerry.lab.demo import looking, measuring
@@ -14,8 +14,8 @@ from skerry.lab.demo.stage import DemoFailed, Stage
 JOINED_WITHIN_S = 40.0
 AGREED_WITHIN_S = 30.0
 CONNECTED_WITHIN_S = 60.0
-RATES = tuple(range(50, 5_000, 25))
-"""Of gets a second that may be asked for, in the catalogue's bounds."""
+PUTS, GETS = range(200, 2_001, 20), range(500, 5_001, 50)
+"""A second: what may be asked for, from what is asked for now to the catalogue's ceiling."""
 
 
 def thaw(stage: Stage, name: str) -> None:
@@ -41,25 +41,20 @@ def power_cycle(stage: Stage, name: str) -> None:
     stage.lab.start(name)
     stage.off.discard(name)
 
-    def up() -> list[dict[str, Any]] | None:
-        said = [event for event in events(stage, "role.active", [name]) if event["about"].startswith(INTENT)]
-        return said or None
+    def at_work() -> tuple[int, str] | None:
+        """Its first word about work of its own since this start."""
+        said = events(stage, "role.starting", [name]) + events(stage, "workload.adopted", [name])
+        return min(((int(event["number"]), str(event["about"])) for event in said), default=None)
 
-    if not _had_work(stage, name):
+    if not stage.held.get(name):
         stage.say(f"{name} had no work when it fell silent; it joins again")
     else:
-        first = stage.until(f"{name} works again", up, JOINED_WITHIN_S)[0]
+        number, what = stage.until(f"{name} works again", at_work, JOINED_WITHIN_S)
         made = events(stage, "contact.made", [name])
-        order = "before" if not made or first["number"] < made[0]["number"] else "after"
-        starting = events(stage, "role.starting", [name])
-        if starting and made and starting[0]["number"] > made[0]["number"]:
+        if made and int(made[0]["number"]) < number:
             raise DemoFailed(f"{name} waited for a peer before it started its work")
-        stage.say(f"{name} runs {first['about']} again from its own disk, {order} its first word with a peer")
+        stage.say(f"{name} runs {what} again from its own disk, before its first word with a peer")
     stage.until("all nodes are together again", lambda: _together(stage), JOINED_WITHIN_S)
-
-
-def _had_work(stage: Stage, name: str) -> bool:
-    return bool(events(stage, "role.starting", [name]) or events(stage, "role.active", [name]))
 
 
 def _together(stage: Stage) -> bool | None:
@@ -69,64 +64,90 @@ def _together(stage: Stage) -> bool | None:
 def raise_limit(stage: Stage) -> dict[str, str]:
     """Head office asks for more than one holder measured; the site cannot know yet. Returns who will have to move."""
     stage.act(11, "Meanwhile head office raises a limit; then the uplink returns")
-    status = stage.leader()
-    rows = {
-        (row["node"], row["element"]): row["configurations"]
-        for row in stage.lab.api(stage.names()[0]).get("/v1/fits")["rows"]
-        if row["intent"] == INTENT
-    }
-    chosen = _rate_for_one(rows, _held(stage), status)
+    asked = Asked.of(stage)
+    chosen = asked.only_one_falls_short()
     if chosen is None:
-        raise DemoFailed("no rate was found that one holder cannot reach and another node can")
-    rate, instance, holder = chosen
-    text = measuring.INTENT_FILE.read_text().replace("getRate: 500/s", f"getRate: {rate}/s")
-    code, said = stage.lab.manager().ask("/v1/apply", body=text.encode())
+        raise DemoFailed("no limit was found that one holder cannot reach and another node can")
+    puts, gets, instance, holder = chosen
+    text = measuring.INTENT_FILE.read_text().replace("putRate: 200/s", f"putRate: {puts}/s")
+    code, said = stage.lab.manager().ask(
+        "/v1/apply", body=text.replace("getRate: 500/s", f"getRate: {gets}/s").encode()
+    )
     if code != 200:
         raise DemoFailed(f"the manager refused the new limit: {said}")
-    stage.say(f"getRate is {rate}/s now: more than {holder} measured for {instance}; nobody at the site knows yet")
+    stage.say(f"{puts} puts and {gets} gets a second are asked for now: more than {holder} measured for {instance}")
     return {instance: holder}
 
 
-def _held(stage: Stage) -> dict[str, dict[str, Any]]:
-    section: dict[str, dict[str, Any]] = stage.lab.api(stage.names()[0]).get("/v1/plan")["sections"][INTENT][
-        "connected"
-    ]
-    return section
+class Asked(NamedTuple):
+    """What nodes measured, and who holds what, to find a limit with."""
 
+    figures: dict[tuple[str, str, str], dict[str, int]]
+    """By node, role and configuration."""
+    held: dict[str, dict[str, dict[str, Any]]]
+    """By set and instance."""
+    headroom: dict[str, int]
 
-def _rate_for_one(
-    rows: dict[tuple[str, str], dict[str, Any]], held: dict[str, dict[str, Any]], status: dict[str, Any]
-) -> tuple[int, str, str] | None:
-    """The lowest rate of gets that exactly one holder of a role did not measure, and some node without it did."""
-    busy = {a["holder"] for name, a in held.items() if "/store#" in name}
-    for rate in RATES:
-        short = [
-            (name, a["holder"])
-            for name, a in held.items()
-            if not _reaches(rows.get((a["holder"], a["element"]), {}).get(a["configuration"]), a["element"], rate)
-        ]
-        if len(short) != 1 or "/store#" not in short[0][0]:
-            if short and all("/store#" not in name for name, _ in short):
-                return None
-            continue
-        able = [
-            node
-            for (node, element), configurations in rows.items()
+    @classmethod
+    def of(cls, stage: Stage) -> Asked:
+        """From the public API of a node."""
+        api = stage.lab.api(stage.names()[0])
+        rows = [row for row in api.get("/v1/fits")["rows"] if row["intent"] == INTENT]
+        section = api.get("/v1/plan")["sections"][INTENT]
+        sets = measuring.representation(stage)["sets"]
+        return cls(
+            figures={
+                (row["node"], row["element"], name): one["figures_milli"]
+                for row in rows
+                for name, one in row["configurations"].items()
+                if one["failure"] is None
+            },
+            held={which: section[which] for which in ("connected", "isolated")},
+            headroom={
+                which: sets[which]["elements"]["store"]["headroom_permille"] for which in ("connected", "isolated")
+            },
+        )
+
+    def only_one_falls_short(self) -> tuple[int, int, str, str] | None:
+        """The lowest rates of puts and gets that exactly one store's holder did not measure, and some other node did."""
+        for gets in GETS:
+            for puts in PUTS:
+                short = self._short(puts, gets)
+                if len(short) == 1 and "/store#" in (found := next(iter(short)))[0]:
+                    if found in self._short(puts, gets, surely=True) and self._able(puts, gets):
+                        return puts, gets, *found
+        return None
+
+    def _short(self, puts: int, gets: int, *, surely: bool = False) -> set[tuple[str, str]]:
+        """Instances with their holders that would fall short, with a margin so that no figure is near the edge."""
+        margin = 950 if surely else 1_050
+        return {
+            (name, one["holder"])
+            for which, assigned in self.held.items()
+            for name, one in assigned.items()
+            if (which == "connected" or not surely)
+            and not self._reaches(one["holder"], one["element"], one["configuration"], puts, gets, which, margin)
+        }
+
+    def _able(self, puts: int, gets: int) -> bool:
+        busy = {one["holder"] for name, one in self.held["connected"].items() if "/store#" in name}
+        return any(
+            self._reaches(node, element, configuration, puts, gets, "isolated", 1_050)
+            for node, element, configuration in self.figures
             if element == "store" and node not in busy
-            and any(_reaches(one, element, rate) for one in configurations.values())
-        ]  # fmt: skip
-        if able:
-            return rate, *short[0]
-    return None
+        )
 
-
-def _reaches(measured: dict[str, Any] | None, element: str, gets: int) -> bool:
-    """Whether a measurement meets the connected set's standards at that rate, with room to spare."""
-    if measured is None or measured["failure"] is not None:
-        return False
-    figures = measured["figures_milli"]
-    wanted = {"store": ("getRate", gets), "intake": ("requestRate", gets + 200)}.get(element)
-    return wanted is None or figures.get(wanted[0], 0) >= wanted[1] * 1_150
+    def _reaches(
+        self, node: str, element: str, configuration: str, puts: int, gets: int, which: str, margin: int
+    ) -> bool:
+        wanted = {
+            "store": {"putRate": puts, "getRate": gets},
+            "intake": {"requestRate": puts + gets},
+            "placement": {"decideRate": puts},
+        }.get(element, {})
+        measured = self.figures.get((node, element, configuration), {})
+        factor = self.headroom[which] * margin // 1_000
+        return all(measured.get(metric, 0) >= rate * factor for metric, rate in wanted.items())
 
 
 def heal(stage: Stage, moving: dict[str, str]) -> None:

@@ -66,7 +66,7 @@ def reporter_falls_silent(stage: Stage) -> str:
 
 
 def _freeze(stage: Stage, mark: str, name: str) -> str:
-    held = _of(stage.leader(), name)
+    held = stage.held[name] = _of(stage.leader(), name)
     stage.mark(mark, fault=True, node=name)
     count = stage.lab.freeze(name)
     stage.off.add(name)

@@ -17,6 +17,7 @@ from skerry.adapters.manifests import load_file
 from skerry.core.stages.intent.model import Site
 from skerry.core.stages.intent.model.quantities import parse
 from skerry.lab import building, processes
+from skerry.lab.asking import Unanswered
 from skerry.lab.building import Plan
 from skerry.lab.demo import (
     accounting,
@@ -74,7 +75,7 @@ def run(options: Options) -> int:
         kept = False
         stage.say(f"interrupted by {interrupted}; nothing is left running")
         return 130
-    except (DemoFailed, LabError) as failed:
+    except (DemoFailed, LabError, Unanswered) as failed:
         _end(stage, options, {}, str(failed))
         return 1
     finally:

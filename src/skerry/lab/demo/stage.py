@@ -51,6 +51,8 @@ class Stage:
         """Nodes that were frozen, slowed or killed."""
         self.off: set[str] = set()
         """Nodes that do not answer now, because of us."""
+        self.held: dict[str, set[str]] = {}
+        """What a node held when it fell silent."""
         self.loaded = ""
         """The node whose owner took memory away."""
         self.client: subprocess.Popen[bytes] | None = None

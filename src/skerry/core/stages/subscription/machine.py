@@ -70,7 +70,7 @@ class KeeperView(Value, frozen=True, kw_only=True):
 
     plan: Plan | None
     my_leaders: bool
-    """It was made by the leader that I follow, in the present term."""
+    """It was made by the leader that I follow, in the present term, with me among its members."""
     modes: dict[IntentId, Mode]
     irs: dict[IntentId, IntermediateRepresentation]
     held: dict[GrantKey, Held]
@@ -412,9 +412,9 @@ class Keeper:
         return self._stop(instance, run, "its clients have gone") if run.drained else Effects()
 
     def _goes_on(self, instance: InstanceId, run: _Run, view: KeeperView) -> bool:
-        """P1, P4, X2: after a change of leader the old commit counts until the new leader's own plan omits it. The plan
-        of another part, which is all that is there for a moment after two parts have joined, ends no healthy work that
-        it leaves out; and none that is exclusive, which goes over by grants alone."""
+        """P1, P4, X2: after a change of leader the old commit counts until the new leader's own plan omits it. A plan
+        that was made without me, by another part or while my agent was away, ends no healthy work that it leaves out;
+        and none that is exclusive, which goes over by grants alone."""
         ir, mode = view.irs.get(run.intent), view.modes.get(run.intent, "connected")
         if view.my_leaders or self.leaving or ir is None or ir.withdrawn or run.phase not in ("starting", "active"):
             return False

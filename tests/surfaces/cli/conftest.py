@@ -1,0 +1,62 @@
+"""The command line against a real manager, started by the command line itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.command import Verbs
+from tests.support.office import EXAMPLE, REPOSITORY, RunningManager
+
+
+class ByCommand(RunningManager):
+    """The manager that `skerry manager run` runs."""
+
+    def begin(self) -> subprocess.Popen[str]:
+        """Start it."""
+        words = ("manager", "run", "--folder", self.folder, "--name", "hq")
+        addresses = ("--api", self.api_address, "--uplink", self.uplink_address)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "skerry", *map(str, words), *addresses],
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY / "src")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.folder.parent,
+        )
+        return self.process
+
+
+@pytest.fixture(autouse=True)
+def nobody_named(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Neither the tester's own variables nor a lab in the working folder decide whom a verb asks."""
+    for name in ("SKERRY_SERVER", "SKERRY_IDENTITY", "SKERRY_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path_factory.mktemp("here"))
+
+
+@pytest.fixture(scope="module")
+def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningManager]:
+    """Running, with the example's catalogue, the site `shop` and a second site `depot`."""
+    running = ByCommand(tmp_path_factory.mktemp("manager") / "hq")
+    running.start()
+    try:
+        shop = (EXAMPLE / "site.yaml").read_text()
+        depot = shop.replace("name: shop", "name: depot").replace("type: shop", "type: depot")
+        status, answer = running.apply((EXAMPLE / "catalogue.yaml").read_text(), shop, depot)
+        assert status == 200, answer
+        yield running
+    finally:
+        if running.process is not None:
+            code, complained = running.end()
+            assert (code, complained) == (0, "")
+
+
+@pytest.fixture
+def verbs(manager: RunningManager) -> Verbs:
+    """The verbs, pointed at that manager as its first operator."""
+    return Verbs(manager)
