@@ -15,6 +15,7 @@ import pytest
 
 from skerry.core import conversation
 from skerry.core.actors.picture import Picture
+from skerry.core.group.custody.machine import Custody
 from skerry.core.group.election.machine import Election
 from skerry.core.group.granting import machine as granting
 from skerry.core.group.granting.machine import Granting
@@ -88,6 +89,11 @@ def spied_on(options: Options) -> Options:
     return replace(options, adversary=True)
 
 
+def haunted(options: Options) -> Options:
+    """Agents restart, and somebody repeats what they said in earlier lives."""
+    return replace(restarting(options), adversary=True, delay_max_ms=120, spike_permille=20)
+
+
 def crowded(options: Options) -> Options:
     """Owners that take memory after the fit was reported."""
     faults = ("owner.takes_memory", "manager.withdraws", "manager.adds_intent", "link.split", "machine.power")
@@ -106,8 +112,10 @@ class Sabotage:
     plant: Callable[[Patch], None]
     noticed_by: tuple[str, ...]
     shape: Shape = as_drawn
-    budget: int = 40
-    """Seeds within which it has to be noticed."""
+    seeds_known: tuple[int, ...] = ()
+    """Worlds in which it was noticed before; tried first."""
+    budget: int = 60
+    """Worlds within which it has to be noticed."""
 
 
 def _no_drift_margin(patch: Patch) -> None:
@@ -252,8 +260,6 @@ def _withdrawals_are_overlooked(patch: Patch) -> None:
 
 def _plans_go_back(patch: Patch) -> None:
     """P1, C2: whatever plan comes is taken."""
-    from skerry.core.group.custody.machine import Custody
-
     newer = Custody.newer
     patch.setattr(Custody, "newer", lambda self, name, version: name == "plan" or newer(self, name, version))
 
@@ -272,11 +278,11 @@ SABOTAGES = (
     Sabotage(name="N4, P1: anybody may say anything", plant=_anybody_may_say_anything, noticed_by=("I8",), shape=spied_on),
     Sabotage(name="N6: signatures are not checked", plant=_signatures_are_not_checked, noticed_by=("I8",), shape=spied_on),
     Sabotage(name="I8: replays are heard", plant=_replays_are_heard, noticed_by=("I8",), shape=spied_on),
-    Sabotage(name="C1: old lives are believed", plant=_old_lives_are_believed, noticed_by=("I12",), shape=spied_on),
+    Sabotage(name="C1: old lives are believed", plant=_old_lives_are_believed, noticed_by=("I12",), shape=haunted),
     Sabotage(name="M2: isolation is never declared", plant=_isolation_is_never_declared, noticed_by=("M2",), shape=cut_off),
     Sabotage(name="I4: started without a subscription", plant=_started_without_a_subscription, noticed_by=("I4",)),
     Sabotage(name="P3: the ledger says yes", plant=_the_ledger_says_yes, noticed_by=("I3",), shape=crowded),
-    Sabotage(name="P2: holds never end", plant=_holds_never_end, noticed_by=("I13",)),
+    Sabotage(name="P2: holds never end", plant=_holds_never_end, noticed_by=("I13",), shape=restarting),
     Sabotage(name="G1: committed without assent", plant=_committed_without_assent, noticed_by=("I1",)),
     Sabotage(name="J3: the journal stays at home", plant=_the_journal_stays_at_home, noticed_by=("I5",)),
     Sabotage(name="H1: seconds count twice", plant=_seconds_count_twice, noticed_by=("I6",)),

@@ -17,7 +17,6 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -196,36 +195,38 @@ class Member:
         return self.journal.after(self.journal.own_chain, self.journal.heads[self.journal.own_chain] - 1)[0]
 
     def ask(self, *items: Sealed, versions: dict[str, Any] | None = None) -> Exchange:
-        """Ask a question over an uplink of its own, and wait for what the answer carries."""
-        return self.ask_often([items], versions)[-1]
+        """Ask one question; what the answer carries."""
+        (answer,) = self.converse([self.question(1, items, versions)], until=1)
+        return decode(answer.carried, Exchange)
 
-    def ask_often(self, each: Iterable[tuple[Sealed, ...]], versions: dict[str, Any] | None = None) -> list[Exchange]:
-        """One question after the other over one uplink."""
-        return asyncio.run(self._conversation(list(each), versions or {}))
+    def question(self, number: int, items: tuple[Sealed, ...] = (), versions: dict[str, Any] | None = None) -> bytes:
+        """A question as it goes over the wire."""
+        carried = Exchange(versions=versions or {}, heads=self.journal.heads, items=items)
+        return encode(self.say(Question(number=number, carried=encode(carried))))
 
-    async def _conversation(self, each: list[tuple[Sealed, ...]], versions: dict[str, Any]) -> list[Exchange]:
-        uplink = ZenohUplink(
-            site=self.site,
-            node=self.name,
-            manager=self.joined["uplink"],
-            tls=TlsFiles.within(self.folder),
-            lease_ms=5_000,
-        )
-        answers: asyncio.Queue[bytes] = asyncio.Queue()
+    def converse(self, payloads: list[bytes], until: int) -> list[Answer]:
+        """Send these over an uplink of its own; every answer up to the one to question `until`."""
+        return asyncio.run(self._conversation(payloads, until))
+
+    async def _conversation(self, payloads: list[bytes], until: int) -> list[Answer]:
+        tls = TlsFiles.within(self.folder)
+        uplink = ZenohUplink(site=self.site, node=self.name, manager=self.joined["uplink"], tls=tls, lease_ms=5_000)
+        arrived: asyncio.Queue[bytes] = asyncio.Queue()
         up = asyncio.Event()
-        uplink.on_message(answers.put_nowait)
+        uplink.on_message(arrived.put_nowait)
         uplink.on_session(lambda there: up.set() if there else up.clear())
         await uplink.open()
+        answers: list[Answer] = []
         try:
-            found = []
             await asyncio.wait_for(up.wait(), ANSWER_WITHIN_S)
-            for items in each:
-                carried = Exchange(versions=versions, heads=self.journal.heads, items=items)
-                uplink.send(encode(self.say(Question(number=1, carried=encode(carried)))))
-                said = self._opened_plainly(decode(await asyncio.wait_for(answers.get(), ANSWER_WITHIN_S), Sealed))
+            for payload in payloads:
+                uplink.send(payload)
+            while not answers or answers[-1].number != until:
+                raw = await asyncio.wait_for(arrived.get(), ANSWER_WITHIN_S)
+                said = self._opened_plainly(decode(raw, Sealed))
                 assert isinstance(said.body, Answer)
-                found.append(decode(said.body.carried, Exchange))
-            return found
+                answers.append(said.body)
+            return answers
         finally:
             await uplink.close()
 

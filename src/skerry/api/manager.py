@@ -24,9 +24,10 @@ from skerry.adapters.keys.tls import Kind
 from skerry.adapters.manifests import ManifestErrors
 from skerry.adapters.store.store import StoreError
 from skerry.api import accounts, metrics, sites
-from skerry.api.office import NotDone, Office
+from skerry.api.enrolling import Joining, certificate_digest
+from skerry.api.office import Office
+from skerry.api.refusing import NotDone
 from skerry.api.serving import caller
-from skerry.core.kernel.values import Value
 from skerry.core.stages.ir.rules import TranslationError
 
 BODY_MAX_BYTES = 1024 * 1024
@@ -36,31 +37,17 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 _JSON = msgspec.json.Encoder(order="deterministic")
 
 
-class JoinRequest(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a node sends with its token."""
-
-    token: str
-    site: str
-    name: str
-    request: str
-    """A certificate request, PEM: the key never leaves the node."""
-    endpoints: list[str] = []
-    hosts: list[str] = []
-    api: str = ""
-
-
 @get("/v1/authority", sync_to_thread=False)
 def authority(request: Ask) -> dict[str, str]:
     """Whose certificates count here. The caller compares the digest with its token's."""
-    return {"ca": _office(request).authority_pem.decode(), "digest": _office(request).authority_digest()}
+    pem = _office(request).enrolling.authority_pem
+    return {"ca": pem.decode(), "digest": certificate_digest(pem)}
 
 
 @post("/v1/join", status_code=200)
-async def join(data: JoinRequest, request: Ask) -> dict[str, Any]:
+async def join(data: Joining, request: Ask) -> dict[str, Any]:
     """Enrol a node (D5)."""
-    joined = await _office(request).join(
-        data.token, data.site, data.name, data.request, tuple(data.endpoints), tuple(data.hosts)
-    )
+    joined = await _office(request).enrolling.join(data)
     return msgspec.to_builtins(joined, builtin_types=())  # type: ignore[no-any-return]  # a struct becomes a dict
 
 
@@ -84,7 +71,7 @@ async def withdraw(name: str, request: Ask) -> dict[str, str]:
 @post("/v1/tokens", status_code=201)
 async def token(request: Ask, site: str, node: str | None = None, ttl: int = 3600) -> dict[str, str]:
     """A join token."""
-    return {"token": await _office(request).make_token(site, node, ttl)}
+    return {"token": await _office(request).enrolling.token(site, node, ttl)}
 
 
 @get("/v1/sites", sync_to_thread=False)

@@ -36,7 +36,7 @@ def text(office: Office) -> str:
 
 
 def _samples(office: Office) -> Iterable[Sample]:
-    yield "skerry_manager_messages_lost_total", {}, office.lost
+    yield "skerry_manager_messages_lost_total", {}, office.correspondence.lost
     for name, site in sorted(office.sites.items()):
         here = {"site": name}
         yield "skerry_site_nodes", here, len(site.roster().members)

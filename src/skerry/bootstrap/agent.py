@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from skerry.adapters.cel import CelExpressions
-from skerry.adapters.keys.ed25519 import NaclVerifier, NodeSigner, load_key
+from skerry.adapters.keys.ed25519 import KeyFileError, NaclVerifier, NodeSigner, load_key
 from skerry.adapters.keys.tls import TlsFiles
 from skerry.adapters.sensors.machine import MachineSensors
 from skerry.adapters.sqlite.state import SqliteStorage
@@ -16,11 +17,16 @@ from skerry.adapters.workload.process import ProcessWorkloads
 from skerry.adapters.zenoh.fabric import ZenohFabric
 from skerry.adapters.zenoh.uplink import ZenohUplink
 from skerry.api.node import NodeApi
+from skerry.api.serving import ApiError
 from skerry.bootstrap.programs import PROBE, own_programs
+from skerry.core.conversation import Refused
 from skerry.core.kernel.ids import ManagerId, NodeId
-from skerry.ports.transport import Uplink
+from skerry.ports.sensors import SensorError
+from skerry.ports.storage import StorageError
+from skerry.ports.transport import TransportError, Uplink
+from skerry.ports.workload import WorkloadError
 from skerry.shell.agent import AgentShell, Outside
-from skerry.shell.settings import NODE_FILE, AgentSettings, load_settings
+from skerry.shell.settings import NODE_FILE, AgentSettings, SettingsError, load_settings
 
 
 def run_agent(folder: Path, ready: Callable[[str], None]) -> None:
@@ -88,3 +94,18 @@ def _outside(folder: Path, settings: AgentSettings) -> Outside:
         expressions=CelExpressions(),
         uplink_of=uplink_of,
     )
+
+
+def main() -> int:
+    """`python -m skerry.bootstrap.agent FOLDER`: what `skerry agent run` becomes; returns the exit code."""
+    known = (SettingsError, StorageError, TransportError, SensorError, KeyFileError, WorkloadError, ApiError, Refused)
+    try:
+        run_agent(Path(sys.argv[1]), lambda line: print(line, flush=True))  # noqa: T201 - the one line that it says
+    except known as error:
+        sys.stderr.write(f"skerry: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -16,6 +16,7 @@ from skerry.adapters.keys.files import write_public
 from skerry.adapters.keys.tls import Identity, Kind, TlsFiles
 from skerry.adapters.store.store import Store, StoreError
 from skerry.adapters.zenoh.hub import ZenohHub
+from skerry.api import enrolling
 from skerry.api.manager import application
 from skerry.api.office import Office
 from skerry.api.serving import serving
@@ -67,8 +68,8 @@ async def _run(
             async with serving(application(office), api, tls, strangers=True) as address:
                 ready(f"manager {name} runs; API at https://{address}, nodes at tls/{uplink}")
                 await stopped.wait()
-                if office.failure is not None:
-                    raise office.failure
+                if office.correspondence.failure is not None:
+                    raise office.correspondence.failure
         finally:
             await office.close()
 
@@ -99,7 +100,7 @@ async def _make_token(folder: Path, database: str | None, site: str, node: str |
     store = Store(database or _default_database(folder))
     await store.open()
     try:
-        return await Office.make_token_in(store, authority, site, node, ttl_s)
+        return await enrolling.make_token(store, authority, site, node, ttl_s)
     finally:
         await store.close()
 

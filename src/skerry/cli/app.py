@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from skerry import __version__
-from skerry.cli import agent, changing, demo, doctor, lab, manager, objects, reading, status
+from skerry.cli import agent, calling, changing, demo, doctor, example, lab, manager, objects, reading, status
 from skerry.cli.errors import Failed
 from skerry.cli.hooks import Hooks
 
@@ -50,7 +50,9 @@ def build() -> typer.Typer:
     status.add_to(app)
     changing.add_to(app)
     reading.add_to(app)
+    calling.add_to(app)
     app.add_typer(objects.app, name="object")
+    app.command("example", epilog=example.EXAMPLES)(example.example)
     app.add_typer(lab.app, name="lab")
     app.command("demo")(demo.demo)
     app.command("doctor")(doctor.doctor)

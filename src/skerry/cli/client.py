@@ -60,6 +60,8 @@ class Server:
             if len(raw) > ANSWER_BYTES_MAX:
                 raise Failed(f"{self.address}{path}: the answer has more than {ANSWER_BYTES_MAX} bytes; ask for less")
             return Answer(answer.status, json.loads(raw) if raw else None)
+        except (ssl.SSLError, ConnectionResetError, BrokenPipeError) as error:
+            raise self._closed(error) from error
         except (OSError, http.client.HTTPException) as error:
             raise self._silent(error) from error
         except ValueError as error:
@@ -82,16 +84,19 @@ class Server:
     def lines(self, path: str) -> Iterator[Any]:
         """Each line of an endless answer as it comes. Raises `Failed`, `Unreachable`, also when it breaks off."""
         connection = self._connect()
+        sock = connection.sock
         try:
             answer = self._begin(connection, "GET", path, None)
-            if connection.sock is not None:
-                connection.sock.settimeout(None)
+            if answer.status != 200:
+                raise Failed(f"https://{self.address}{path}: {said(Answer(answer.status, None))}")
+            sock.settimeout(None)  # nothing may happen for as long as it likes
             while line := answer.readline(LINE_BYTES_MAX):
                 yield json.loads(line)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise Unreachable(f"{self.address}{path}: the stream broke off: {error}") from error
+            raise Unreachable(f"https://{self.address}{path}: the stream broke off: {error}") from error
         finally:
             connection.close()
+        raise Unreachable(f"https://{self.address}{path}: the stream ended: whoever sent it has stopped")
 
     def _connect(self, within_s: float = WITHIN_S) -> http.client.HTTPSConnection:
         connection = http.client.HTTPSConnection(self.address, timeout=within_s, context=self._context)
@@ -102,6 +107,8 @@ class Server:
                 f"https://{self.address}: its certificate is not of the authority in your ca.pem "
                 f"({error.verify_message}); is the address right, and --identity of the same manager?"
             ) from error
+        except ssl.SSLError as error:
+            raise self._closed(error) from error
         except OSError as error:
             raise self._silent(error) from error
         assert isinstance(connection.sock, ssl.SSLSocket)
@@ -118,18 +125,16 @@ class Server:
         connection.request(method, path, body=body, headers=headers)
         return connection.getresponse()
 
-    def _silent(self, error: Exception) -> Failed:
-        if isinstance(error, ssl.SSLError):
-            why = f"{error.reason or error}"
-            return Failed(
-                f"https://{self.address}: refused your certificate ({why}); use --identity of the same manager"
-            )
+    def _closed(self, error: OSError) -> Failed:
+        """Somebody is there and hangs up, which servers do when they do not know a certificate."""
+        why = (error.reason if isinstance(error, ssl.SSLError) else None) or str(error)
+        return Failed(
+            f"https://{self.address}: hung up without an answer ({why}), as with a certificate of another authority; "
+            "is --identity of the same manager?"
+        )
+
+    def _silent(self, error: Exception) -> Unreachable:
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        if isinstance(error, ConnectionResetError | BrokenPipeError):  # after the handshake: somebody is there
-            return Failed(
-                f"https://{self.address}: closed the connection without an answer ({why}); it does so with certificates "
-                "of another manager: is --identity the right one?"
-            )
         return Unreachable(f"https://{self.address}: nobody answers there ({why}); does it run, and is that its --api?")
 
     def _fine(self, path: str, answer: Answer) -> Any:

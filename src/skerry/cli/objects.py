@@ -7,25 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from urllib.parse import quote
 
 import typer
 
-from skerry.cli.client import Server
-from skerry.cli.errors import Failed, Unreachable
-from skerry.cli.target import As, At, node_first, only_node
-from skerry.cli.words import seconds
-from skerry.shell.clock import boot_ms
-
-if TYPE_CHECKING:
-    from skerry.examples.programs.caller import Reply
+from skerry.cli.calling import Request, Wait, answered, service_node
+from skerry.cli.errors import Failed
+from skerry.cli.target import As, At
 
 INTERFACE = "object-store.v1"
-CALL_WITHIN_MS = 10_000
-TRY_AGAIN_S = 0.3
 SHA = "skerry-sha256"
 
 app = typer.Typer(
@@ -33,11 +25,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Put and get a file with a site's object store, found by look-up at a node.",
 )
-
-Wait = Annotated[
-    int,
-    typer.Option("--wait", help="How long to try until the service answers.", metavar="DURATION", parser=seconds),
-]
 
 _PUT = """\b
 Example:
@@ -66,7 +53,8 @@ def put(
     if len(content) > BODY_BYTES_MAX:
         raise Failed(f"{file}: more than {BODY_BYTES_MAX} bytes; this store takes no larger objects")
     sha = hashlib.sha256(content).hexdigest()
-    at, _ = _call(_node(server, identity), "PUT", name, content, [("Skerry-Sha256", sha)], {201}, wait)
+    request = Request(INTERFACE, _path(name), "PUT", content, [("Skerry-Sha256", sha)], {201})
+    at, _ = answered(service_node(server, identity), request, wait)
     typer.echo(f"{name}: {len(content)} bytes, sha256 {sha}, kept by {at}")
 
 
@@ -81,7 +69,7 @@ def get(
     wait: Wait = "10s",  # type: ignore[assignment]  # the option's parser reads the default too
 ) -> None:
     """Get an object, checked against the checksum that it was put with."""
-    at, reply = _call(_node(server, identity), "GET", name, b"", [], {200}, wait)
+    at, reply = answered(service_node(server, identity), Request(INTERFACE, _path(name)), wait)
     sha = hashlib.sha256(reply.body).hexdigest()
     if reply.headers.get(SHA) not in (None, sha):
         raise Failed(f"{name}: what {at} sent has another checksum than it says; try again")
@@ -96,47 +84,5 @@ def get(
     typer.echo(f"{to}: {len(reply.body)} bytes, sha256 {sha}, from {at}")
 
 
-def _node(server: str | None, identity: Path | None) -> Server:
-    node = node_first(server, identity)
-    only_node(node, "services to look up")
-    return node
-
-
-def _call(
-    node: Server,
-    method: str,
-    name: str,
-    body: bytes,
-    headers: list[tuple[str, str]],
-    wanted: set[int],
-    wait_s: int,
-) -> tuple[str, Reply]:
-    """Ask where the service is and call it, until it answers or the time is over. Raises `Failed`, `Unreachable`."""
-    from skerry.examples.programs.caller import Caller, Unanswered
-
-    until_ms = boot_ms() + wait_s * 1_000
-    caller = Caller()
-    while True:
-        why = f"no node offers {INTERFACE} now"
-        for found in node.get(f"/v1/lookup?interface={INTERFACE}")["endpoints"]:
-            try:
-                reply = caller.call(
-                    found["endpoint"],
-                    method,
-                    f"/o/{quote(name, safe='')}",
-                    body=body,
-                    headers=[("Skerry-Client", "skerry-object"), *headers],
-                    within_ms=CALL_WITHIN_MS,
-                )
-            except Unanswered as error:
-                why = str(error)
-                continue
-            if reply.status in wanted:
-                caller.close()
-                return f"{found['instance']} on {found['node']}", reply
-            why = f"{found['instance']} on {found['node']}: {reply.error() or 'refused'} (status {reply.status})"
-            if reply.status < 500:
-                raise Failed(f"{name}: {why}")
-        if boot_ms() >= until_ms:
-            raise Unreachable(f"{name}: {why}; tried for {wait_s} s, see `skerry status`")
-        time.sleep(TRY_AGAIN_S)
+def _path(name: str) -> str:
+    return f"/o/{quote(name, safe='')}"

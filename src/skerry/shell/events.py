@@ -13,7 +13,7 @@ from typing import Any
 from skerry.core.kernel.effects import Note
 from skerry.core.kernel.values import Value
 
-RING_MAX = 5_000
+RING_MAX = 2_000
 BACKLOG_MAX = 1_000
 
 

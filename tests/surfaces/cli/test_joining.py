@@ -23,7 +23,9 @@ NODE = "apiVersion: skerry/v1\nkind: Node\nmetadata: {name: %s, site: shop}\nspe
 
 
 def nothing_is_left(folder: Path) -> bool:
-    return not folder.exists() and not [one for one in folder.parent.iterdir() if one.name.startswith(f".{folder.name}.")]
+    return not folder.exists() and not [
+        one for one in folder.parent.iterdir() if one.name.startswith(f".{folder.name}.")
+    ]
 
 
 def test_a_joined_machine_has_all_that_its_agent_needs_and_only_its_owner_can_read_it(

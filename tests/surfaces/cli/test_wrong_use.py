@@ -47,7 +47,9 @@ def test_wrong_words_are_refused_and_the_right_ones_are_told(words: tuple[str, .
 def test_every_verb_says_what_it_is_for_and_shows_an_example() -> None:
     app = build()
     groups = {group.name: group.typer_instance for group in app.registered_groups if group.name != "lab"}
-    verbs = [(command.name or command.callback.__name__,) for command in app.registered_commands if command.callback]
+    verbs: list[tuple[str, ...]] = [
+        (command.name or command.callback.__name__,) for command in app.registered_commands if command.callback
+    ]
     verbs += [
         (str(name), command.name or command.callback.__name__)
         for name, group in groups.items()

@@ -1,4 +1,4 @@
-"""A manager with the example's catalogue and site, for all tests of one file."""
+"""A manager with the example's catalogue and site, for all tests here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.support.office import EXAMPLE, RunningManager
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningManager]:
     """Running, with catalogue and site `shop`, and a second site `depot`."""
     running = RunningManager(tmp_path_factory.mktemp("manager") / "hq")

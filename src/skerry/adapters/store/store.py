@@ -89,6 +89,12 @@ class Store:
                 found.setdefault(row.site, {})[row.key] = row.value
         return found
 
+    async def site_names(self) -> list[str]:
+        """All sites of which something is kept, in order."""
+        async with self._transaction() as connection:
+            rows = await connection.execute(select(KEPT.c.site).distinct().order_by(KEPT.c.site))
+            return [row.site for row in rows]
+
     async def site(self, name: str) -> dict[str, bytes]:
         """Of one site what is kept."""
         async with self._transaction() as connection:

@@ -33,12 +33,16 @@ class HandedIn:
     site: str
     verifier: Verifier
     translate: Translate
-    adopted: list[str] = field(default_factory=list)
-    """Manifests that were taken over since this was last looked at, for whoever keeps manifests."""
     _words: dict[IntentId, tuple[int, Sealed]] = field(default_factory=dict)
     """To each intent the generation that the site made of it, and the operator's statement."""
+    _taken: list[str] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
     """Digests of the operators' statements that the journal holds."""
+
+    def taken(self) -> tuple[str, ...]:
+        """Manifests that were taken over since this was last asked, for whoever keeps manifests."""
+        taken, self._taken = tuple(self._taken), []
+        return taken
 
     def take(self, entry: Entry) -> IntentId | None:
         """Look at an entry of the journal; the intent that it is evidence for."""
@@ -79,7 +83,7 @@ class HandedIn:
         except ValueError as error:
             withdrawn = msgspec.structs.replace(held, generation=following, withdrawn=True, local=False)
             return withdrawn, f"refused: {error}"
-        self.adopted.append(text)
+        self._taken.append(text)
         return msgspec.structs.replace(ours, generation=following, local=False), "taken over"
 
     def _manifests(self, word: Sealed, roster: Roster) -> str:

@@ -16,6 +16,7 @@ AGREED_WITHIN_S = 30.0
 CONNECTED_WITHIN_S = 60.0
 PUTS, GETS = range(200, 2_001, 20), range(500, 5_001, 50)
 """A second: what may be asked for, from what is asked for now to the catalogue's ceiling."""
+SURELY_PERMILLE, NOT_SURELY_PERMILLE = 1_050, 970
 
 
 def thaw(stage: Stage, name: str) -> None:
@@ -86,7 +87,7 @@ class Asked(NamedTuple):
     """By node, role and configuration."""
     held: dict[str, dict[str, dict[str, Any]]]
     """By set and instance."""
-    headroom: dict[str, int]
+    headroom_permille: int
 
     @classmethod
     def of(cls, stage: Stage) -> Asked:
@@ -94,7 +95,7 @@ class Asked(NamedTuple):
         api = stage.lab.api(stage.names()[0])
         rows = [row for row in api.get("/v1/fits")["rows"] if row["intent"] == INTENT]
         section = api.get("/v1/plan")["sections"][INTENT]
-        sets = measuring.representation(stage)["sets"]
+        store = measuring.representation(stage)["sets"]["isolated"]["elements"]["store"]
         return cls(
             figures={
                 (row["node"], row["element"], name): one["figures_milli"]
@@ -103,51 +104,48 @@ class Asked(NamedTuple):
                 if one["failure"] is None
             },
             held={which: section[which] for which in ("connected", "isolated")},
-            headroom={
-                which: sets[which]["elements"]["store"]["headroom_permille"] for which in ("connected", "isolated")
-            },
+            headroom_permille=store["headroom_permille"],
         )
 
     def only_one_falls_short(self) -> tuple[int, int, str, str] | None:
-        """The lowest rates of puts and gets that exactly one store's holder did not measure, and some other node did."""
+        """Rates of puts and gets that exactly one store's holder did not measure, and some other node did, with all the
+        headroom that a new holder must have. No figure lies near the edge."""
         for gets in GETS:
             for puts in PUTS:
-                short = self._short(puts, gets)
-                if len(short) == 1 and "/store#" in (found := next(iter(short)))[0]:
-                    if found in self._short(puts, gets, surely=True) and self._able(puts, gets):
-                        return puts, gets, *found
+                short = self._short(puts, gets, SURELY_PERMILLE)
+                if len(short) != 1 or short != self._short(puts, gets, NOT_SURELY_PERMILLE):
+                    continue
+                instance, holder = next(iter(short))
+                if "/store#" in instance and self._able(puts, gets):
+                    return puts, gets, instance, holder
         return None
 
-    def _short(self, puts: int, gets: int, *, surely: bool = False) -> set[tuple[str, str]]:
-        """Instances with their holders that would fall short, with a margin so that no figure is near the edge."""
-        margin = 950 if surely else 1_050
+    def _short(self, puts: int, gets: int, factor_permille: int) -> set[tuple[str, str]]:
+        """Instances with their holders that did not measure so much."""
         return {
             (name, one["holder"])
-            for which, assigned in self.held.items()
+            for assigned in self.held.values()
             for name, one in assigned.items()
-            if (which == "connected" or not surely)
-            and not self._reaches(one["holder"], one["element"], one["configuration"], puts, gets, which, margin)
+            if not self._reaches((one["holder"], one["element"], one["configuration"]), puts, gets, factor_permille)
         }
 
     def _able(self, puts: int, gets: int) -> bool:
         busy = {one["holder"] for name, one in self.held["connected"].items() if "/store#" in name}
+        factor_permille = self.headroom_permille * SURELY_PERMILLE // 1_000
         return any(
-            self._reaches(node, element, configuration, puts, gets, "isolated", 1_050)
-            for node, element, configuration in self.figures
-            if element == "store" and node not in busy
+            self._reaches(key, puts, gets, factor_permille)
+            for key in self.figures
+            if key[1] == "store" and key[0] not in busy
         )
 
-    def _reaches(
-        self, node: str, element: str, configuration: str, puts: int, gets: int, which: str, margin: int
-    ) -> bool:
+    def _reaches(self, key: tuple[str, str, str], puts: int, gets: int, factor_permille: int) -> bool:
         wanted = {
             "store": {"putRate": puts, "getRate": gets},
             "intake": {"requestRate": puts + gets},
             "placement": {"decideRate": puts},
-        }.get(element, {})
-        measured = self.figures.get((node, element, configuration), {})
-        factor = self.headroom[which] * margin // 1_000
-        return all(measured.get(metric, 0) >= rate * factor for metric, rate in wanted.items())
+        }.get(key[1], {})
+        measured = self.figures.get(key, {})
+        return all(measured.get(metric, 0) >= rate * factor_permille for metric, rate in wanted.items())
 
 
 def heal(stage: Stage, moving: dict[str, str]) -> None:
@@ -190,8 +188,12 @@ def agreed(stage: Stage) -> dict[str, Any] | None:
             for document, version in site["documents"].items()
             if document.startswith("verdict/") and status["documents"].get(document) != version
         }
-        if lacking or not site["verdicts"]:
+        if lacking:
             raise DemoFailed(f"{name} lacks {lacking}")
+    for intent, digest in site["plan_digests"].items():
+        word = site["verdicts"].get(intent)
+        if word is None or (word["plan"], word["digest"]) != (site["plan"], digest):
+            raise DemoFailed(f"the manager has no word on {intent} of plan {site['plan']} yet")
     return site
 
 

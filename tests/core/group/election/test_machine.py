@@ -92,6 +92,14 @@ def test_l3_a_worse_rank_waits_longer() -> None:
     assert [s.to for s in t.said.send] == [A, B, D]
 
 
+def test_l3_the_rank_is_that_among_those_who_are_there_when_it_would_stand() -> None:
+    """At a start nobody is in contact yet; whoever ranked itself first then would ask at the same moment as all."""
+    t = voter(me=C, fit=300)
+    assert t >> at(100) >> sees(contacts={A: Standing(fit_permille=900), B: Standing(fit_permille=500)})
+    assert t >> until(FIRST + 2 * RANK_WAIT_MS - 1) >> until(FIRST + 2 * RANK_WAIT_MS) << anything
+    assert [s.to for s in t.said.send] == [A, B]
+
+
 def test_l3_without_an_answer_it_asks_again_and_in_the_end_leads_itself() -> None:
     t = voter(B)
     assert t >> until(FIRST + REFUSED_MAX * (ROUND_MS + 50)) << anything << notes("leader.followed", A, term=1)
@@ -256,6 +264,23 @@ def test_l5_a_node_without_a_leader_in_a_higher_term_is_met_with_a_higher_one() 
     assert t >> until(FIRST + ROUND_MS) << anything
     assert t >> sees(contacts={B: follows(1), C: Standing(term=5, highest=5)}) << anything
     assert t.machine.followed == Follow(term=6, leader=A)
+
+
+def test_p4_a_leader_that_took_over_a_later_leaderships_plan_calls_a_term_above_it() -> None:
+    t = leader(B)
+    assert t >> until(FIRST + ROUND_MS) << anything
+    assert t >> sees(plan=(4, D)) << keeps(FOLLOWED_KEY) << anything
+    assert t.machine.followed == Follow(term=5, leader=A)
+
+
+def test_l5_a_leader_that_should_yield_calls_no_term_for_a_plan_that_it_took_over() -> None:
+    """Both would call at once, and the part of one of them would be torn."""
+    t = leader(B)
+    better = {B: follows(1), D: follows(1, D, leads=3)}
+    assert t >> until(FIRST + ROUND_MS) << anything >> sees(contacts=better, plan=(1, D)) << anything
+    assert t.machine.followed == Follow(term=1, leader=A)
+    assert t >> heard(D, FollowMe(term=2)) << anything
+    assert t.machine.followed == Follow(term=2, leader=D)
 
 
 def test_l5_a_member_that_reaches_more_nodes_than_its_leader_leads_asks_for_a_hand_over() -> None:

@@ -68,7 +68,10 @@ class Election:
     leadership: Leadership = field(default_factory=Leadership)
     version: int = 0
     """Grows whenever `leadership` or what `standing()` says changes."""
+    _alone_since_ms: int | None = None
+    """When I lost my leader, or was there long enough to stand at all; the wait by rank runs from it."""
     _stand_at_ms: int | None = None
+    """Not before this, whatever my rank is."""
     _asking: _Asking | None = None
     _round: int = 0
     _called_ms: int = -(10**9)
@@ -211,7 +214,7 @@ class Election:
         self._deadline_ms = None
         if self._leader(view) is None:
             return self._stand(given, view)
-        self._stand_at_ms = self._asking = None
+        self._stand_at_ms = self._alone_since_ms = self._asking = None
         self._refused = 0
         if self._leads():
             return self._lead(given, view)
@@ -229,11 +232,11 @@ class Election:
             self._asking = None
             self._refused += 1
             self._stand_at_ms = at_ms + ASK_AGAIN_MS + given.draw % (ASK_AGAIN_MS + 1)
-        if self._stand_at_ms is None:
-            first = self.started_ms + START_WAIT_MS
-            self._stand_at_ms = max(at_ms, first) + RANK_WAIT_MS * self._rank(view)
-        if at_ms < self._stand_at_ms:
-            self._wake(self._stand_at_ms)
+        if self._alone_since_ms is None:
+            self._alone_since_ms = max(at_ms, self.started_ms + START_WAIT_MS)
+        due_ms = max(self._stand_at_ms or 0, self._alone_since_ms + RANK_WAIT_MS * self._rank(view))
+        if at_ms < due_ms:
+            self._wake(due_ms)
             return Effects()
         if view.fit_permille == INELIGIBLE and self._anyone_eligible(view):
             self._stand_at_ms = at_ms + ROUND_MS
@@ -265,7 +268,7 @@ class Election:
         """L5: I meet a leader that should yield to me, or a node without a leader in a term that is not below mine. P4:
         I took over a plan that nothing which I commit in this term could follow."""
         term = self._term()
-        if view.plan > (term, self.me):
+        if view.plan > (term, self.me) and not self._meets_better(view):
             return True
         for node, theirs in view.contacts.items():
             if theirs.leads and theirs.leader == node:
@@ -276,6 +279,15 @@ class Election:
             elif theirs.leader is None and theirs.term >= term and node != self.me:
                 return True
         return False
+
+    def _meets_better(self, view: ElectionView) -> bool:
+        """L5: whether I am in contact with a leader that I am to yield to: it calls a term above both, and I do not."""
+        return any(
+            theirs.leader == node
+            and _preferred(theirs.leads, theirs.term, node, self._part_size(), self._term(), self.me)
+            for node, theirs in view.contacts.items()
+            if theirs.leads
+        )
 
     def _not_yet_following(self, at_ms: int, view: ElectionView) -> list[NodeId]:
         """Whom to ask: nodes without a leader, leaders that should yield, and for a while after a call everybody."""

@@ -1,0 +1,230 @@
+"""What passes between a manager and its sites: one act at a time, each durable before any of it leaves (J3).
+
+A site whose last act could not be kept, or was broken off, is doubted: before the next act it is loaded again, so that
+memory never knows more than the store. Messages of sites wait in a bounded queue; what does not fit is lost, counted,
+and said again by its sender.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+
+from skerry.adapters.store.store import Applied, Store, StoreError
+from skerry.core.actors.handed_in import HandedIn, Translate
+from skerry.core.actors.manager import Authored, ItemRefused, ManagerEvent, ManagerSite, SiteSaid
+from skerry.core.conversation import Exchange, Refused, key_in, kind_of, life_from, open_sealed, stored_documents
+from skerry.core.group.uplink.wire import Question
+from skerry.core.kernel.effects import Effects, Note
+from skerry.core.kernel.ids import ManagerId, NodeId
+from skerry.core.kernel.inputs import Input
+from skerry.core.kernel.sealing import Sealed, Signer, Statement, Verifier, seal
+from skerry.core.kernel.values import decode, encode
+from skerry.core.stages.ir.model import Roster
+from skerry.ports.transport import Hub
+from skerry.shell import clock, entropy
+from skerry.shell.events import EventStream
+from skerry.shell.supervisor import Supervisor
+
+WAITING_MAX = 1_000
+"""Messages of sites that wait for their turn."""
+
+Adopt = Callable[[str, str], Applied]
+"""How manifests that were handed in at a site, and taken over, are kept: (site, text)."""
+
+
+class Correspondence:
+    """One manager's dealings with all of its sites."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        store: Store,
+        hub: Hub,
+        signer: Signer,
+        verifier: Verifier,
+        translate: Translate,
+        adopt: Adopt,
+    ) -> None:
+        self.name = ManagerId(name)
+        self.store = store
+        self.sites: dict[str, ManagerSite] = {}
+        self.stream = EventStream(name)
+        self.lost = 0
+        """Messages that came while too many waited."""
+        self._hub = hub
+        self._signer = signer
+        self._verifier = verifier
+        self._translate = translate
+        self._adopt = adopt
+        self._turn = asyncio.Lock()
+        self._doubted: set[str] = set()
+        self._inputs = 0
+        self._life = life_from(entropy.draw())
+        self._said = 0
+        self._waiting: asyncio.Queue[tuple[str, NodeId, bytes]] = asyncio.Queue(WAITING_MAX)
+        self._supervisor = Supervisor(asyncio.Event())
+
+    async def open(self, failed: asyncio.Event) -> None:
+        """Load all sites and listen; `failed` is set if a defect ends the work, and `failure` says which. The store is
+        open already. Raises `StoreError`, `TransportError`."""
+        self._supervisor = Supervisor(failed)
+        for site, kept in (await self.store.sites()).items():
+            self.sites[site] = self._recovered(site, kept)
+        self._hub.on_message(self._on_payload)
+        await self._hub.admit(sorted(self.sites))
+        await self._hub.open()
+        self._supervisor.start(self._serve(), "sites")
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What ended the work, if something did."""
+        return self._supervisor.failure
+
+    async def close(self) -> None:
+        """Stop listening, end what is on its way."""
+        await self._hub.close()
+        await self._supervisor.close()
+
+    # --- acting ---------------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def acting(self) -> AsyncIterator[None]:
+        """One act at a time, on sites that are as the store has them. Raises `StoreError`."""
+        async with self._turn:
+            for site in sorted(self._doubted):
+                kept = await self.store.site(site)
+                if kept:
+                    self.sites[site] = self._recovered(site, kept)
+                else:
+                    self.sites.pop(site, None)
+                self._doubted.discard(site)
+            yield
+
+    def found(self, roster: Roster) -> ManagerSite:
+        """A site that nobody has joined yet; it counts once something was said to it."""
+        return ManagerSite.found(roster, self._signer, self._handed_in(roster.site))
+
+    async def say(
+        self,
+        words: Mapping[str, Iterable[Any]],
+        *,
+        new: Mapping[str, ManagerSite] | None = None,
+        applied: Iterable[Applied] = (),
+        forgotten: Iterable[tuple[str, str]] = (),
+        token: str | None = None,
+    ) -> None:
+        """The manager's own words for its sites, and for `new` ones, with what is kept beside them: all or nothing.
+        Within `acting()`. Raises `StoreError`, `TransportError`."""
+        self._doubted |= {*words, *(new or {})}
+        self.sites.update(new or {})
+        done = {site: [self._step(site, Authored(documents=tuple(documents)))] for site, documents in words.items()}
+        await self._keep(done, applied, forgotten, token)
+        self._doubted -= {*words, *(new or {})}
+        if new:
+            await self._hub.admit(sorted(self.sites))
+
+    async def _keep(
+        self,
+        done: Mapping[str, list[Effects]],
+        applied: Iterable[Applied] = (),
+        forgotten: Iterable[tuple[str, str]] = (),
+        token: str | None = None,
+    ) -> None:
+        """Make durable what these steps decided, then do the rest of it. Raises `StoreError`."""
+        adopted = [self._adopt(site, text) for site in done for text in self.sites[site].handed_in.taken()]
+        manifests = (*applied, *adopted)
+        changes = {
+            site: (*self.sites[site].founding(), *(change for effects in steps for change in effects.persist))
+            for site, steps in done.items()
+        }
+        if any(changes.values()) or manifests or forgotten or token:
+            await self.store.commit(changes, manifests, clock.wall_ms(), forgotten=forgotten, token=token)
+        for site, steps in done.items():
+            for effects in steps:
+                self._tell(site, effects)
+
+    def _recovered(self, site: str, kept: Mapping[str, bytes]) -> ManagerSite:
+        opened = stored_documents(kept, site, self._verifier)
+        return ManagerSite.recover(site, self.name, self._signer, self._handed_in(site), kept, opened)
+
+    def _handed_in(self, site: str) -> HandedIn:
+        return HandedIn(site=site, verifier=self._verifier, translate=self._translate)
+
+    # --- listening ------------------------------------------------------------------------------------------------
+
+    def _on_payload(self, site: str, node: NodeId, payload: bytes) -> None:
+        if self._waiting.full():
+            self.lost += 1
+        else:
+            self._waiting.put_nowait((site, node, payload))
+
+    async def _serve(self) -> None:
+        while True:
+            await self._take(*await self._waiting.get())
+
+    async def _take(self, site: str, node: NodeId, payload: bytes) -> None:
+        """A statement of a site's member, with what it carries: verified, kept, then answered."""
+        try:
+            async with self.acting():
+                if site not in self.sites:
+                    return
+                events = self._opened(site, node, payload)
+                self._doubted.add(site)
+                await self._keep({site: [self._step(site, event) for event in events]})
+                self._doubted.discard(site)
+        except (Refused, msgspec.DecodeError) as refused:
+            self._note(site, Note(what="statement.refused", about=node, data={"why": str(refused)}), "")
+        except StoreError as error:  # not acknowledged, so the site says it again
+            self._note(site, Note(what="store.failed", data={"why": str(error)}), "")
+
+    def _opened(self, site: str, node: NodeId, payload: bytes) -> list[ManagerEvent]:
+        """What a question carries, each piece verified by itself, and the question. Raises `Refused`, `DecodeError`."""
+        roster = self.sites[site].roster()
+        said = open_sealed(decode(payload, Sealed), site, lambda s: key_in(roster, s), self._verifier)
+        events: list[ManagerEvent] = []
+        items = decode(said.body.carried, Exchange).items if isinstance(said.body, Question) else ()
+        for item in items:
+            try:
+                carried = open_sealed(item, site, lambda s: key_in(roster, s), self._verifier)
+                events.append(SiteSaid(node=node, said=carried))
+            except Refused as refused:
+                events.append(ItemRefused(node=node, sealed=item, why=str(refused)))
+        return [*events, SiteSaid(node=node, said=said)]
+
+    # --- stepping and telling -------------------------------------------------------------------------------------
+
+    def _step(self, site: str, event: ManagerEvent) -> Effects:
+        self._inputs += 1
+        given = Input(
+            id=f"{self.name}-{self._inputs}",
+            at_ms=clock.boot_ms(),
+            wall_ms=clock.wall_ms(),
+            draw=entropy.draw(),
+            event=event,
+        )
+        return self.sites[site].step(given)
+
+    def _tell(self, site: str, effects: Effects) -> None:
+        for instruct in effects.instruct:
+            self._said += 1
+            statement = Statement(
+                kind=kind_of(instruct.message),
+                site=site,
+                signer=self.name,
+                life=self._life,
+                number=self._said,
+                body=encode(instruct.message),
+            )
+            self._hub.send(site, instruct.node, encode(seal(self._signer, statement)))
+        for note in effects.note:
+            self._note(site, note, effects.cause)
+
+    def _note(self, site: str, note: Note, cause: str) -> None:
+        known = Note(what=note.what, about=note.about, data={"site": site, **note.data})
+        self.stream.add(known, at_ms=clock.boot_ms(), wall_ms=clock.wall_ms(), cause=cause)
