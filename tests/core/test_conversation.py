@@ -46,10 +46,8 @@ ROSTER = Roster(
 
 def said(signer: str, content, *, by: str | None = None, **fields) -> Sealed:
     """A statement that names `signer` and bears the signature of `by`."""
-    given = {
-        "kind": kind_of(content), "site": "shop", "signer": signer, "life": "1", "number": 1, "body": encode(content), **fields
-    }  # fmt: skip
-    return seal(KEYS[by or signer], Statement(**given))
+    plain = Statement(kind=kind_of(content), site="shop", signer=signer, life="1", number=1, body=encode(content))
+    return seal(KEYS[by or signer], msgspec.structs.replace(plain, **fields))
 
 
 def read(sealed: Sealed):
@@ -121,8 +119,8 @@ def test_n2_a_question_comes_after_what_it_carries() -> None:
     question = Question(number=1, carried=encode(Exchange(versions={}, heads={}, items=(item,))))
     found = opened(said("a", question), "shop", lambda s: key_in(ROSTER, s), VERIFIER)
     assert [f.statement.kind for f in found] == ["role_fit", "question"]
+    broken = said("a", Question(number=1, carried=b"\xa2\xff\xfe"))
     with pytest.raises(Refused, match="a malformed question"):
-        broken = said("a", Question(number=1, carried=b"\xa2\xff\xfe"))
         opened(broken, "shop", lambda s: key_in(ROSTER, s), VERIFIER)
 
 
@@ -182,7 +180,11 @@ def test_the_newest_roster_on_disk_says_whose_documents_count() -> None:
         fit__a=said("a", fit(A)),
         fit__b=said("b", fit(B)),
     )
-    assert sorted(d.name for d in stored_documents(kept, "shop", VERIFIER)) == ["fit/a", "roster/000001", "roster/000002"]
+    assert sorted(d.name for d in stored_documents(kept, "shop", VERIFIER)) == [
+        "fit/a",
+        "roster/000001",
+        "roster/000002",
+    ]
 
 
 def test_a_disk_without_a_roster_says_that_the_node_has_to_join() -> None:

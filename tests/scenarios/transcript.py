@@ -1,8 +1,9 @@
 """Scenario files: blocks of commands, a line of dashes, and what happened. Only inputs, effects and states are shown.
 
 Commands: `intent store db! | cache` (roles while connected, `!` for one that is exclusive, and after the bar what only
-the isolated set has), `nodes a b c`, `start a b`, `kill a`, `power_off a`, `part ab c`, `cut`, `heal`, `run MS`. Left out
-are what a site does all the time (beats, documents and entries on their way, renewals, checks, measurements) and notes.
+the isolated set has), `nodes a b c`, `start a b`, `kill a`, `power_off a`, `part ab c`, `cut`, `heal`, `run MS`. What a
+site does all the time is left out (beats, documents and entries on their way, renewals, checks, measurements), and so
+are notes.
 """
 
 from __future__ import annotations
@@ -166,6 +167,8 @@ def _effects(node: Node, effects: Effects) -> list[str]:
                 shown.append("opens a session")
             case CloseSession():
                 shown.append("closes its session")
+            case _:
+                pass
     return shown
 
 

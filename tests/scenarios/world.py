@@ -1,4 +1,4 @@
-"""A small site in memory: a few agents as they are, one clock for all, and everything around them as simple as it can be.
+"""A small site in memory: a few agents as they are, one clock for all, and everything around them as simple as can be.
 
 Every message takes 5 ms, a start 40, a stop 20, a trial 100. Nothing is drawn: a run is the same each time. A cut link
 swallows what is on it and its tokens go after the fabric's lease; an agent that is killed is missed at once, its
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from heapq import heappop, heappush
 from typing import Any
 
@@ -196,7 +197,9 @@ class World:
         given = self._input(node, Started())
         identity = Identity(site="shop", node=node.name, life=life_from(node.lives << 8 | ord(node.name)), boot="1")
         found = tuple(
-            Adopted(instance=i, digest=w.digest, pid=w.pid, endpoint=f"{node.name}:{w.port}", port=w.port, fence=w.fence)
+            Adopted(
+                instance=i, digest=w.digest, pid=w.pid, endpoint=f"{node.name}:{w.port}", port=w.port, fence=w.fence
+            )
             for i, w in sorted(node.workloads.items())
         )
         documents = stored_documents(node.disk, "shop", self.verifier)
@@ -236,12 +239,13 @@ class World:
                 self.kill(node.name)
                 return
         agent = node.agent
-        for send in effects.send if agent is not None else ():
+        assert agent is not None
+        for send in effects.send:
             payload = agent.seal_message(send.message)
             for other in self.nodes.values():
                 if other is not node and send.to in (None, other.name):
                     self._carry(node, other, payload)
-        for report in effects.report if agent is not None else ():
+        for report in effects.report:
             self._to_manager(node, agent.seal_message(report.message))
         for act in effects.act:
             self._act(node, act)
@@ -324,7 +328,7 @@ class World:
                 )
                 carried = encode(Exchange(versions=self.hq_holds, heads=theirs.heads, items=lacking))
                 answer = self._sealed(HQ, self.hq, Answer(number=said.body.number, carried=carried))
-                self.after(2 * MESSAGE_MS, lambda answer=answer: self._from_manager(node, answer))
+                self.after(2 * MESSAGE_MS, partial(self._from_manager, node, answer))
 
     def _from_manager(self, node: Node, sealed: Sealed) -> None:
         if self.linked(node.name, HQ):
@@ -360,6 +364,15 @@ class World:
                 self._later(
                     node, act.for_ms, InstanceMeasured(instance=instance, holder=holder, digest=digest, **found)
                 )
+            case OpenSession() | CloseSession():
+                self._session(node, act)
+            case WriteEndpoints():
+                pass  # no workload here reads it
+            case _:
+                raise TypeError(f"an act that nobody carries out: {type(act).__name__}")
+
+    def _session(self, node: Node, act: OpenSession | CloseSession) -> None:
+        match act:
             case OpenSession(manager=manager):
                 node.sessions.add(manager)
                 if self.linked(node.name, manager):
@@ -367,10 +380,6 @@ class World:
             case CloseSession(manager=manager):
                 node.sessions.discard(manager)
                 self._later(node, 1, SessionChanged(manager=manager, up=False))
-            case WriteEndpoints():
-                pass  # no workload here reads it
-            case _:
-                raise TypeError(f"an act that nobody carries out: {type(act).__name__}")
 
     def _start_workload(self, node: Node, act: StartWorkload) -> None:
         self._pids += 1
@@ -394,5 +403,3 @@ class World:
                 self.step(node, WorkloadExited(instance=instance, reason=DEADLINE))
 
         self.after(max(kill_at_ms - self.now_ms, 0), due)
-
-

@@ -21,7 +21,7 @@ from skerry.core.group.granting import machine as granting
 from skerry.core.group.granting.machine import Granting
 from skerry.core.group.granting.model import Electorate
 from skerry.core.group.journal.machine import Journal
-from skerry.core.group.membership.machine import _Peer
+from skerry.core.group.membership.machine import Membership, _Peer
 from skerry.core.group.uplink.machine import Uplink
 from skerry.core.group.voting.rules import Outcome
 from skerry.core.kernel.effects import Effects
@@ -98,6 +98,10 @@ def crowded(options: Options) -> Options:
     """Owners that take memory after the fit was reported."""
     faults = ("owner.takes_memory", "manager.withdraws", "manager.adds_intent", "link.split", "machine.power")
     return replace(options, nodes=("n1", "n2"), drift_ppm={"n1": 0, "n2": 0}, tie_breaker="n1", faults=faults, safety_ms=60_000)
+
+
+def quiet(options: Options) -> Options:
+    return replace(options, faults=(), adversary=False, cold=False, safety_ms=40_000)
 
 
 def cut_off(options: Options) -> Options:
@@ -205,7 +209,17 @@ def _replays_are_heard(patch: Patch) -> None:
 
 def _old_lives_are_believed(patch: Patch) -> None:
     """Membership takes any other life of a peer for its newest: one replayed beat, and the living one is never heard."""
-    patch.setattr(_Peer, "proven", property(lambda self: False, lambda self, value: None), raising=False)
+    hear = Membership._hear
+
+    def trusting(self: Membership, heard: Any, at_ms: int, view: Any) -> None:
+        node, life = heard.statement.signer, heard.statement.life
+        peer = self._peers.get(node)
+        if peer is not None and life != peer.life and life not in peer.past_lives:
+            past = (*peer.past_lives, peer.life)
+            self._peers[node] = _Peer(life=life, past_lives=past, token_gone=peer.token_gone)
+        hear(self, heard, at_ms, view)
+
+    patch.setattr(Membership, "_hear", trusting)
 
 
 def _isolation_is_never_declared(patch: Patch) -> None:
@@ -282,7 +296,7 @@ SABOTAGES = (
     Sabotage(name="M2: isolation is never declared", plant=_isolation_is_never_declared, noticed_by=("M2",), shape=cut_off),
     Sabotage(name="I4: started without a subscription", plant=_started_without_a_subscription, noticed_by=("I4",)),
     Sabotage(name="P3: the ledger says yes", plant=_the_ledger_says_yes, noticed_by=("I3",), shape=crowded),
-    Sabotage(name="P2: holds never end", plant=_holds_never_end, noticed_by=("I13",), shape=restarting),
+    Sabotage(name="P2: holds never end", plant=_holds_never_end, noticed_by=("I13",), shape=quiet),
     Sabotage(name="G1: committed without assent", plant=_committed_without_assent, noticed_by=("I1",)),
     Sabotage(name="J3: the journal stays at home", plant=_the_journal_stays_at_home, noticed_by=("I5",)),
     Sabotage(name="H1: seconds count twice", plant=_seconds_count_twice, noticed_by=("I6",)),

@@ -229,7 +229,7 @@ class Talk:
         return self
 
     def __bool__(self) -> bool:
-        """Run what was scripted since the last time; raise AssertionError with the conversation if it goes otherwise."""
+        """Run what was scripted since the last time; raise AssertionError, with the conversation, if it differs."""
         self._forget()
         assert self._script, "nothing was said since the last assert"
         script, self._script = self._script, []

@@ -30,12 +30,12 @@ class Installed(NamedTuple):
 
 def installed(factory: pytest.TempPathFactory) -> Installed:
     """Build and install, at the first call. Raises `AssertionError` with what make or pip complained about."""
-    return _installed(factory)
+    return _installed(factory.getbasetemp() / "installed")
 
 
 @functools.cache
-def _installed(factory: pytest.TempPathFactory) -> Installed:
-    home = factory.mktemp("installed")
+def _installed(home: Path) -> Installed:
+    home.mkdir()
     # What runs this very test is set up: nothing is to be set up anew beneath it.
     _run(["make", "--old-file=.venv/.complete", "wheel"], ROOT, dict(os.environ), BUILT_WITHIN_S)
     (built,) = (ROOT / "dist").glob("skerry-*.whl")
@@ -62,6 +62,13 @@ def environment(home: Path) -> dict[str, str]:
 
 def _run(argv: list[str], folder: Path, env: dict[str, str], within_s: float) -> None:
     done = subprocess.run(
-        argv, cwd=folder, env=env, check=False, capture_output=True, text=True, timeout=within_s, stdin=subprocess.DEVNULL
+        argv,
+        cwd=folder,
+        env=env,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=within_s,
+        stdin=subprocess.DEVNULL,
     )
     assert done.returncode == 0, f"{' '.join(argv)}: {done.stdout}{done.stderr}"

@@ -7,6 +7,7 @@ import pytest
 from skerry.core.group.election.machine import Election, ElectionView
 from skerry.core.group.election.model import Standing
 from skerry.core.group.election.wire import FollowMe, IWould, WouldYou
+from skerry.core.kernel.effects import NOTHING
 from tests.core.things import A, B
 from tests.support.conversation import Talk, anything, at, heard, keeps, notes, says, talk, unasserted, until
 
@@ -55,8 +56,6 @@ def test_a_script_that_is_never_asserted_is_remembered_until_it_is() -> None:
 def test_a_machine_that_wants_to_be_woken_at_once_for_ever_is_caught() -> None:
     class Restless:
         def step(self, given, view):
-            from skerry.core.kernel.effects import NOTHING
-
             return NOTHING
 
         def next_deadline_ms(self):

@@ -9,15 +9,19 @@ from skerry.core.actors.manager import ManagerSite
 from skerry.core.group.journal.model import Entry
 from skerry.core.kernel.sealing import Statement
 from skerry.core.kernel.values import decode
-from skerry.core.stages.history.model import Reading
+from skerry.core.stages.history.model import USED, Reading
 from skerry.core.stages.history.rules import client_use, compliance
+from skerry.core.stages.history.standing import standing
+from skerry.core.stages.ir.model import SiteDocument
+from skerry.shell.clock import wall_ms
 
 
 def intents(office: Office) -> list[dict[str, Any]]:
-    """Every intent at every site: generation, verdict, what is assigned and what is not."""
+    """Every intent at every site: generation, verdict, what is assigned, confirmed, and what is not (D19)."""
     rows: list[dict[str, Any]] = []
     for name, site in sorted(office.sites.items()):
-        plan = site.plan()
+        plan, readings = site.plan(), _readings(site)
+        fits = {fit.node: fit for fit in site.values("fit/")}
         for ir in site.irs():
             section = plan.sections.get(ir.intent) if plan is not None else None
             verdict = next((v for v in reversed(site.verdicts) if v.intent == ir.intent), None)
@@ -33,6 +37,7 @@ def intents(office: Office) -> list[dict[str, Any]]:
                     "withdrawn": ir.withdrawn,
                     "unfilled": section.unfilled if section is not None else {},
                     "verdict": verdict.word if verdict is not None else None,
+                    **standing(ir, section, len(site.roster().members), readings, fits),
                 }
             )
     return rows
@@ -44,25 +49,39 @@ def _readings(site: ManagerSite) -> list[Reading]:
         for sealed in site.journal.entries(chain, 0):
             statement = decode(sealed.statement, Statement)
             entry = decode(statement.body, Entry)
-            if entry.kind == "reading":
-                found.append(
-                    Reading(
-                        node=statement.signer,
-                        life=statement.life,
-                        what=entry.what,
-                        about=entry.about,
-                        data=entry.data,
-                        wall_ms=entry.wall_ms,
-                    )
+            if entry.what in USED:
+                reading = Reading(
+                    node=statement.signer,
+                    life=statement.life,
+                    number=statement.number,
+                    what=entry.what,
+                    about=entry.about,
+                    data=entry.data,
+                    wall_ms=entry.wall_ms,
                 )
+                found.append(reading)
     return found
+
+
+def _every_s(site: ManagerSite) -> int:
+    """How often the site's nodes write readings."""
+    settings: SiteDocument | None = next(iter(site.values("site")), None)
+    return -(-settings.reading_every_ms // 1000) if settings is not None else 0
 
 
 def history(office: Office) -> list[dict[str, Any]]:
     """Per site and instance: seconds provided and compliant, and what the validator measured beside it."""
-    return [{"site": name, **row} for name, site in sorted(office.sites.items()) for row in compliance(_readings(site))]
+    return [
+        {"site": name, **row}
+        for name, site in sorted(office.sites.items())
+        for row in compliance(_readings(site), _every_s(site), wall_ms())
+    ]
 
 
 def use(office: Office) -> list[dict[str, Any]]:
     """Per site and client: seconds of use, isolated and connected apart, unknown ones as a sum of their own."""
-    return [{"site": name, **row} for name, site in sorted(office.sites.items()) for row in client_use(_readings(site))]
+    return [
+        {"site": name, **row}
+        for name, site in sorted(office.sites.items())
+        for row in client_use(_readings(site), _every_s(site), wall_ms())
+    ]

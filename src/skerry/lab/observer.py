@@ -1,14 +1,13 @@
 """Watches a lab from outside, stamps what it sees by its own clock, and works out the figures. Knows no code of Skerry.
 
     python observer.py SETTINGS.json        {"lab", "nodes": {name: "host:port"}, "identity", "client_log",
-                                             "record", "manager_ports", "faulty_after_ms"}
+                                             "record", "manager", "manager_ports", "faulty_after_ms"}
 
-It sees four things: processes come and go (`/proc`, by the lab's mark in their environment), connections to the
-manager's own ports (`/proc/net/tcp`), the client's log as it grows, and the public event streams of the nodes (NDJSON
-over TLS). Each is written to `record`, one JSON object a line, with `t_ms`: boot-time at which this process saw it.
-
-Commands come on standard input, one a line, and are answered in one line of JSON each: `mark NAME {json}` stamps a
-moment (a fault has "fault": true and the node that it hits), `figures` works out what is known by now.
+It sees processes come and go (`/proc`, by the lab's mark in their environment), connections to the manager's own ports,
+the client's log as it grows, and the public event streams of nodes and manager. Each goes to `record` as a line of JSON
+with `t_ms`, the boot-time at which this process saw it. Commands come on standard input, one a line, each answered in a
+line of JSON: `mark NAME {json}` stamps a moment (a fault has "fault": true and the node that it hits), `figures` works
+out what is known by now.
 """
 
 from __future__ import annotations
@@ -26,11 +25,8 @@ import time
 from typing import Any
 
 TICK_S = 0.02
-PROCESSES_EVERY, SOCKETS_EVERY, MEMORY_EVERY = 5, 10, 50
 YOUNG_MS = 500
 """A process younger than this may still show the environment of the one that started it."""
-AGAIN_S = 0.1
-RING_BYTES = 1 << 16
 LEFT_ALONE_MS = 700
 """How much later than a process's end the word about it may come."""
 SWITCH_MS = 1_000
@@ -40,7 +36,7 @@ Record = dict[str, Any]
 
 
 def now_ms() -> int:
-    """Boot-time, suspend included."""
+    """Boot-time."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
 
 
@@ -63,12 +59,11 @@ class Observer:
         self._file = open(settings["record"], "a", encoding="utf-8")  # noqa: SIM115 - open for as long as this runs
         self._log_at = 0
         self._log_rest = b""
-        self._pids: dict[int, tuple[int, Record | None]] = {}
+        self._pids: dict[int, tuple[int, Record]] = {}
         self._memory: dict[str, int] = {}
         self._leaks: set[str] = set()
-        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._tls = ssl.create_default_context(cafile=f"{settings['identity']}/ca.pem")
         self._tls.check_hostname = False
-        self._tls.load_verify_locations(f"{settings['identity']}/ca.pem")
         self._tls.load_cert_chain(f"{settings['identity']}/cert.pem", f"{settings['identity']}/key.pem")
 
     def add(self, kind: str, **what: Any) -> Record:
@@ -82,23 +77,21 @@ class Observer:
 
     def run(self) -> None:
         """Watch until standard input ends."""
-        for node, address in self.settings["nodes"].items():
+        for node, address in {**self.settings["nodes"], "": self.settings["manager"]}.items():
             threading.Thread(target=self._follow, args=(node, address), daemon=True).start()
         waiting, tick = b"", 0
         while True:
             if select.select([0], [], [], TICK_S)[0]:
-                said = os.read(0, RING_BYTES)
+                said = os.read(0, 65_536)
                 if not said:
                     return
                 *lines, waiting = (waiting + said).split(b"\n")
                 for line in lines:
                     print(json.dumps(self._command(line.decode())), flush=True)  # noqa: T201 - the answer
             self._tail()
-            for every, look in ((PROCESSES_EVERY, self._processes), (SOCKETS_EVERY, self._sockets)):
+            for every, look in ((5, self._processes), (10, self._sockets), (50, self._weigh)):
                 if tick % every == 0:
                     look()
-            if tick % MEMORY_EVERY == 0:
-                self._weigh()
             tick += 1
 
     def _command(self, line: str) -> Record:
@@ -106,25 +99,20 @@ class Observer:
         if word == "mark":
             name, _, data = rest.partition(" ")
             return self.add("mark", name=name, **json.loads(data or "{}"))
-        if word == "figures":
-            self._tail()
-            with self._lock:
-                return {**Figures(list(self.records), self.settings).all(), **self._counted()}
-        return {"error": f"expected mark or figures, got {word[:40]!r}"}
-
-    def _counted(self) -> Record:
+        self._tail()
+        with self._lock:
+            figures = Figures(list(self.records), self.settings).all()
         pss_mib = -(-max(self._memory.values(), default=0) // 1024)
-        return {"agent_pss_mib_max": pss_mib, "uplink_leaks": len(self._leaks), "leaked_by": sorted(self._leaks)}
+        return {**figures, "agent_pss_mib_max": pss_mib, "uplink_leaks": len(self._leaks), "leaks": sorted(self._leaks)}
 
     def _follow(self, node: str, address: str) -> None:
         """One node's public stream, for as long as there is one; after a break from the start, the known left out."""
         known: set[tuple[int, int]] = set()
         while True:
             try:
-                connection = http.client.HTTPSConnection(address, context=self._tls, timeout=5)
+                connection = http.client.HTTPSConnection(address, context=self._tls)
                 connection.request("GET", "/v1/events?after=0&follow=true")
                 answer = connection.getresponse()
-                connection.sock.settimeout(None) if connection.sock else None
                 while line := answer.readline():
                     event = json.loads(line)
                     place = (event["number"], event["atMs"])
@@ -132,8 +120,8 @@ class Observer:
                         known.add(place)
                         self.add("event", node=node, what=event["what"], about=event["about"], data=event["data"])
             except (OSError, http.client.HTTPException, ValueError):
-                pass  # it is off, frozen or not up yet: tried again below
-            time.sleep(AGAIN_S)
+                pass  # it is off or not up yet: tried again
+            time.sleep(5 * TICK_S)
 
     def _tail(self) -> None:
         try:
@@ -148,38 +136,36 @@ class Observer:
             self.add("op", **json.loads(line))
 
     def _processes(self) -> None:
-        mark = f"SKERRY_LAB={self.settings['lab']}"
         here = {int(name) for name in os.listdir("/proc") if name.isdigit()}
-        for pid in [pid for pid in self._pids if pid not in here]:
-            found = self._pids.pop(pid)[1]
-            if found is not None and found["run"]:
-                self.add("end", pid=pid, **found)
         for pid in here:
-            since, found = self._pids.get(pid, (now_ms(), None))
-            if found is None and (pid not in self._pids or now_ms() - since < YOUNG_MS):
-                variables = dict(
-                    v.partition("=")[::2] for v in read(f"/proc/{pid}/environ").decode("utf-8", "replace").split("\0")
-                )
-                guarded = variables.get("SKERRY_GUARD_NAME", "")
-                if f"SKERRY_LAB={variables.get('SKERRY_LAB')}" == mark and (guarded or now_ms() - since > YOUNG_MS / 2):
-                    run = guarded.removeprefix("run:") if guarded.startswith("run:") else ""
-                    found = {"node": variables.get("SKERRY_LAB_NODE", ""), "run": run, "guarded": bool(guarded)}
-                    if run:
-                        self.add("start", pid=pid, **found)
-                self._pids[pid] = (since, found)
-            elif (
-                found is not None and found["run"] and read(f"/proc/{pid}/stat").rpartition(b")")[2][1:2] in (b"Z", b"")
-            ):
+            since_ms, found = self._pids.setdefault(pid, (now_ms(), {}))
+            if now_ms() - since_ms < YOUNG_MS and not found.get("run"):
+                found = self._look(pid)
+                self._pids[pid] = (since_ms, found)
+                if found.get("run"):
+                    self.add("start", pid=pid, **found)
+        for pid, (_, found) in list(self._pids.items()):
+            if found.get("run") and read(f"/proc/{pid}/stat").rpartition(b")")[2][1:2] in (b"", b"Z"):
                 self.add("end", pid=pid, **found)
-                self._pids[pid] = (0, {**found, "run": ""})
+                self._pids[pid] = (0, {})  # it is not looked at again, even if nobody takes note of its end
+            if pid not in here:
+                del self._pids[pid]
+
+    def _look(self, pid: int) -> Record:
+        """What a process of the lab is, by the environment that it was started with; empty for any other."""
+        environment = read(f"/proc/{pid}/environ").decode("utf-8", "replace")
+        variables = dict(variable.partition("=")[::2] for variable in environment.split("\0"))
+        if variables.get("SKERRY_LAB") != self.settings["lab"]:
+            return {}
+        kind, _, run = variables.get("SKERRY_GUARD_NAME", "").partition(":")
+        return {"node": variables.get("SKERRY_LAB_NODE", ""), "run": run if kind == "run" else ""}
 
     def _sockets(self) -> None:
         """Connections to the manager's own ports that a node's process holds: there may be none, cut or not."""
         ports = {f"{port:04X}" for port in self.settings["manager_ports"]}
         rows = [row.split() for row in read("/proc/net/tcp").decode().splitlines()[1:]]
         inodes = {row[9] for row in rows if row[2].rpartition(":")[2] in ports and row[9] != "0"}
-        nodes = {pid: found["node"] for pid, (_, found) in self._pids.items() if found and found["node"]}
-        for pid, node in nodes.items() if inodes else ():
+        for pid, node in self._nodes().items() if inodes else ():
             try:
                 links = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
             except OSError:
@@ -187,11 +173,13 @@ class Observer:
             self._leaks |= {f"{node} {pid} {inode}" for inode in inodes if f"socket:[{inode}]" in links}
 
     def _weigh(self) -> None:
-        for pid, (_, found) in self._pids.items():
-            if found and found["node"] and not found["guarded"] and b"agent\0run" in read(f"/proc/{pid}/cmdline"):
+        for pid, node in self._nodes().items():
+            if b"skerry.bootstrap.agent" in read(f"/proc/{pid}/cmdline"):
                 share = re.search(rb"^Pss: *(\d+)", read(f"/proc/{pid}/smaps_rollup"), re.MULTILINE)
-                if share:
-                    self._memory[found["node"]] = max(self._memory.get(found["node"], 0), int(share[1]))
+                self._memory[node] = max(self._memory.get(node, 0), int(share[1]) if share else 0)
+
+    def _nodes(self) -> dict[int, str]:
+        return {pid: found["node"] for pid, (_, found) in self._pids.items() if found.get("node")}
 
 
 class Figures:
@@ -201,16 +189,14 @@ class Figures:
         self.ops, self.marks, self.events, self.starts, self.ends = (
             [r for r in records if r["kind"] == kind] for kind in ("op", "mark", "event", "start", "end")
         )
+        self.first = {mark["name"]: mark for mark in reversed(self.marks)}
         self.faulty_after_ms = settings["faulty_after_ms"]
         self.nodes = list(settings["nodes"])
 
     def all(self) -> Record:
-        """Every figure that this observer is the source of."""
+        """Every figure that this observer is the source of; one that was not seen is None or left out."""
         restarts = sum(self._restarted(end) for end in self.ends)
         return {**self._client(), **self._switch(), **self._losses(), **self._healed(), "healthy_restarts": restarts}
-
-    def _mark(self, name: str) -> Record | None:
-        return next((mark for mark in self.marks if mark["name"] == name), None)
 
     def _seen(self, what: str, after_ms: int, **fields: str) -> list[Record]:
         """Events from a moment on, oldest first."""
@@ -243,53 +229,45 @@ class Figures:
         }
 
     def _switch(self) -> Record:
-        cut = self._mark("cut")
+        cut = self.first.get("cut")
         declared = self._seen("mode.isolated", cut["t_ms"]) if cut else []
         if not cut or not declared:
-            return {"cut_to_isolated_plan_ms": None, "switched_ms": None, "switched_without_start_up_ms": None}
+            return {}
         begun_ms = ended_ms = ordered_ms = declared[0]["t_ms"]
-        orders = []
         for what, done in (("role.starting", "role.active"), ("role.stopping", "role.stopped")):
             for order in self._seen(what, begun_ms - SWITCH_MS // 10):
                 if order["t_ms"] <= begun_ms + SWITCH_MS:
-                    orders.append(f"{order['node']} {what} {order['about']}")
                     ordered_ms = max(ordered_ms, order["t_ms"])
                     ends = self._seen(done, order["t_ms"], node=order["node"], about=order["about"])
                     ended_ms = max(ended_ms, ends[0]["t_ms"] if ends else begun_ms + NEVER_MS)
         return {
-            "cut_to_isolated_plan_ms": ended_ms - cut["t_ms"] if orders else None,
-            "switched_ms": ended_ms - begun_ms if orders else None,
-            "switched_without_start_up_ms": ordered_ms - begun_ms if orders else None,
-            "switch_orders": orders,
+            "cut_to_isolated_plan_ms": ended_ms - cut["t_ms"],
+            "switched_ms": ended_ms - begun_ms,
+            "switched_without_start_up_ms": ordered_ms - begun_ms,
         }
 
     def _losses(self) -> Record:
-        leader = self._mark("leader_frozen")
         took: dict[bool, list[int]] = {True: [], False: []}
-        nowhere = []
-        for loss in [mark for mark in self.marks if mark["name"] in ("leader_frozen", "reporter_frozen")]:
+        for loss in [self.first[name] for name in ("leader_frozen", "reporter_frozen") if name in self.first]:
             for run, fenced in self._ran_on(loss["node"], loss["t_ms"]).items():
                 there = [e for e in self._seen("role.active", loss["t_ms"], about=run) if e["node"] != loss["node"]]
-                if there:
-                    took[fenced].append(there[0]["t_ms"] - loss["t_ms"])
-                else:
-                    nowhere.append(run)
+                took[fenced].append(there[0]["t_ms"] - loss["t_ms"] if there else NEVER_MS)
         return {
-            "leader_lost_to_new_leader_ms": self._new_leader(leader["t_ms"]) if leader else None,
+            "leader_lost_to_new_leader_ms": self._new_leader(),
             "node_lost_to_role_active_ms": max(took[False], default=None),
             "run_once_lost_to_active_ms": max(took[True], default=None),
-            "lost_and_not_active_elsewhere": nowhere,
         }
 
     def _ran_on(self, node: str, t_ms: int) -> dict[str, bool]:
         """Instances that ran there at that moment, and whether each had a fence."""
-        ended = {e["pid"] for e in self.ends if e["t_ms"] < t_ms}
+        ended = {end["pid"] for end in self.ends if end["t_ms"] < t_ms}
         runs = {s["run"] for s in self.starts if s["node"] == node and s["t_ms"] < t_ms and s["pid"] not in ended}
         active = {e["about"]: e for e in self._seen("role.active", 0, node=node) if e["t_ms"] < t_ms}
         return {run: active[run]["data"].get("fence") is not None for run in runs & set(active)}
 
-    def _new_leader(self, lost_ms: int) -> int | None:
+    def _new_leader(self) -> int | None:
         """Until every node that no fault hit follows one and the same other leader."""
+        lost_ms: int = self.first.get("leader_frozen", {"t_ms": 0})["t_ms"]
         healthy = {node for node in self.nodes if not self._hit(node, lost_ms)}
         follows: dict[str, str] = {}
         for event in self._seen("leader.followed", lost_ms):
@@ -300,19 +278,26 @@ class Figures:
         return None
 
     def _healed(self) -> Record:
-        healed = self._mark("healed")
-        if healed is None:
-            return {"healed_to_agreed_ms": None}
-        agreed = [e for e in self.marks if e["name"] == "agreed"]
-        return {"healed_to_agreed_ms": agreed[0]["t_ms"] - healed["t_ms"] if agreed else None}
+        """Until every node in contact has the first word that the manager says of each intent after the healing."""
+        healed = self.first.get("healed")
+        words: dict[str, int] = {}
+        for said in self._seen("manager.says", healed["t_ms"]) if healed else ():
+            if said["about"].startswith("verdict/"):
+                words.setdefault(said["about"], said["data"]["version"][0])
+        if not healed or not words:
+            return {}
+        last_ms = 0
+        for (name, number), node in itertools.product(words.items(), healed["nodes"]):
+            taken = self._seen("document.taken", healed["t_ms"], node=node, about=name)
+            at_ms = [e["t_ms"] for e in taken if e["data"]["version"][0] >= number]
+            last_ms = max(last_ms, at_ms[0] if at_ms else healed["t_ms"] + NEVER_MS)
+        return {"healed_to_agreed_ms": last_ms - healed["t_ms"]}
 
     def _restarted(self, end: Record) -> bool:
         """Whether a process ended though nobody on its node had said that it was to, where no fault had hit."""
-        words = [
-            e["what"] for e in self.events
-            if (e["node"], e["about"]) == (end["node"], end["run"]) and e["t_ms"] <= end["t_ms"] + LEFT_ALONE_MS
-        ]  # fmt: skip
-        wanted = bool(words) and words[-1] in ("role.stopping", "role.stopped")
+        mine = [e for e in self.events if (e["node"], e["about"]) == (end["node"], end["run"])]
+        words = [e["what"] for e in mine if e["t_ms"] <= end["t_ms"] + LEFT_ALONE_MS]
+        wanted = words[-1:] in (["role.stopping"], ["role.stopped"])
         return not (wanted or self._hit(end["node"], end["t_ms"]))
 
 

@@ -24,6 +24,8 @@ from skerry.shell.clock import boot_ms
 FREEZE_LOOKS = 3
 END_WITHIN_MS = 5_000
 LOAD_NAME = "load"
+AGENT = "skerry.bootstrap.agent"
+"""What an agent's command line says."""
 
 
 def quiet(_: str) -> None:
@@ -262,11 +264,11 @@ class Lab:
 
 def _leaves_first(one: Found) -> int:
     """Freezing: the agent, then the guard, then the workloads, so that nobody sees another stop."""
-    return 0 if "agent run" in one.command else 1 if "skerry.guard" in one.command else 2
+    return 0 if AGENT in one.command else 1 if "skerry.guard" in one.command else 2
 
 
 def _guard_first(one: Found) -> int:
-    return 0 if "skerry.guard" in one.command else 1 if "agent run" in one.command else 2
+    return 0 if "skerry.guard" in one.command else 1 if AGENT in one.command else 2
 
 
 def _end(process: state.Process) -> None:

@@ -60,5 +60,6 @@ def test_i8_no_bytes_at_all_raise_anything_else(raw) -> None:
 def test_p1_plan_ids_are_ordered_by_term_then_leader_then_number() -> None:
     a, b = NodeId("a"), NodeId("b")
     ids = [PlanId(term=t, leader=n, number=k) for t in (1, 2) for n in (a, b) for k in (1, 2, 10)]
-    assert sorted(reversed(ids)) == ids
+    ids_backwards = ids[::-1]
+    assert sorted(ids_backwards) == ids
     assert str(ids[2]) == "1.a.10"

@@ -190,25 +190,32 @@ def test_a_service_that_nobody_offers_is_not_found_in_the_time_given(node: Node,
     assert (ran.code, "missing" in ran.err) == (1, True)
 
 
-def test_a_second_agent_on_one_folder_says_who_holds_it(node: Node) -> None:
-    ran = subprocess.run(
-        [sys.executable, "-m", "skerry", "agent", "run", "--folder", str(node.folder)],
+def agent_run(folder: Path) -> subprocess.CompletedProcess[str]:
+    """As a process of its own, for the agent takes its process over; it is expected to end by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "skerry", "agent", "run", "--folder", str(folder)],
         env={**os.environ, "PYTHONPATH": str(REPOSITORY / "src")},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+
+
+def test_a_second_agent_on_one_folder_says_who_holds_it(node: Node) -> None:
+    ran = agent_run(node.folder)
     assert (ran.returncode, ran.stdout) == (1, "")
     assert str(node.folder) in ran.stderr
     assert "Traceback" not in ran.stderr
 
 
 def test_an_agent_without_a_joined_folder_says_what_to_do(tmp_path: Path) -> None:
-    ran = skerry("agent", "run", "--folder", tmp_path)
-    assert (ran.code, "skerry agent join" in ran.err) == (1, True)
-    ran = skerry("agent", "leave", "--folder", tmp_path)
-    assert (ran.code, "skerry agent join" in ran.err) == (1, True)
+    ran = agent_run(tmp_path)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert "skerry agent join" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    left = skerry("agent", "leave", "--folder", tmp_path)
+    assert (left.code, "skerry agent join" in left.err) == (1, True)
 
 
 def test_leaving_stops_everything_and_leaves_the_folder(node: Node) -> None:

@@ -16,7 +16,7 @@ import msgspec
 from skerry.core.actors.handed_in import HandedIn
 from skerry.core.conversation import Exchange, Refused, document_of, kind_of
 from skerry.core.group.custody.machine import DOCUMENT_PREFIX, Custody
-from skerry.core.group.custody.model import CARRY_MAX, Kept, Version
+from skerry.core.group.custody.model import CARRY_MAX, Kept, Version, is_older
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.journal.model import Entry, chain_name
 from skerry.core.group.uplink.wire import Answer, Question
@@ -345,7 +345,7 @@ class ManagerSite:
         """Whether the site decided something that is still to be judged: new generations wait for that, for a short
         while, so that every temporary plan gets a word before it is replaced (D18)."""
         plan, held = self.plan(), self.custody.kept.get("plan")
-        unheard = "plan" in theirs and (held is None or held.version < theirs["plan"])
+        unheard = "plan" in theirs and (held is None or is_older(held.version, theirs["plan"]))
         if not unheard and (plan is None or not self._evidence_missing(plan)):
             self._behind_since_ms = None
             return False
@@ -359,7 +359,7 @@ class ManagerSite:
         for name, kept in sorted(self.custody.kept.items(), key=lambda item: _order(item[0])):
             if kept.author != self.manager or not name.startswith(OWN):
                 continue
-            if name in theirs and theirs[name] >= kept.version:
+            if name in theirs and not is_older(theirs[name], kept.version):
                 continue
             if without is not None and name.startswith(without) and name in theirs:
                 continue

@@ -13,7 +13,7 @@ import msgspec
 
 from skerry.core.conversation import Carried, Exchange
 from skerry.core.group.custody.machine import Custody, Holdings, holdings_digest
-from skerry.core.group.custody.model import CARRY_MAX, Version
+from skerry.core.group.custody.model import CARRY_MAX, Version, is_older
 from skerry.core.group.granting.model import LEASE_MS
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.membership.model import Contact
@@ -51,7 +51,7 @@ class Picture:
     agent: Agent = field(init=False)
     at_ms: int = 0
     manager_holds: dict[ManagerId, Exchange] = field(default_factory=dict)
-    _carried: dict[NodeId, tuple[int, Carried]] = field(default_factory=dict)
+    _carried: dict[NodeId, tuple[bytes, Carried]] = field(default_factory=dict)
     _listed: tuple[str, int] = ("", 0)
 
     def __post_init__(self) -> None:
@@ -128,7 +128,7 @@ class Picture:
         """What the latest beat of a node in contact carries."""
         contact = self.contacts()[node]
         known = self._carried.get(node)
-        if known is not None and known[0] == contact.heard_ms:
+        if known is not None and known[0] == contact.carried:
             return known[1]
         try:
             carried = decode(contact.carried, Carried)
@@ -136,7 +136,7 @@ class Picture:
             from skerry.core.group.election.model import Standing
 
             carried = Carried(standing=Standing())  # a newer version's beat: it is there, and says nothing to me
-        self._carried[node] = (contact.heard_ms, carried)
+        self._carried[node] = (contact.carried, carried)
         return carried
 
     def running(self) -> dict[NodeId, tuple[Instance, ...]]:
@@ -259,4 +259,4 @@ def _lacks(held: dict[str, Version], name: str, version: Version) -> bool:
     """Whether somebody with these versions lacks this one. Fits, plans and local intents go up; the rest comes down."""
     if not name.startswith(("fit/", "plan", "intent/")):
         return False
-    return name not in held or held[name] < version
+    return name not in held or is_older(held[name], version)

@@ -29,6 +29,8 @@ def play(stage: Stage) -> None:
     after = running(stage)
     begun, ended = sorted(set(after) - set(before)), sorted(set(before) - set(after))
     moved = sorted(key for key in set(before) & set(after) if before[key] != after[key])
+    if not begun or not ended:
+        raise DemoFailed(f"the isolated set should start one process and stop one: started {begun}, stopped {ended}")
     if moved:
         raise DemoFailed(f"these were restarted though nothing was wrong with them: {moved}")
     stage.say(f"started: {_named(begun)}; stopped: {_named(ended)}; {len(set(before) & set(after))} go on, same pid")

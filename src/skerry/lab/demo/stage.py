@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from rich.console import Console
 from rich.table import Table
 
-from skerry.lab import asking, building, observer, processes
+from skerry.lab import asking, building, observer, processes, state
 from skerry.lab.site import Lab
 from skerry.shell.clock import boot_ms
 
@@ -166,6 +166,7 @@ class Stage:
             "identity": str(building.operator(folder)),
             "client_log": str(folder / "client.jsonl"),
             "record": str(folder / "observed.jsonl"),
+            "manager": f"{state.HOST}:{lab.manager_api_port}",
             "manager_ports": [lab.manager_uplink_port, lab.manager_api_port],
             "faulty_after_ms": FAILURES_AFTER_FAULT_MS,
         }

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 UNHEALTHY = ("workload.slow", "workload.starts_fail", "owner.takes_memory")
 """Faults whose after-effects may rightly move work."""
 CALM_LOSS_PERMILLE = 5
+CALM_FOR_US = 5_000_000
+"""So long before the healing nothing may have begun or ended inside the site."""
 
 
 class Quiet(Checker):
@@ -35,7 +37,7 @@ class Quiet(Checker):
         if any(kind in world.options.faults for kind in UNHEALTHY) or world.options.loss_permille > CALM_LOSS_PERMILLE:
             return
         plan = self._plan_of_all()
-        if plan is None:
+        if plan is None or world.loop.now_us - world.faults.inside_changed_us < CALM_FOR_US:
             return
         for section in plan.sections.values():
             for instance, assignment in section.connected.items() if section.intent != SITE else ():

@@ -56,6 +56,8 @@ class FaultDriver:
         self.chance = world.chance.child("faults")
         self.changed_us = 0
         """When a fault last began or ended."""
+        self.inside_changed_us = 0
+        """The same, of faults inside the site; the way to the manager and what people do there left out."""
         self.begun = 0
         self._ends: dict[int, End] = {}
         self._over = False
@@ -93,6 +95,9 @@ class FaultDriver:
     def _begun(self, kind: str, end: End) -> None:
         world = self.world
         self.changed_us = world.loop.now_us
+        inside = not kind.startswith(("uplink.", "manager."))
+        if inside:
+            self.inside_changed_us = world.loop.now_us
         world.coverage.hit(f"fault.{kind}")
         world.trace.world(world.loop.now_us, f"fault: {kind}")
         self.begun += 1
@@ -102,6 +107,8 @@ class FaultDriver:
         def over() -> None:
             if self._ends.pop(number, None) is not None:
                 self.changed_us = world.loop.now_us
+                if inside:
+                    self.inside_changed_us = world.loop.now_us
                 world.trace.world(world.loop.now_us, f"end of fault: {kind}")
                 end()
 

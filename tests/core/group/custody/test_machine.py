@@ -86,6 +86,7 @@ def test_a_message_is_bounded_in_number_and_in_bytes_but_one_large_document_pass
 
 
 def test_equal_holdings_have_equal_digests_in_whatever_order_they_came() -> None:
-    one, two = {"x": (1,), "y": (2,)}, {"y": (2,), "x": (1,)}
+    one: dict[str, Version] = {"x": (1,), "y": (2,)}
+    two: dict[str, Version] = {"y": (2,), "x": (1,)}
     assert holdings_digest(one, {"a/1": 1}) == holdings_digest(two, {"a/1": 1})
     assert holdings_digest(one, {"a/1": 1}) != holdings_digest(one, {"a/1": 2})

@@ -70,9 +70,15 @@ def test_l3_a_node_asks_before_it_persists_anything() -> None:
 
 def test_l3_with_more_than_half_of_those_in_contact_it_takes_the_term_above_the_highest_known() -> None:
     t = voter(B, C)
-    assert t >> until(FIRST) << anything >> heard(B, IWould(round=1, yes=True, highest=7)) << keeps(
-        FOLLOWED_KEY
-    ) << says(B, FollowMe(term=8)) << says(C, FollowMe(term=8))
+    assert (
+        t
+        >> until(FIRST)
+        << anything
+        >> heard(B, IWould(round=1, yes=True, highest=7))
+        << keeps(FOLLOWED_KEY)
+        << says(B, FollowMe(term=8))
+        << says(C, FollowMe(term=8))
+    )
 
 
 def test_l3_half_is_not_more_than_half() -> None:
@@ -117,8 +123,12 @@ def test_l3_no_duel_who_would_follow_one_would_not_follow_another_in_the_same_ro
 
 def test_l3_of_two_that_ask_at_once_the_better_one_goes_first() -> None:
     worse = voter(A, me=B)
-    assert worse >> until(FIRST + RANK_WAIT_MS) << says(A, WouldYou) >> heard(A, WouldYou(round=1)) << says(
-        A, IWould, yes=True
+    assert (
+        worse
+        >> until(FIRST + RANK_WAIT_MS)
+        << says(A, WouldYou)
+        >> heard(A, WouldYou(round=1))
+        << says(A, IWould, yes=True)
     )
     assert worse >> heard(A, IWould(round=1, yes=True, highest=0))  # its own asking is over
     better = voter(B, me=A)
@@ -227,16 +237,27 @@ def test_l6_a_member_out_of_contact_is_dropped_at_once_and_the_leader_stays() ->
 def test_l5_the_leader_of_the_larger_part_calls_a_term_above_both() -> None:
     t = leader(B, C)
     with_d = {B: follows(1), C: follows(1), D: follows(6, D, leads=2)}
-    assert t >> until(FIRST + ROUND_MS) << anything >> sees(contacts=with_d) << keeps(FOLLOWED_KEY) << says(
-        B, FollowMe(term=7)
-    ) << says(C, FollowMe(term=7)) << says(D, FollowMe(term=7))
+    assert (
+        t
+        >> until(FIRST + ROUND_MS)
+        << anything
+        >> sees(contacts=with_d)
+        << keeps(FOLLOWED_KEY)
+        << says(B, FollowMe(term=7))
+        << says(C, FollowMe(term=7))
+        << says(D, FollowMe(term=7))
+    )
 
 
 def test_l5_the_other_follows_and_tells_its_part() -> None:
     t = leader(B)
     assert t >> sees(contacts={B: follows(1), D: follows(2, D, leads=3), E: follows(2, D)}) << anything
-    assert t >> heard(D, FollowMe(term=3)) << keeps(FOLLOWED_KEY) << says(D, Follow(term=3, leader=D)) << says(
-        B, HandOver(term=1, to=D)
+    assert (
+        t
+        >> heard(D, FollowMe(term=3))
+        << keeps(FOLLOWED_KEY)
+        << says(D, Follow(term=3, leader=D))
+        << says(B, HandOver(term=1, to=D))
     )
 
 
@@ -328,8 +349,12 @@ def test_l6_a_leader_leads_on_while_nobody_else_is_eligible() -> None:
 def test_l6_whom_it_was_handed_to_calls_at_once() -> None:
     t = voter(A, C, me=B)
     assert t >> heard(A, FollowMe(term=1)) << anything >> meanwhile(contacts={A: follows(1), C: follows(1)})
-    assert t >> heard(A, HandOver(term=1, to=B)) << keeps(FOLLOWED_KEY) << says(A, FollowMe(term=2)) << says(
-        C, FollowMe(term=2)
+    assert (
+        t
+        >> heard(A, HandOver(term=1, to=B))
+        << keeps(FOLLOWED_KEY)
+        << says(A, FollowMe(term=2))
+        << says(C, FollowMe(term=2))
     )
 
 
@@ -350,7 +375,11 @@ messages = st.one_of(
     st.builds(AskHandOver, term=terms),
 )
 happenings = st.tuples(
-    st.integers(0, 900), st.sampled_from([B, C, D]), st.none() | messages, st.dictionaries(nodes, standings), st.booleans()
+    st.integers(0, 900),
+    st.sampled_from([B, C, D]),
+    st.none() | messages,
+    st.dictionaries(nodes, standings),
+    st.booleans(),
 )
 
 
@@ -372,4 +401,3 @@ def test_l1_whatever_is_said_followed_terms_only_grow_also_across_restarts(story
             followed, disk = follow.term, put.value
         said = [s.message for s in done.send if isinstance(s.message, Follow)]
         assert all(disk is not None and decode(disk, Follow) == f for f in said), "L1: said before it was on disk"
-

@@ -27,7 +27,7 @@ def write(to: Journal, *what: str) -> dict[str, bytes]:
     """Record these; what must be on disk afterwards."""
     kept: dict[str, bytes] = {}
     for number, one in enumerate(what):
-        given = Input(id=f"i{number}", at_ms=number, wall_ms=100 + number, draw=0, event=None)
+        given: Input[object] = Input(id=f"i{number}", at_ms=number, wall_ms=100 + number, draw=0, event=None)
         done = to.record(Record(kind="decision", what=one), given)
         for put in done.persist:
             assert isinstance(put, Put)

@@ -96,7 +96,9 @@ def test_c1_a_node_that_keeps_its_token_and_says_nothing_counts_as_hung() -> Non
 
 def test_c1_a_beat_numbered_no_higher_than_one_heard_is_a_replay() -> None:
     t = in_contact_with_b()
-    assert t >> until(2_000) << anything >> heard(B, beat(1)) >> until(10 + FRESH_MS) << anything << notes("contact.lost")
+    assert (
+        t >> until(2_000) << anything >> heard(B, beat(1)) >> until(10 + FRESH_MS) << anything << notes("contact.lost")
+    )
 
 
 def test_c1_a_new_life_takes_over_when_it_names_mine_and_the_one_before_is_then_a_replay() -> None:

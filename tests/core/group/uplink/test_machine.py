@@ -21,6 +21,7 @@ from skerry.core.group.uplink.model import (
     UplinkSettings,
 )
 from skerry.core.group.uplink.wire import Answer, Question
+from skerry.core.kernel.effects import Put
 from tests.core.things import HQ, A, B
 from tests.support.conversation import Talk, anything, at, does, keeps, notes, reports, sees, talk, until
 
@@ -213,7 +214,9 @@ def test_m4_a_node_without_a_leader_keeps_the_old_mode() -> None:
 def test_m2_the_mode_on_disk_stands_after_a_restart() -> None:
     t = leader()
     assert t >> until(GRACE_MS + 1) << anything
-    after = Uplink.recover(A, t.said.persist[-1].value, 0)
+    put = t.said.persist[-1]
+    assert isinstance(put, Put)
+    after = Uplink.recover(A, put.value, 0)
     assert after.mode(HQ) == "isolated"
     assert Uplink.recover(A, None, 0).mode(HQ) == "connected"
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from skerry.adapters.cel import CelExpressions
 from skerry.core.kernel.effects import Put, TryConfiguration
+from skerry.core.kernel.ids import InstanceId
 from skerry.core.stages.capability.model import NodeFacts
 from skerry.core.stages.fit.events import TrialFinished
 from skerry.core.stages.fit.machine import RETRY_MS, Fitting, FittingView, has_kind
@@ -38,14 +40,12 @@ def node(*elements, kept: dict[str, bytes] | None = None, at_ms: int = 0, **fiel
 
 
 def replaced(view: FittingView, report) -> FittingView:
-    import msgspec
-
     return msgspec.structs.replace(view, report=report)
 
 
 def finished(of: Configuration = STACK, ops: int = 200, **fields) -> TrialFinished:
     figures = {} if fields.get("failure") else {"ops": ops * 1_000}
-    return TrialFinished(trial=f"trial/{of.digest}", digest=of.digest, figures_milli=figures, **fields)
+    return TrialFinished(trial=InstanceId(f"trial/{of.digest}"), digest=of.digest, figures_milli=figures, **fields)
 
 
 def tried(t: Talk) -> list[str]:
@@ -54,7 +54,8 @@ def tried(t: Talk) -> list[str]:
 
 def limits(t: Talk) -> dict[str, str]:
     assert t.view.report is not None
-    return t.view.report.limitations.get(STORE, {})
+    found: dict[str, str] = t.view.report.limitations.get(STORE, {})
+    return found
 
 
 def test_d9_configurations_are_measured_one_after_the_other_and_each_is_reported() -> None:

@@ -10,7 +10,9 @@ FILES = ir(element("store"), element("db", key="hq/shop/db"), offers_interface="
 
 
 def told(interface: str, irs=(FILES,), **runs) -> list[tuple[str, str, int | None]]:
-    found = find(interface, {i.intent: i for i in irs}, {A: runs.get("a", ()), B: runs.get("b", ()), C: runs.get("c", ())})
+    found = find(
+        interface, {i.intent: i for i in irs}, {A: runs.get("a", ()), B: runs.get("b", ()), C: runs.get("c", ())}
+    )
     return [(e.node, e.endpoint, e.fence) for e in found]
 
 

@@ -76,17 +76,19 @@ def test_h1_a_second_is_counted_when_it_was_looked_at_and_a_reading_is_cumulativ
     assert counted(t) == {"connected_s": 6, "connected_compliant_s": 5}
 
 
-def test_h1_seconds_isolated_and_connected_are_kept_apart() -> None:
+def test_h1_seconds_isolated_and_connected_are_kept_apart_by_the_mode_in_which_they_began() -> None:
     t = holder()
     second(t, 1)
     assert t >> at(1_500) >> sees(modes=ISOLATED)
-    second(t, 2)
-    second(t, 3)
+    second(t, 2)  # a change of mode ends a reading
+    assert counted(t) == {"connected_s": 2, "connected_compliant_s": 2}
+    for number in (3, 4, 5):
+        second(t, number)
     assert counted(t) == {
-        "connected_s": 1,
-        "connected_compliant_s": 1,
-        "isolated_s": 2,
-        "isolated_compliant_s": 2,
+        "connected_s": 2,
+        "connected_compliant_s": 2,
+        "isolated_s": 3,
+        "isolated_compliant_s": 3,
     }
 
 
@@ -113,8 +115,9 @@ def test_h2_an_instance_that_is_not_active_is_not_counted() -> None:
 def test_h2_nobody_is_asked_twice_at_a_time_and_a_late_answer_is_one_second() -> None:
     t = holder()
     assert t >> at(1_000) << does(CheckInstance) >> at(2_000) >> at(9_000)
-    assert t >> at(9_001, InstanceChecked(instance=STORE, ok=True)) << anything
-    assert counted(t) == {"connected_s": 1, "connected_compliant_s": 1}
+    assert t >> at(9_001, InstanceChecked(instance=STORE, ok=True)) << does(CheckInstance, use=True)
+    assert t >> at(9_002, InstanceChecked(instance=STORE, ok=True)) << anything
+    assert counted(t) == {"connected_s": 2, "connected_compliant_s": 2}
 
 
 def test_h5_what_clients_used_is_asked_for_with_each_reading_and_written_by_client() -> None:
@@ -123,9 +126,13 @@ def test_h5_what_clients_used_is_asked_for_with_each_reading_and_written_by_clie
     second(t, 2)
     assert t >> at(3_000) << does(CheckInstance, use=True)
     use = {"ann": {"seconds": 2}, "bob": {"seconds": 1}}
-    assert t >> InstanceChecked(instance=STORE, ok=True, use=use) << writes(
-        "client.seconds", mode="connected"
-    ) << writes("client.seconds") << writes("instance.seconds")
+    assert (
+        t
+        >> InstanceChecked(instance=STORE, ok=True, use=use)
+        << writes("client.seconds", mode="connected")
+        << writes("client.seconds")
+        << writes("instance.seconds")
+    )
     assert [r.about for r in t.said.record] == ["ann", "bob", STORE]
 
 
@@ -188,8 +195,11 @@ def test_d24_a_role_that_falls_under_its_floor_is_contradicted_once_and_a_single
 
 def test_d24_a_measurement_that_failed_counts_as_none_of_the_service() -> None:
     t = validator()
-    assert t >> at(250, measured(0, failure="connection refused")) << writes("validated", fit_permille=0) << notes(
-        "role.contradicted"
+    assert (
+        t
+        >> at(250, measured(0, failure="connection refused"))
+        << writes("validated", fit_permille=0)
+        << notes("role.contradicted")
     )
 
 

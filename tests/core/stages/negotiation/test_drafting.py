@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from skerry.core.kernel.ids import IntentId
+from skerry.core.kernel.ids import IntentId, NodeId
 from skerry.core.stages.ir.model import ManagementRole
 from skerry.core.stages.negotiation.drafting import (
     Draft,
@@ -14,6 +14,7 @@ from skerry.core.stages.negotiation.drafting import (
     begin,
     candidates_for,
     is_measured,
+    office,
     reserved,
     stands,
 )
@@ -42,7 +43,7 @@ from tests.core.things import (
 NOTES = IntentId("hq/notes")
 
 
-def members(free: int = 1_000, **ops: int) -> dict:
+def members(free: int = 1_000, **ops: int) -> dict[NodeId, Member]:
     return {n: Member(fit=fit(n, {"store": (measured(ops=ops.get(n, 200)),)}), free=mib(free)) for n in (A, B, C)}
 
 
@@ -187,7 +188,8 @@ def test_where_something_failed_is_no_home() -> None:
 
 def test_p3_each_intent_reserves_the_larger_of_its_sets() -> None:
     big = plan(
-        assigned(B, resources=mib(300)), isolated=(assigned(B, resources=mib(100)), assigned(B, "db", resources=mib(250)))
+        assigned(B, resources=mib(300)),
+        isolated=(assigned(B, resources=mib(100)), assigned(B, "db", resources=mib(250))),
     )
     assert reserved(big, B) == mib(350)
     assert reserved(big, C) == mib(0)
@@ -196,7 +198,8 @@ def test_p3_each_intent_reserves_the_larger_of_its_sets() -> None:
 def test_p3_another_intent_has_to_leave_room_for_either_set() -> None:
     first = ir(element(resources=mib(300)), isolated=(element(resources=mib(300)), element("db", resources=mib(250))))
     old = plan(
-        assigned(B, resources=mib(300)), isolated=(assigned(B, resources=mib(300)), assigned(B, "db", resources=mib(250)))
+        assigned(B, resources=mib(300)),
+        isolated=(assigned(B, resources=mib(300)), assigned(B, "db", resources=mib(250))),
     )
     other = ir(element(), intent=NOTES)
     draft = begin(survey(first, other), old)
@@ -247,14 +250,12 @@ def test_d4_offices_go_to_whoever_meets_the_criteria_best_and_is_apart_from_what
 def test_d4_two_roles_that_must_be_apart_are() -> None:
     draft = offices()
     (reporter, reporting, _), (validator, validating, name) = draft.offices_open
-    from skerry.core.stages.negotiation.drafting import office
-
     draft.put(reporter, IntentId("site"), office(reporter.instance, "reporter", C))
     assert reporting.apart_from == ("leader", "validator")
     assert candidates_for(draft, validator, name, validating) == [B]
 
 
 def test_a_node_that_left_the_part_holds_no_office() -> None:
-    draft = begin(survey(management=ROLES, offices=dict.fromkeys(ROLES, {**ABLE, D: 999})), None)
+    draft = begin(survey(management=ROLES, offices={name: {**ABLE, D: 999} for name in ROLES}), None)
     for wanted, role, name in draft.offices_open:
         assert D not in candidates_for(draft, wanted, name, role)

@@ -39,7 +39,7 @@ MAJORITY = AssentClause(by="majority")
 
 def known(*names: str, **ops: int | Measured) -> dict[NodeId, Member]:
     """What each node measured, by default 300, 200 and 150 operations a second for a, b and c."""
-    rates: dict[str, int | Measured] = {"a": 300, "b": 200, "c": 150} | ops
+    rates: dict[str, int | Measured] = {"a": 300, "b": 200, "c": 150, **ops}
     return {
         NodeId(n): Member(
             fit=fit(
@@ -113,9 +113,7 @@ def ballot(number: int, *yes: Slot, no: dict[str, No] | None = None, members: An
 def holders(plan_: Plan) -> dict[Slot, NodeId]:
     section = plan_.sections[SHOP]
     return {
-        Slot(set=name, instance=i): a.holder  # type: ignore[arg-type] # a set's name
-        for name in ("connected", "isolated")
-        for i, a in section.of(name).items()  # type: ignore[arg-type] # a set's name
+        Slot(set=name, instance=i): a.holder for name in ("connected", "isolated") for i, a in section.of(name).items()
     }
 
 
@@ -169,16 +167,24 @@ def test_p4_a_plan_of_a_later_leadership_is_not_worked_against() -> None:
 
 
 def test_d13_under_assignee_its_own_word_is_enough() -> None:
-    assert chair() >> heard(A, ballot(1, STORE)) << writes("plan.committed", plan="1.a.1") << publishes(
-        "plan", lambda p: holders(p) == {STORE: A}
+    assert (
+        chair()
+        >> heard(A, ballot(1, STORE))
+        << writes("plan.committed", plan="1.a.1")
+        << publishes("plan", lambda p: holders(p) == {STORE: A})
     )
 
 
 def test_d13_under_unanimous_all_are_waited_for_and_how_it_was_agreed_is_written_down() -> None:
     t = chair(clauses=(UNANIMOUS,), roster=5)
-    assert t >> heard(A, ballot(1, STORE)) >> heard(B, ballot(1, STORE)) >> heard(C, ballot(1, STORE)) << writes(
-        "plan.committed"
-    ) << publishes("plan")
+    assert (
+        t
+        >> heard(A, ballot(1, STORE))
+        >> heard(B, ballot(1, STORE))
+        >> heard(C, ballot(1, STORE))
+        << writes("plan.committed")
+        << publishes("plan")
+    )
     agreed = t.said.publish[0].value.sections[SHOP].connected[STORE.instance]
     assert (agreed.agreed, str(agreed.since)) == ("unanimous of 3 out of 5", "1.a.1")
 
@@ -186,9 +192,13 @@ def test_d13_under_unanimous_all_are_waited_for_and_how_it_was_agreed_is_written
 def test_d12_what_is_agreed_is_committed_though_something_else_of_the_batch_is_not() -> None:
     t = chair(ir(element("store"), element("db")), known=known("store", "db"))
     refusal = {str(DB): No(reason="not enough free: memory")}
-    assert t >> heard(A, ballot(1, STORE, no=refusal)) << anything << publishes(
-        "plan", lambda p: holders(p) == {STORE: A}
-    ) << notes("assignment.refused", DB.instance, by=A, why="not enough free: memory")
+    assert (
+        t
+        >> heard(A, ballot(1, STORE, no=refusal))
+        << anything
+        << publishes("plan", lambda p: holders(p) == {STORE: A})
+        << notes("assignment.refused", DB.instance, by=A, why="not enough free: memory")
+    )
     assert proposed(t) == {DB: B}
     assert t >> heard(B, ballot(2, DB)) << anything << publishes("plan", lambda p: holders(p) == {STORE: A, DB: B})
 
@@ -240,7 +250,9 @@ def test_g2_one_stubborn_node_delays_a_unanimous_site_by_three_rounds_and_no_mor
 
 def test_g2_each_clause_has_its_own_number_of_rounds() -> None:
     slow = AssentClause(by="unanimous", silent_rounds=5)
-    t = chair(clauses=(slow, AssentClause(by="ratio", ratio_permille=660, silent_rounds=2), AssentClause(by="assignee")))
+    t = chair(
+        clauses=(slow, AssentClause(by="ratio", ratio_permille=660, silent_rounds=2), AssentClause(by="assignee"))
+    )
     run_rounds(t, A, until_ms=60_000)
     assert t.view.plan.sections[SHOP].connected[STORE.instance].since.number == 5 + 2 + 1
 
@@ -286,7 +298,9 @@ def test_g1_who_is_not_named_by_the_proposal_does_not_count() -> None:
 
 def test_g1_a_word_once_given_in_a_round_is_not_taken_back() -> None:
     t = chair(clauses=(MAJORITY,))
-    assert t >> heard(C, ballot(1, no={str(STORE): EVIDENCE})) >> heard(C, ballot(1, STORE)) >> heard(A, ballot(1, STORE))
+    assert (
+        t >> heard(C, ballot(1, no={str(STORE): EVIDENCE})) >> heard(C, ballot(1, STORE)) >> heard(A, ballot(1, STORE))
+    )
 
 
 def test_l6_when_a_member_is_lost_the_proposal_is_made_anew_to_those_that_are_left() -> None:
@@ -301,9 +315,14 @@ def test_l6_when_a_member_is_lost_the_proposal_is_made_anew_to_those_that_are_le
 def test_l7_a_part_that_is_too_small_decides_nothing_new_and_says_so() -> None:
     few = AssentClause(by="majority", of="roster", at_least=4)
     t = talk(Chair(me=A), view(clauses=(few,)), follow=keep_plan)
-    assert t >> sees() << anything << publishes(
-        "plan",
-        lambda p: p.sections[SHOP].unfilled == {str(STORE): "a part of 3 is too small to decide this"},
+    assert (
+        t
+        >> sees()
+        << anything
+        << publishes(
+            "plan",
+            lambda p: p.sections[SHOP].unfilled == {str(STORE): "a part of 3 is too small to decide this"},
+        )
     )
     assert proposed(t) is None
 
@@ -315,8 +334,11 @@ def test_d8_while_a_member_is_still_measuring_it_is_waited_for_but_not_for_ever(
     half = known()
     half[C] = Member(fit=fit(C), free=mib(1_000))
     t = talk(Chair(me=A), view(known=half), follow=keep_plan)
-    assert t >> sees() << anything << publishes(
-        "plan", lambda p: p.sections[SHOP].unfilled[str(STORE)] == "still measuring: c"
+    assert (
+        t
+        >> sees()
+        << anything
+        << publishes("plan", lambda p: p.sections[SHOP].unfilled[str(STORE)] == "still measuring: c")
     )
     assert t >> until(PATIENCE_MS - 1) >> until(PATIENCE_MS) << anything
     assert proposed(t) == {STORE: A}
@@ -348,7 +370,9 @@ def test_a_role_measured_under_its_floor_goes_to_another_and_stays_if_nobody_doe
     failing = {STORE.instance: A}
     t = chair(plan=plan(assigned(A)), failing=failing)
     assert proposed(t) == {STORE: B}
-    alone = chair(plan=plan(assigned(A)), failing=failing, known=known(b=measured(failure="x"), c=measured(failure="x")))
+    alone = chair(
+        plan=plan(assigned(A)), failing=failing, known=known(b=measured(failure="x"), c=measured(failure="x"))
+    )
     assert proposed(alone) is None
     assert holders(alone.view.plan) == {STORE: A}
 
@@ -376,6 +400,9 @@ def test_p1_plan_numbers_only_grow_within_a_term() -> None:
 
 def test_d19_a_plan_made_while_cut_off_says_from_whom() -> None:
     t = chair(isolated_from=("hq",))
-    assert t >> heard(A, ballot(1, STORE)) << writes("plan.committed", temporary=True) << publishes(
-        "plan", lambda p: p.isolated_from == ("hq",)
+    assert (
+        t
+        >> heard(A, ballot(1, STORE))
+        << writes("plan.committed", temporary=True)
+        << publishes("plan", lambda p: p.isolated_from == ("hq",))
     )

@@ -64,8 +64,11 @@ def test_p5_of_others_a_voter_without_experience_says_yes_and_ranks_nothing_agai
 def test_p5_a_no_against_somebody_else_names_the_evidence() -> None:
     no = No(reason="5 measurements, median fit 0.50 of the floor", evidence="b/1#7")
     t = node_b(experience={f"{C} {STACK.digest}": no})
-    assert t >> heard(A, proposal(assigned(C))) << says(A, yes(no={str(slot()): no})) << notes(
-        "ballot.no", str(slot()), evidence="b/1#7"
+    assert (
+        t
+        >> heard(A, proposal(assigned(C)))
+        << says(A, yes(no={str(slot()): no}))
+        << notes("ballot.no", str(slot()), evidence="b/1#7")
     )
     assert t >> heard(A, proposal(assigned(C, of=configuration("other")), number=2)) << says(A, yes(slot(), number=2))
 
@@ -86,8 +89,11 @@ def test_p3_after_the_owner_took_memory_it_refuses_and_says_both_amounts() -> No
 def test_p3_what_workloads_take_beyond_what_was_reserved_is_not_free() -> None:
     t = node_b(plan=plan(assigned(B, "db", resources=mib(100))), usage=Usage(tree=mib(500), owner=Resources()))
     # 1,000 in all, of which the running one takes 500 instead of 100: 600 is free to reserve, 100 of it already
-    assert t >> heard(A, proposal(assigned(B, resources=mib(501)), number=2)) << says(A, Ballot, yes=()) << notes(
-        "ballot.no"
+    assert (
+        t
+        >> heard(A, proposal(assigned(B, resources=mib(501)), number=2))
+        << says(A, Ballot, yes=())
+        << notes("ballot.no")
     )
     assert t >> heard(A, proposal(assigned(B, resources=mib(500)), number=3)) << says(A, yes(slot(), number=3))
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skerry.core.kernel.ids import NodeId
+from skerry.core.stages.fit.model import Measured
 from skerry.core.stages.proposal.model import Member, Ranking
 from skerry.core.stages.proposal.rules import conflict, rank
 from tests.core.things import SHOP, STACK, A, B, C, configuration, element, fit, measured, mib
@@ -14,7 +15,7 @@ STORE = f"{SHOP}/store"
 
 
 def member(node: NodeId, ops: int | None = 200, free: int = 1_000, memory: int = 1_000, **facts) -> Member:
-    found = {"store": (measured(ops=ops),)} if ops is not None else {}
+    found: dict[str, tuple[Measured, ...]] = {"store": (measured(ops=ops),)} if ops is not None else {}
     return Member(fit=fit(node, found, memory=memory, **facts), free=mib(free))
 
 
@@ -81,7 +82,9 @@ def test_who_refused_or_holds_a_sibling_is_no_candidate() -> None:
 def test_d16_a_configuration_that_conflicts_is_left_out_and_the_next_is_taken() -> None:
     rival = configuration("rival", conflicts=("stack",))
     spec = element("store", STACK, configuration("plain"))
-    both = Member(fit=fit(A, {"store": (measured(ops=900), measured(spec.configurations["plain"], 200))}), free=mib(900))
+    both = Member(
+        fit=fit(A, {"store": (measured(ops=900), measured(spec.configurations["plain"], 200))}), free=mib(900)
+    )
     assert ranked(spec, both, occupied={A: [rival]}).candidates[0].configuration == "plain"
     assert ranked(spec, both).candidates[0].configuration == "stack"
 

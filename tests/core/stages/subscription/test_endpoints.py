@@ -13,7 +13,7 @@ SPEC = element("store", needs=("db",))
 WISH = ir(SPEC, element("db", key="hq/shop/db"))
 
 
-def written(runs: dict, **fields: Any) -> dict[str, Any]:
+def written(runs: Any, **fields: Any) -> dict[str, Any]:
     given = {"fence": None, "modes": {}, "draining": False, **fields}
     raw = endpoints_file(A, instance(), given["fence"], WISH, SPEC, runs, given["modes"], given["draining"])
     found: dict[str, Any] = json.loads(raw)

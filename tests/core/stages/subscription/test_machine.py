@@ -129,9 +129,14 @@ def test_d16_something_that_conflicts_waits_for_the_stop_of_what_still_runs() ->
     assert t >> sees(plan=plan(assigned(A, "cache", rival))) << does(AwaitDrained, instance=STORE) << anything
     assert t.machine.runs[CACHE].reason == f"waits for the stop of {STORE}"
     assert t >> WorkloadDrained(instance=STORE) << does(StopWorkload, instance=STORE)
-    assert t >> WorkloadStopped(instance=STORE) << drops(ON_DISK) << keeps(f"subscription/{CACHE}") << writes(
-        "role.stopped"
-    ) << does(StartWorkload, instance=CACHE)
+    assert (
+        t
+        >> WorkloadStopped(instance=STORE)
+        << drops(ON_DISK)
+        << keeps(f"subscription/{CACHE}")
+        << writes("role.stopped")
+        << does(StartWorkload, instance=CACHE)
+    )
 
 
 # --- modes ------------------------------------------------------------------------------------------------------------
@@ -142,9 +147,13 @@ BOTH = plan(assigned(A), isolated=(assigned(A), assigned(A, "cache")))
 def test_m5_a_switch_keeps_what_both_sets_have_and_starts_what_only_the_new_one_has() -> None:
     t = serving(plan=BOTH)
     pid = t.machine.runs[STORE].pid
-    assert t >> sees(modes={SHOP: "isolated"}) << keeps(f"subscription/{CACHE}") << does(
-        StartWorkload, instance=CACHE
-    ) << does(WriteEndpoints, instance=STORE)
+    assert (
+        t
+        >> sees(modes={SHOP: "isolated"})
+        << keeps(f"subscription/{CACHE}")
+        << does(StartWorkload, instance=CACHE)
+        << does(WriteEndpoints, instance=STORE)
+    )
     assert (phase(t), t.machine.runs[STORE].pid) == ("active", pid)
 
 
@@ -182,11 +191,18 @@ def test_p4_make_before_break_it_goes_on_until_the_new_holder_answers_and_its_cl
 def test_another_configuration_of_the_same_slot_is_a_stop_and_then_a_start() -> None:
     newer = configuration("stack", "2")
     t = serving()
-    assert t >> sees(plan=plan(assigned(A, of=newer)), irs={SHOP: ir(element("store", newer))}) << does(
-        StopWorkload, instance=STORE
+    assert (
+        t
+        >> sees(plan=plan(assigned(A, of=newer)), irs={SHOP: ir(element("store", newer))})
+        << does(StopWorkload, instance=STORE)
     )
-    assert t >> WorkloadStopped(instance=STORE) << drops(ON_DISK) << keeps(ON_DISK) << writes("role.stopped") << does(
-        StartWorkload, configuration=newer
+    assert (
+        t
+        >> WorkloadStopped(instance=STORE)
+        << drops(ON_DISK)
+        << keeps(ON_DISK)
+        << writes("role.stopped")
+        << does(StartWorkload, configuration=newer)
     )
 
 
@@ -217,8 +233,11 @@ def test_x2_an_exclusive_role_waits_for_its_grant_and_asks_for_it() -> None:
     assert t >> sees()
     assert t.machine.wanted_keys() == {KEY: 0}
     assert t.machine.keys_in_use() == frozenset()
-    assert t >> sees(held=held(fence=5)) << keeps("subscription/") << does(
-        StartWorkload, instance=DB, fence=5, kill_at_ms=LEASE_MS - 1_000
+    assert (
+        t
+        >> sees(held=held(fence=5))
+        << keeps("subscription/")
+        << does(StartWorkload, instance=DB, fence=5, kill_at_ms=LEASE_MS - 1_000)
     )
     assert t.machine.keys_in_use() == {KEY}
 
@@ -237,9 +256,14 @@ def test_x2_a_lost_grant_stops_it() -> None:
 def test_x9_a_grant_with_another_fence_is_not_its_own() -> None:
     t = exclusive()
     assert t >> sees(held=held(fence=2, until_ms=9_000)) << does(StopWorkload, instance=DB)
-    assert t >> WorkloadStopped(instance=DB) << drops(f"subscription/{DB}") << keeps("subscription/") << writes(
-        "role.stopped"
-    ) << does(StartWorkload, fence=2)
+    assert (
+        t
+        >> WorkloadStopped(instance=DB)
+        << drops(f"subscription/{DB}")
+        << keeps("subscription/")
+        << writes("role.stopped")
+        << does(StartWorkload, fence=2)
+    )
 
 
 def test_x2_too_little_left_of_a_lease_starts_nothing() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from skerry.core.group.custody.model import CARRY_BYTES_MAX, CARRY_MAX, Carry, Kept, Version
+from skerry.core.group.custody.model import CARRY_BYTES_MAX, CARRY_MAX, Carry, Kept, Version, is_older
 from skerry.core.kernel.effects import Effects, Put, Send
 from skerry.core.kernel.ids import NodeId
 from skerry.core.kernel.sealing import Sealed
@@ -59,7 +59,7 @@ class Custody:
         found: list[Sealed] = []
         for name, kept in sorted(self.kept.items()):
             held = theirs.get(name)
-            if held is not None and held >= kept.version:
+            if held is not None and not is_older(held, kept.version):
                 continue
             if self._is_mine_to_send(kept, peer, holders, leader):
                 found.append(kept.sealed)

@@ -12,6 +12,16 @@ from skerry.core.kernel.values import Value
 
 Version = tuple[int | str, ...]
 
+
+def is_older(held: Version, other: Version) -> bool:
+    """Whether somebody who holds `held` lacks `other`. What a peer says that it holds is its word alone: a version that
+    cannot be compared to a real one is none."""
+    try:
+        return held < other
+    except TypeError:
+        return True
+
+
 CARRY_MAX = 32
 CARRY_BYTES_MAX = 256 * 1024
 

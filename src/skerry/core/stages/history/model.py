@@ -6,14 +6,20 @@ from typing import Any
 
 from skerry.core.kernel.values import Value
 
+USED = ("instance.seconds", "client.seconds", "validated", "role.active", "role.stopped")
+"""The journal entries that an account needs, by what they say."""
+
 
 class Reading(Value, frozen=True, kw_only=True):
-    """One journal entry of kind `reading`, verified and in a chain without gaps."""
+    """One journal entry, verified and in a chain without gaps."""
 
     node: str
     life: str
+    number: int
+    """Its place in the chain of this life."""
     what: str
-    """`instance.seconds`, `client.seconds` or `validated`."""
+    """One of `USED`."""
     about: str
+    """The instance or, of `client.seconds`, the client."""
     data: dict[str, Any]
     wall_ms: int

@@ -1,8 +1,9 @@
 """The account (D22, D23, H1-H5): what was provided, how well, to whom, and what is not known.
 
 Only holders count seconds, in cumulative readings of which the highest counts, so repeats do no harm. The validator's
-figures stand beside them and add none. What an instance did after its last reading, when it ended without one, is
-unknown: at most the reading period, neither used nor forgotten (H3).
+figures stand beside them and add none. What an instance did after its last reading is unknown unless its end was
+recorded: at most the reading period, neither used nor forgotten (H3). Seconds are compared by wall time, with the error
+of the nodes' clocks (T1, H4).
 """
 
 from __future__ import annotations
@@ -13,40 +14,130 @@ from typing import Any
 from skerry.core.stages.history.model import Reading
 
 METERS = ("connected_s", "connected_compliant_s", "isolated_s", "isolated_compliant_s")
+RANGE_LONGEST_S = 31 * 86_400
+
+Account = tuple[str, str, str, int]
+"""One activation: instance, node, life, and the number of its start in that life."""
 
 
-def compliance(readings: Iterable[Reading]) -> list[dict[str, Any]]:
+def compliance(readings: Iterable[Reading], every_s: int, now_wall_ms: int) -> list[dict[str, Any]]:
     """Per instance: seconds provided and compliant by mode, as its holders counted them, and what others measured.
 
-    `compliance_permille` is compliant seconds of all counted; `confirmed` and `contradicted` are the validator's and
-    reporter's measurements that met the floor or did not; the last one's figures stand beside.
+    `every_s` is how often a holder writes a reading. `compliance_permille` is compliant seconds of all counted;
+    `confirmed` and `contradicted` count the validator's and reporter's measurements that met the floor or did not.
     """
-    accounts: dict[tuple[str, str, str, int], dict[str, int]] = {}
+    given = list(readings)
+    sums: dict[str, dict[str, int]] = {}
+    for account, meters in _metered(given).items():
+        total = sums.setdefault(account[0], dict.fromkeys(METERS, 0))
+        for meter in METERS:
+            total[meter] += meters[meter]
+    unknown: dict[str, int] = {}
+    for instance, from_ms, to_ms in _open_ends(given, every_s, now_wall_ms, clients=False):
+        unknown[instance] = unknown.get(instance, 0) - (from_ms - to_ms) // 1000
     measured: dict[str, list[Reading]] = {}
+    holders: dict[str, set[str]] = {}
+    for reading in given:
+        if reading.what == "validated":
+            measured.setdefault(reading.about, []).append(reading)
+        elif reading.what == "instance.seconds":
+            holders.setdefault(reading.about, set()).add(reading.node)
+    return [
+        {
+            "instance": instance,
+            "holders": sorted(holders.get(instance, ())),
+            **_compliant(sums.get(instance, dict.fromkeys(METERS, 0))),
+            "unknown_s": unknown.get(instance, 0),
+            **_beside(measured.get(instance, [])),
+        }
+        for instance in sorted(set(sums) | set(measured) | set(unknown))
+    ]
+
+
+def client_use(readings: Iterable[Reading], every_s: int, now_wall_ms: int) -> list[dict[str, Any]]:
+    """Per client the seconds in which it was served and nothing failed: a union over instances, so none counts twice.
+
+    A second belongs to the mode of the reading that first names it. `unknown_s` counts the seconds after the last
+    reading of instances that serve clients, as far as no other instance knows of them.
+    """
+    given = sorted(readings, key=lambda r: r.wall_ms)
+    served: dict[str, dict[str, set[int]]] = {}
+    failed: dict[str, set[int]] = {}
+    offering: set[str] = set()
+    for reading in given:
+        if reading.what != "client.seconds":
+            continue
+        offering.add(_element(str(reading.data.get("instance"))))
+        used = reading.data.get("use")
+        use = used if isinstance(used, dict) else {}
+        known = served.setdefault(reading.about, {"connected": set(), "isolated": set()})
+        fresh = _seconds(use.get("seconds_ok")) - known["connected"] - known["isolated"]
+        known["isolated" if reading.data.get("mode") == "isolated" else "connected"] |= fresh
+        failed.setdefault(reading.about, set()).update(_seconds(use.get("seconds_failed")))
+    open_ends: set[int] = set()
+    for instance, from_ms, to_ms in _open_ends(given, every_s, now_wall_ms, clients=True):
+        if _element(instance) in offering:
+            open_ends.update(range(from_ms // 1000, -(-to_ms // 1000)))
+    return [
+        {
+            "client": client,
+            "connected_s": len(modes["connected"] - failed[client]),
+            "isolated_s": len(modes["isolated"] - failed[client]),
+            "failed_s": len(failed[client]),
+            "unknown_s": len(open_ends - modes["connected"] - modes["isolated"] - failed[client]),
+        }
+        for client, modes in sorted(served.items())
+    ]
+
+
+def _metered(readings: Iterable[Reading]) -> dict[Account, dict[str, int]]:
+    """Each activation's highest reading (H1)."""
+    found: dict[Account, dict[str, int]] = {}
     for reading in readings:
         if reading.what == "instance.seconds":
-            key = (reading.about, reading.node, reading.life, _whole(reading.data.get("activation")))
-            account = accounts.setdefault(key, dict.fromkeys(METERS, 0))
+            meters = found.setdefault(_account(reading), dict.fromkeys(METERS, 0))
             for meter in METERS:
-                account[meter] = max(account[meter], _whole(reading.data.get(meter)))
-        elif reading.what == "validated":
-            measured.setdefault(reading.about, []).append(reading)
-    rows: list[dict[str, Any]] = []
-    for instance in sorted({key[0] for key in accounts} | set(measured)):
-        mine = {key: account for key, account in accounts.items() if key[0] == instance}
-        sums = {meter: sum(account[meter] for account in mine.values()) for meter in METERS}
-        counted = sums["connected_s"] + sums["isolated_s"]
-        compliant = sums["connected_compliant_s"] + sums["isolated_compliant_s"]
-        rows.append(
-            {
-                "instance": instance,
-                "holders": sorted({key[1] for key in mine}),
-                **sums,
-                "compliance_permille": compliant * 1000 // counted if counted else None,
-                **_beside(measured.get(instance, [])),
-            }
-        )
-    return rows
+                meters[meter] = max(meters[meter], _whole(reading.data.get(meter)))
+    return found
+
+
+def _open_ends(
+    readings: Iterable[Reading], every_s: int, now_wall_ms: int, *, clients: bool
+) -> list[tuple[str, int, int]]:
+    """Per instance the wall times `[from, to)`, ms, of which nothing is known: after the last reading of an activation
+    that crashed, was lost, or goes on. A recorded end leaves none, except of the clients that were served last."""
+    found: list[tuple[str, int, int]] = []
+    since: dict[tuple[str, str, str], int] = {}
+
+    def end(chain: tuple[str, str, str], at_ms: int) -> None:
+        from_ms = since.pop(chain, at_ms)
+        to_ms = min(from_ms + every_s * 1000, at_ms)
+        if to_ms > from_ms:
+            found.append((chain[0], from_ms, to_ms))
+
+    for reading in sorted(readings, key=lambda r: r.number):
+        chain = (reading.about, reading.node, reading.life)
+        match reading.what:
+            case "role.active":
+                end(chain, reading.wall_ms)
+                since[chain] = reading.wall_ms
+            case "instance.seconds" if not (clients and reading.data.get("final")):
+                since[chain] = reading.wall_ms
+            case "role.stopped" if clients:
+                end(chain, reading.wall_ms)
+            case "role.stopped":
+                since.pop(chain, None)
+            case _:
+                pass  # says nothing of how long somebody provided something
+    for chain in sorted(since):
+        end(chain, now_wall_ms)
+    return found
+
+
+def _compliant(sums: dict[str, int]) -> dict[str, Any]:
+    counted = sums["connected_s"] + sums["isolated_s"]
+    compliant = sums["connected_compliant_s"] + sums["isolated_compliant_s"]
+    return {**sums, "compliance_permille": compliant * 1000 // counted if counted else None}
 
 
 def _beside(measured: list[Reading]) -> dict[str, Any]:
@@ -61,53 +152,22 @@ def _beside(measured: list[Reading]) -> dict[str, Any]:
     }
 
 
-def client_use(readings: Iterable[Reading]) -> list[dict[str, Any]]:
-    """Per client the seconds in which it was served and nothing failed: a union over instances, so none counts twice.
+def _account(reading: Reading) -> Account:
+    return (reading.about, reading.node, reading.life, _whole(reading.data.get("activation")))
 
-    A second belongs to the mode of the reading that first names it. `unknown_s` bounds what instances that ended
-    without a last reading may have provided since.
-    """
-    served: dict[str, dict[str, set[int]]] = {}
-    failed: dict[str, set[int]] = {}
-    accounts: dict[tuple[str, str, str], list[Reading]] = {}
-    every_s = 0
-    for reading in sorted(readings, key=lambda r: r.wall_ms):
-        if reading.what != "client.seconds":
-            continue
-        key = (str(reading.data.get("instance")), reading.node, reading.life)
-        accounts.setdefault(key, []).append(reading)
-        every_s = max(every_s, _whole(reading.data.get("every_ms")) // 1000)
-        use = reading.data.get("use", {})
-        known = served.setdefault(reading.about, {"connected": set(), "isolated": set()})
-        fresh = _seconds(use.get("seconds_ok")) - known["connected"] - known["isolated"]
-        known["isolated" if reading.data.get("mode") == "isolated" else "connected"] |= fresh
-        failed.setdefault(reading.about, set()).update(_seconds(use.get("seconds_failed")))
-    newest: dict[str, int] = {}
-    for (instance, _, _), mine in accounts.items():
-        newest[instance] = max(newest.get(instance, 0), mine[-1].wall_ms)
-    ended = {reading.about: 0 for mine in accounts.values() for reading in mine}
-    for (instance, _, _), mine in accounts.items():
-        if mine[-1].wall_ms < newest[instance]:  # the instance went on elsewhere, or in another life
-            for client in {r.about for r in mine}:
-                ended[client] += 1
-    return [
-        {
-            "client": client,
-            "connected_s": len(modes["connected"] - failed[client]),
-            "isolated_s": len(modes["isolated"] - failed[client]),
-            "failed_s": len(failed[client]),
-            "unknown_s": ended[client] * max(every_s, 1),
-        }
-        for client, modes in sorted(served.items())
-    ]
+
+def _element(instance: str) -> str:
+    return instance.rpartition("#")[0]
 
 
 def _seconds(ranges: Any) -> set[int]:
     """The members of `[[start, end), ...]`; what is not of that form is left out."""
     found: set[int] = set()
     for pair in ranges if isinstance(ranges, list | tuple) else ():
-        if len(pair) == 2 and all(isinstance(n, int) for n in pair) and 0 <= pair[1] - pair[0] <= 86_400 * 31:
-            found.update(range(pair[0], pair[1]))
+        if isinstance(pair, list | tuple) and len(pair) == 2 and all(isinstance(n, int) for n in pair):
+            start, end = pair
+            if 0 <= end - start <= RANGE_LONGEST_S:
+                found.update(range(start, end))
     return found
 
 

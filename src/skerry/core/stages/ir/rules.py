@@ -184,6 +184,7 @@ def site_document(site: manifest.Site, catalogue: Catalogue, *, generation: int)
         uplink_back_after_ms=parse(site.spec.uplink.back_after, "duration"),
         tie_breaker=site.spec.tie_breaker,
         run_once_lease_ms=parse(site.spec.run_once_lease, "duration"),
+        reading_every_ms=parse(site.spec.reading_every, "duration"),
     )
 
 

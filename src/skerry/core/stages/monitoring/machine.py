@@ -63,8 +63,12 @@ class _Account:
     meter: Meter
     next_ms: int
     read_ms: int
+    mode: Mode = "connected"
+    """In which the seconds since the last count belong: the one in force when they began."""
     read: Meter | None = None
     checking: bool = False
+    reading: bool = False
+    """The check under way is for a reading."""
 
 
 @dataclass
@@ -129,18 +133,24 @@ class Monitoring:
         active = {i.instance: i for i in view.mine if i.phase in ("active", "draining")}
         done = Effects()
         for gone in sorted(set(self._accounts) - set(active)):
-            done = done + self._read(self._accounts.pop(gone), at_ms)
+            done = done + self._read(self._accounts.pop(gone), final=True)
         acts: list[Act] = []
         for name, instance in sorted(active.items()):
             account = self._accounts.get(name)
+            mode = view.modes.get(_intent_of(name), "connected")
             if account is None:
                 self._activations[name] = self._activations.get(name, 0) + 1
                 meter = Meter(instance=name, activation=self._activations[name])
-                account = self._accounts[name] = _Account(meter=meter, next_ms=at_ms + SECOND_MS, read_ms=at_ms)
+                account = self._accounts[name] = _Account(
+                    meter=meter, next_ms=at_ms + SECOND_MS, read_ms=at_ms, mode=mode
+                )
             if at_ms >= account.next_ms and not account.checking:
                 account.checking = True
-                reading = at_ms - account.read_ms >= view.reading_every_ms
-                acts.append(self._check(instance, reading, view))
+                # A change of mode ends a reading: what was provided before belongs to the mode before.
+                account.reading = mode != account.mode or at_ms - account.read_ms >= view.reading_every_ms
+                if account.reading:
+                    account.read_ms = at_ms  # by when it was asked, or each reading would come a check later than due
+                acts.append(self._check(instance, account.reading, view))
             if not account.checking:
                 self._wake(account.next_ms)
         return done + Effects(act=tuple(acts))
@@ -162,9 +172,7 @@ class Monitoring:
         if account is None or not account.checking:
             return Effects()
         account.checking = False
-        intent = IntentId(checked.instance.rsplit("/", 1)[0])
-        mode = view.modes.get(intent, "connected")
-        meter = account.meter
+        mode, meter = account.mode, account.meter
         account.meter = msgspec.structs.replace(
             meter,
             **{
@@ -173,21 +181,20 @@ class Monitoring:
             },
         )
         account.next_ms = max(account.next_ms + SECOND_MS, at_ms)
+        account.mode = view.modes.get(_intent_of(checked.instance), "connected")
         done = Effects()
         for client, used in sorted(checked.use.items()):
             data = {"instance": checked.instance, "mode": mode, "use": used, "every_ms": view.reading_every_ms}
             done = done + Effects(record=(Record(kind="reading", what="client.seconds", about=client, data=data),))
-        if at_ms - account.read_ms >= view.reading_every_ms:
-            done = done + self._read(account, at_ms)
-        return done
+        return done + self._read(account) if account.reading else done
 
-    def _read(self, account: _Account, at_ms: int) -> Effects:
-        """H1: cumulative, every so often and before the instance is forgotten."""
-        account.read_ms = at_ms
+    def _read(self, account: _Account, *, final: bool = False) -> Effects:
+        """H1: cumulative, every so often and before the instance is forgotten; with the `final` one nobody was asked
+        any more whom the instance served."""
         if account.meter == account.read or account.meter.total_s == 0:
             return Effects()
         account.read = account.meter
-        data: dict[str, Any] = msgspec.structs.asdict(account.meter)
+        data: dict[str, Any] = {**msgspec.structs.asdict(account.meter), "final": final}
         return Effects(
             record=(Record(kind="reading", what="instance.seconds", about=account.meter.instance, data=data),)
         )
@@ -274,7 +281,7 @@ class Monitoring:
             "fit_of_floor_permille": fit,
             "fit_permille": fit_permille(spec.standards, measured.figures_milli) if measured.failure is None else 0,
             "failure": measured.failure,
-            "mode": view.modes.get(IntentId(measured.instance.rsplit("/", 1)[0]), "connected"),
+            "mode": view.modes.get(_intent_of(measured.instance), "connected"),
         }
         notes: tuple[Note, ...] = ()
         if before is not None and before.count < EXPERIENCE_NEEDED <= verification.count:
@@ -291,11 +298,15 @@ class Monitoring:
         self._deadline_ms = at_ms if self._deadline_ms is None else min(self._deadline_ms, at_ms)
 
 
+def _intent_of(instance: InstanceId) -> IntentId:
+    return IntentId(instance.rsplit("/", 1)[0])
+
+
 def _configured(
     instance: Instance, irs: dict[IntentId, IntermediateRepresentation]
 ) -> tuple[IntermediateRepresentation, ElementSpec, Configuration] | None:
     """The IR, role and configuration of an instance, by its digest."""
-    ir = irs.get(IntentId(instance.instance.rsplit("/", 1)[0]))
+    ir = irs.get(_intent_of(instance.instance))
     if ir is None:
         return None
     for roles in (ir.sets["connected"], ir.sets["isolated"]):

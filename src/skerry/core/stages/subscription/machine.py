@@ -41,7 +41,7 @@ from skerry.core.stages.subscription.events import (
     WorkloadStopped,
 )
 from skerry.core.stages.subscription.model import Instance, Phase, Subscription
-from skerry.core.stages.subscription.rules import drain_ms, element_of, named_for, spec_of
+from skerry.core.stages.subscription.rules import drain_ms, is_open, named_for, spec_of
 
 SUBSCRIPTION_PREFIX = "subscription/"
 DEADLINE = "deadline"
@@ -415,13 +415,12 @@ class Keeper:
         """P1, P4, X2: after a change of leader the old commit counts until the new leader's own plan omits it. A plan
         that was made without me, by another part or while my agent was away, ends no healthy work that it leaves out;
         and none that is exclusive, which goes over by grants alone."""
-        ir, mode = view.irs.get(run.intent), view.modes.get(run.intent, "connected")
+        ir = view.irs.get(run.intent)
         if view.my_leaders or self.leaving or ir is None or ir.withdrawn or run.phase not in ("starting", "active"):
             return False
-        if element_of(instance) not in ir.sets[mode].elements:
-            return False  # the mode leaves it out, whoever leads (M5)
-        successor = named_for(view.plan, instance, run.intent, view.modes)
-        return run.key in view.held if run.key is not None else successor is None
+        if run.key is not None and named_for(view.plan, instance, run.intent, view.modes) is not None:
+            return run.key in view.held
+        return is_open(view.plan, instance, run.intent, view.modes) and (run.key is None or run.key in view.held)
 
     def _is_exclusive(self, instance: InstanceId, view: KeeperView) -> bool:
         section_of = view.plan.sections.values() if view.plan is not None else ()

@@ -6,21 +6,16 @@ from collections.abc import Mapping
 
 from skerry.core.kernel.ids import InstanceId, IntentId
 from skerry.core.stages.ir.model import ElementSpec, IntermediateRepresentation, Mode
-from skerry.core.stages.negotiation.model import Assignment, Plan
+from skerry.core.stages.negotiation.model import Assignment, Plan, Slot
 
 DRAIN_WITHIN_MS = 30_000
-
-
-def element_of(instance: InstanceId) -> str:
-    """The element that an instance is one of."""
-    return instance.rsplit("/", 1)[1].split("#")[0]
 
 
 def spec_of(instance: InstanceId, ir: IntermediateRepresentation | None, mode: Mode) -> ElementSpec | None:
     """The role of an instance, in the mode's set or, if that leaves it out, in the other."""
     if ir is None:
         return None
-    name = element_of(instance)
+    name = instance.rsplit("/", 1)[1].split("#")[0]
     for roles in (ir.sets[mode], *ir.sets.values()):
         if name in roles.elements:
             return roles.elements[name]
@@ -39,3 +34,9 @@ def named_for(
     """Who is to have an instance by the set in force; None: nobody."""
     section = plan.sections.get(intent) if plan is not None else None
     return section.of(modes.get(intent, "connected")).get(instance) if section is not None else None
+
+
+def is_open(plan: Plan | None, instance: InstanceId, intent: IntentId, modes: Mapping[IntentId, Mode]) -> bool:
+    """Whether a plan would have an instance in the set in force, and found nobody for it."""
+    section = plan.sections.get(intent) if plan is not None else None
+    return section is not None and str(Slot(set=modes.get(intent, "connected"), instance=instance)) in section.unfilled

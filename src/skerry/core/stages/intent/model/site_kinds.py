@@ -80,6 +80,8 @@ class SiteSpec(Part, frozen=True, kw_only=True):
     governance: Name
     run_once_lease: Annotated[str, quantity("duration", least="1s", most="5m")] = "3s"
     """T of PROTOCOL: how long a `run_once` role goes on without its quorum."""
+    reading_every: Annotated[str, quantity("duration", least="1s", most="1h")] = "10s"
+    """How often a holder writes down what its instances provided: so much is unknown after a crash (H1)."""
 
 
 class Site(Part, frozen=True, kw_only=True, tag_field="kind", tag="Site"):

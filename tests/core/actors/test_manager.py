@@ -1,0 +1,299 @@
+"""A manager and one site: it keeps before it acknowledges, judges once, takes over what operators wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from skerry.adapters.keys.ed25519 import NaclVerifier, NodeSigner
+from skerry.core.actors.handed_in import HandedIn
+from skerry.core.actors.manager import Authored, ItemRefused, ManagerEvent, ManagerSite, SiteSaid
+from skerry.core.conversation import Exchange, kind_of, stored_documents
+from skerry.core.group.journal.machine import Journal
+from skerry.core.group.journal.model import Entry
+from skerry.core.group.uplink.wire import Answer, Question
+from skerry.core.kernel.effects import Effects, Put, Record
+from skerry.core.kernel.ids import IntentId, LifeId, NodeId
+from skerry.core.kernel.inputs import Input
+from skerry.core.kernel.sealing import Sealed, Statement, Verified, seal
+from skerry.core.kernel.values import decode, encode
+from skerry.core.stages.intent.events import LocalIntent
+from skerry.core.stages.ir.model import IntermediateRepresentation, Operator, Roster, RosterEntry
+from skerry.core.stages.negotiation.model import Plan
+from skerry.core.stages.ratification.model import Verdict
+from tests.core.things import HQ, A, B, C, assigned, element, ir, plan, reopened
+
+SITE = "shop"
+KEYS = {name: NodeSigner(bytes([n]) * 32) for n, name in enumerate((HQ, A, B, C, "ann", "bob"), 1)}
+NOTES = IntentId("hq/notes")
+
+
+def translated(text: str) -> IntermediateRepresentation:
+    """A catalogue that knows one functionality: `notes`."""
+    if text != "notes":
+        raise ValueError(f"there is no functionality {text!r}")
+    return ir(element(), intent=NOTES)
+
+
+class Site:
+    """A site with three members, an operator who may apply, one who may not, and everything that was kept of it."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+        roster = Roster(
+            site=SITE,
+            version=1,
+            predecessor="",
+            manager=HQ,
+            manager_key=KEYS[HQ].public_key,
+            members={n: RosterEntry(node=n, public_key=KEYS[n].public_key) for n in (A, B, C)},
+            operators={
+                "ann": Operator(name="ann", public_key=KEYS["ann"].public_key, may=("apply",)),
+                "bob": Operator(name="bob", public_key=KEYS["bob"].public_key),
+            },
+        )
+        self.manager = ManagerSite.found(roster, KEYS[HQ], self._handed_in())
+        self._keep(Effects(persist=self.manager.founding()))
+        self.journals = {n: Journal(me=n, site=SITE, life=LifeId("1"), boot="", signer=KEYS[n]) for n in (A, B, C)}
+        self.at_ms = 0
+        self._numbers: dict[str, int] = {}
+
+    @staticmethod
+    def _handed_in() -> HandedIn:
+        return HandedIn(site=SITE, verifier=NaclVerifier(), translate=translated)
+
+    def _keep(self, effects: Effects) -> None:
+        for change in effects.persist:
+            assert isinstance(change, Put)
+            self.kept[change.key] = change.value
+
+    def step(self, event: ManagerEvent) -> Effects:
+        self.at_ms += 1
+        given = Input(id=f"i{self.at_ms}", at_ms=self.at_ms, wall_ms=self.at_ms, draw=0, event=event)
+        done = self.manager.step(given)
+        self.manager.check_invariants()
+        self._keep(done)
+        return done
+
+    def restart(self) -> None:
+        """The manager starts again from what was kept."""
+        opened = stored_documents(self.kept, SITE, NaclVerifier())
+        self.manager = ManagerSite.recover(SITE, HQ, KEYS[HQ], self._handed_in(), self.kept, opened)
+
+    def said(self, signer: str, body: Any, number: int | None = None) -> Verified[Any]:
+        self._numbers[signer] = number if number is not None else self._numbers.get(signer, 0) + 1
+        statement = Statement(
+            kind=kind_of(body), site=SITE, signer=signer, life="1", number=self._numbers[signer], body=encode(body)
+        )
+        return Verified(statement=statement, body=body, sealed=seal(KEYS[signer], statement))
+
+    def hears(self, node: NodeId, body: Any, number: int | None = None) -> Effects:
+        return self.step(SiteSaid(node=node, said=self.said(node, body, number)))
+
+    def entry(self, node: NodeId, what: str, about: str = "", **data: Any) -> Sealed:
+        """The next entry of a node's journal."""
+        journal = self.journals[node]
+        at: Input[object] = Input(id="", at_ms=0, wall_ms=0, draw=0, event=None)
+        journal.record(Record(kind="decision", what=what, about=about, data=data), at)
+        return journal.entries(journal.own_chain, 0)[-1]
+
+    def reads(self, node: NodeId, sealed: Sealed) -> Effects:
+        return self.step(SiteSaid(node=node, said=reopened(sealed, Entry)))
+
+    def asks(self, node: NodeId = A, **versions: tuple[int, ...]) -> Exchange:
+        """What the answer to a question carries."""
+        carried = Exchange(versions={n.replace("_", "/"): v for n, v in versions.items()}, heads={})
+        done = self.hears(node, Question(number=1, carried=encode(carried)))
+        (instruct,) = done.instruct
+        assert isinstance(instruct.message, Answer)
+        return decode(instruct.message.carried, Exchange)
+
+    def wants(self, *irs: IntermediateRepresentation) -> None:
+        self.step(Authored(documents=irs))
+
+    def held(self, intent: IntentId) -> IntermediateRepresentation:
+        return next(ir for ir in self.manager.irs() if ir.intent == intent)
+
+    def word(self) -> Verdict:
+        return self.manager.verdicts[-1]
+
+
+@pytest.fixture
+def site() -> Site:
+    made = Site()
+    made.wants(ir(element()))
+    return made
+
+
+def temporary(made: Plan) -> Plan:
+    return msgspec.structs.replace(made, isolated_from=(HQ,))
+
+
+# --- what the site says -----------------------------------------------------------------------------------------------
+
+
+def test_what_the_site_says_is_kept_before_it_is_acknowledged(site: Site) -> None:
+    sealed = site.entry(A, "something")
+    done = site.reads(A, sealed)
+    assert [change.key for change in done.persist] == ["journal/a/1/00000001"] and not done.instruct
+    assert site.asks().heads == {"a/1": 1}
+    site.restart()
+    assert site.asks().heads == {"a/1": 1}
+
+
+def test_an_answer_holds_rosters_first_and_nothing_of_what_others_authored(site: Site) -> None:
+    site.hears(A, plan(assigned(A)))
+    kinds = [decode(item.statement, Statement).kind for item in site.asks().items]
+    assert kinds[0] == "roster" and "plan" not in kinds and kinds[-1] == "verdict"
+
+
+def test_a_question_counts_once_and_only_from_the_node_that_it_names(site: Site) -> None:
+    question = Question(number=1, carried=encode(Exchange(versions={}, heads={})))
+    assert site.hears(A, question, 5).instruct
+    assert not site.hears(A, question, 5).instruct
+    assert not site.step(SiteSaid(node=B, said=site.said(A, question, 6))).instruct
+
+
+def test_a_document_of_somebody_who_may_not_say_it_changes_nothing(site: Site) -> None:
+    before = dict(site.kept)
+    site.hears(B, plan(assigned(A), leader=A))
+    site.hears(B, ir(element(), generation=9))
+    assert site.kept == before and site.manager.plan() is None
+
+
+# --- the word on a plan -----------------------------------------------------------------------------------------------
+
+
+def test_every_plan_gets_one_word_and_a_restart_does_not_give_it_again(site: Site) -> None:
+    made = plan(assigned(A))
+    site.hears(A, made)
+    site.asks()
+    site.asks()
+    assert (site.word().word, site.word().plan, len(site.manager.verdicts)) == ("final", made.id, 1)
+    site.restart()
+    site.asks()
+    assert len(site.manager.verdicts) == 1
+    site.hears(A, plan(assigned(B), number=2))
+    site.asks()
+    assert [v.number for v in site.manager.verdicts] == [1, 2]
+
+
+def test_a_temporary_plan_waits_for_the_entry_that_committed_it(site: Site) -> None:
+    made = temporary(plan(assigned(A)))
+    site.hears(A, made)
+    site.asks()
+    assert site.manager.verdicts == []
+    site.reads(A, site.entry(A, "plan.committed", about=str(made.id)))
+    site.asks()
+    assert (site.word().word, site.word().temporary) == ("final", True)
+
+
+def test_the_entry_of_another_than_the_leader_commits_nothing(site: Site) -> None:
+    made = temporary(plan(assigned(A)))
+    site.hears(A, made)
+    site.reads(B, site.entry(B, "plan.committed", about=str(made.id)))
+    site.asks()
+    assert site.manager.verdicts == []
+
+
+def test_new_generations_wait_while_a_temporary_plan_has_no_word_yet(site: Site) -> None:
+    site.wants(ir(element(), generation=2))
+    site.hears(A, temporary(plan(assigned(A))))
+    kinds = [decode(i.statement, Statement).kind for i in site.asks(intent_hq_shop=(1,), roster_000001=(1,)).items]
+    assert "ir" not in kinds
+
+
+def test_an_entry_that_was_changed_has_temporary_plans_refused_until_a_good_copy_comes(site: Site) -> None:
+    made = temporary(plan(assigned(A)))
+    good = site.entry(A, "plan.committed", about=str(made.id))
+    bad = Sealed(statement=good.statement.replace(b"plan.committed", b"plan.Committed"), signature=good.signature)
+    site.step(ItemRefused(node=A, sealed=bad, why="the signature is not a's"))
+    site.hears(A, made)
+    site.asks()
+    assert site.word().word == "refused" and "a/1: entry 1" in site.word().reason
+    site.reads(B, good)
+    site.asks()
+    assert site.word().word == "final" and not site.manager.distrusted
+
+
+def test_a_bad_copy_of_what_is_held_as_it_was_signed_casts_no_doubt(site: Site) -> None:
+    good = site.entry(A, "something")
+    site.reads(A, good)
+    site.step(ItemRefused(node=B, sealed=Sealed(statement=good.statement, signature=b""), why="forged"))
+    assert not site.manager.distrusted
+
+
+# --- intents of local operators ---------------------------------------------------------------------------------------
+
+
+def evidence(site: Site, node: NodeId, operator: str, text: str = "notes", generation: int = 1) -> Sealed:
+    word = site.said(operator, LocalIntent(manifests=text)).sealed
+    return handed(site, node, word, generation)
+
+
+def handed(site: Site, node: NodeId, word: Sealed, generation: int) -> Sealed:
+    more = {"generation": generation, "statement": word.statement, "signature": word.signature}
+    return site.entry(node, "intent.local", about=NOTES, **more)
+
+
+LOCAL = ir(element("anything"), intent=NOTES, local=True)
+
+
+@pytest.mark.parametrize("evidence_first", [True, False])
+def test_an_operators_intent_becomes_the_managers_own_whichever_comes_first(site: Site, evidence_first: bool) -> None:
+    sealed = evidence(site, A, "ann")
+    deeds: list[Callable[[], Effects]] = [lambda: site.reads(A, sealed), lambda: site.hears(A, LOCAL)]
+    for deed in deeds if evidence_first else reversed(deeds):
+        deed()
+    ours = site.held(NOTES)
+    assert (ours.generation, ours.local, ours.withdrawn) == (2, False, False)
+    assert set(ours.sets["connected"].elements) == {"store"}, "the operator's word counts, not the member's IR"
+    assert site.manager.handed_in.taken() == ("notes",)
+
+
+def test_without_the_operators_word_a_members_ir_waits(site: Site) -> None:
+    site.hears(A, LOCAL)
+    assert site.held(NOTES).local
+
+
+@pytest.mark.parametrize(("operator", "text"), [("bob", "notes"), ("b", "notes"), ("ann", "nonsense")])
+def test_an_intent_of_one_who_may_not_or_that_cannot_be_is_withdrawn(site: Site, operator: str, text: str) -> None:
+    site.hears(A, LOCAL)
+    site.reads(A, evidence(site, A, operator, text))
+    ours = site.held(NOTES)
+    assert (ours.generation, ours.withdrawn, ours.local) == (2, True, False)
+    assert site.manager.handed_in.taken() == ()
+
+
+def test_of_two_generations_made_on_both_sides_the_managers_next_one_wins(site: Site) -> None:
+    site.wants(ir(element(), intent=NOTES))
+    site.reads(A, evidence(site, A, "ann"))
+    assert (site.held(NOTES).generation, site.held(NOTES).local) == (2, False)
+
+
+def test_an_operators_word_played_again_brings_nothing_back(site: Site) -> None:
+    word = site.said("ann", LocalIntent(manifests="notes")).sealed
+    site.hears(A, LOCAL)
+    site.reads(A, handed(site, A, word, 1))
+    site.wants(msgspec.structs.replace(site.held(NOTES), generation=3, withdrawn=True))
+    site.hears(B, msgspec.structs.replace(LOCAL, generation=4))
+    site.reads(B, handed(site, B, word, 4))
+    assert site.held(NOTES).local, "it waits for a word that counts"
+
+
+# --- the roster -------------------------------------------------------------------------------------------------------
+
+
+def test_the_next_roster_names_the_one_before(site: Site) -> None:
+    following = site.manager.next_roster(members={})
+    site.step(Authored(documents=(following,)))
+    assert site.manager.roster() == following and following.version == 2 and following.predecessor
+
+
+def test_a_site_that_may_have_granted_a_key_says_which(site: Site) -> None:
+    assert site.manager.exclusive_key() is None
+    site.hears(A, plan(assigned(A, key="hq/shop/store")))
+    assert site.manager.exclusive_key() == "hq/shop/store"
