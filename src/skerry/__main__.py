@@ -18,7 +18,8 @@ from skerry.cli.hooks import Hooks, ManagerPlace, Tell, TokenWish
 
 def main(words: Sequence[str] | None = None) -> int:
     """`skerry`; returns the exit code."""
-    return run(Hooks(run_agent=_run_agent, run_manager=_run_manager, make_token=_make_token), words)
+    hooks = Hooks(run_agent=_run_agent, run_manager=_run_manager, make_token=_make_token, add_operator=_add_operator)
+    return run(hooks, words)
 
 
 def _run_agent(folder: Path, ready: Tell) -> None:
@@ -51,6 +52,18 @@ def _make_token(wish: TokenWish) -> str:
         return make_token(wish.folder, wish.database, wish.site, wish.node, wish.ttl_s)
     except (NotDone, StoreError, KeyFileError, CertificateError, OSError) as error:
         raise Failed(f"no token was made: {error}") from error
+
+
+def _add_operator(folder: Path, name: str) -> Path:
+    from skerry.adapters.keys.ed25519 import KeyFileError
+    from skerry.adapters.keys.x509 import CertificateError
+    from skerry.api.refusing import NotDone
+    from skerry.bootstrap.manager import add_operator
+
+    try:
+        return add_operator(folder, name)
+    except (NotDone, KeyFileError, CertificateError, OSError) as error:
+        raise Failed(f"no operator was made: {error}") from error
 
 
 if __name__ == "__main__":

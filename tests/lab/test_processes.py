@@ -76,7 +76,7 @@ def test_a_signal_interrupts_even_if_it_was_inherited_as_ignored(number: signal.
         "try:\n    with interruptible():\n        print('ready', flush=True)\n        time.sleep(60)\n"
         "except Interrupted as interrupted:\n    print(interrupted)\n    sys.exit(7)\n"
     )
-    ignoring = f"trap '' {number.name.removeprefix('SIG')}; exec \"$0\" -c \"$1\""
+    ignoring = f'trap \'\' {number.name.removeprefix("SIG")}; exec "$0" -c "$1"'
     child = subprocess.Popen(
         ["sh", "-c", ignoring, sys.executable, program],
         stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": processes.home()},

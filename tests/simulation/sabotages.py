@@ -91,7 +91,9 @@ def spied_on(options: Options) -> Options:
 
 def haunted(options: Options) -> Options:
     """Agents restart, and somebody repeats what they said in earlier lives."""
-    return replace(restarting(options), adversary=True, delay_max_ms=120, spike_permille=20)
+    return replace(
+        restarting(options), adversary=True, faults=("agent.crash",), fault_gap_max_ms=9_000, safety_ms=60_000
+    )
 
 
 def crowded(options: Options) -> Options:
@@ -255,10 +257,10 @@ def _the_journal_stays_at_home(patch: Patch) -> None:
 def _seconds_count_twice(patch: Patch) -> None:
     read = Monitoring._read
 
-    def doubled(self: Monitoring, account: Any, at_ms: int) -> Effects:
+    def doubled(self: Monitoring, account: Any, *, final: bool = False) -> Effects:
         meter = account.meter
         account.meter = msgspec.structs.replace(meter, connected_s=meter.connected_s * 2, isolated_s=meter.isolated_s * 2)
-        return read(self, account, at_ms)
+        return read(self, account, final=final)
 
     patch.setattr(Monitoring, "_read", doubled)
 

@@ -35,9 +35,8 @@ from skerry.core.kernel.values import decode, encode
 from skerry.core.stages.ir.model import Roster
 from skerry.lab.asking import Api, context
 
-READY_WITHIN_S = 30.0
-END_WITHIN_S = 15.0
-ANSWER_WITHIN_S = 10.0
+END_WITHIN_S = 40.0
+ANSWER_WITHIN_S = 30.0
 REPOSITORY = Path(__file__).parents[2]
 EXAMPLE = REPOSITORY / "src" / "skerry" / "examples" / "tiered-storage"
 RUN = """
@@ -110,13 +109,21 @@ class RunningManager:
 
     def delete(self, path: str) -> tuple[int, Any]:
         """A DELETE as `admin`."""
+        status, raw = self._ask("DELETE", path)
+        return status, json.loads(raw)
+
+    def text(self, path: str) -> str:
+        """What a GET as `admin` answers that is no JSON."""
+        return self._ask("GET", path)[1].decode()
+
+    def _ask(self, method: str, path: str) -> tuple[int, bytes]:
         asking = http.client.HTTPSConnection(
             self.api_address, timeout=10, context=context(self.folder / "operators" / "admin")
         )
         try:
-            asking.request("DELETE", path)
+            asking.request(method, path)
             answer = asking.getresponse()
-            return answer.status, json.loads(answer.read())
+            return answer.status, answer.read()
         finally:
             asking.close()
 

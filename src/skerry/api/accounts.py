@@ -43,6 +43,30 @@ def intents(office: Office) -> list[dict[str, Any]]:
     return rows
 
 
+def assignments(office: Office, instance: str) -> list[dict[str, Any]]:
+    """Every place that the sites' plans give an instance."""
+    found: list[dict[str, Any]] = []
+    for name, site in sorted(office.sites.items()):
+        plan = site.plan()
+        for section in plan.sections.values() if plan is not None else ():
+            for at, assigned in (("connected", section.connected), ("isolated", section.isolated)):
+                for a in assigned.values():
+                    if a.instance == instance:
+                        found.append(
+                            {
+                                "site": name,
+                                "set": at,
+                                "holder": a.holder,
+                                "configuration": a.configuration,
+                                "fit_permille": a.fit_permille,
+                                "lowered": a.lowered,
+                                "agreed": a.agreed,
+                                "since": str(a.since) if a.since is not None else None,
+                            }
+                        )
+    return found
+
+
 def _readings(site: ManagerSite) -> list[Reading]:
     found: list[Reading] = []
     for chain in sorted(site.journal.heads):

@@ -86,6 +86,21 @@ def one_site(site: str, request: Ask) -> dict[str, Any]:
     return sites.whole(_site(request, site))
 
 
+@get("/v1/sites/{site:str}/plan", sync_to_thread=False)
+def plan(site: str, request: Ask) -> Response[bytes]:
+    """The site's plan, as it was last heard."""
+    found = _site(request, site).plan()
+    if found is None:
+        raise NotFoundException(f"site {site!r} has told of no plan yet")
+    return Response(_JSON.encode(found), media_type="application/json")
+
+
+@get("/v1/explain", sync_to_thread=False)
+def explain(request: Ask, instance: str) -> dict[str, Any]:
+    """Where an instance is, how that was agreed, and this manager's word on it; the ranking is its leader's to show."""
+    return {"instance": instance, "assignments": accounts.assignments(_office(request), instance)}
+
+
 @get("/v1/sites/{site:str}/fits", sync_to_thread=False)
 def fits(site: str, request: Ask) -> dict[str, Any]:
     """The table of role and node."""
@@ -165,7 +180,8 @@ def application(office: Office) -> Litestar:
         "/",
         guards=[_readers],
         route_handlers=[
-            all_sites, one_site, fits, irs, verdicts, journal, intents, catalogue, history, use, events, prometheus,
+            all_sites, one_site, plan, explain, fits, irs, verdicts, journal, intents, catalogue, history, use, events,
+            prometheus,
         ],
     )  # fmt: skip
     return Litestar(

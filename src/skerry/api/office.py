@@ -22,6 +22,7 @@ from skerry.core.actors.manager import ManagerSite
 from skerry.core.kernel.expressions import Expressions
 from skerry.core.kernel.ids import ManagerId
 from skerry.core.kernel.sealing import Signer, Verifier
+from skerry.core.stages.intent.local import RIGHT
 from skerry.core.stages.intent.model import Catalogue, Intent, Manifest, Site, identity
 from skerry.core.stages.ir.model import (
     CatalogueDocument,
@@ -90,6 +91,23 @@ class Office:
         for kept in await self._store.manifests():
             self._remember(kept, load(kept.text, "store")[0].manifest)
         await self.correspondence.open(failed)
+        await self._introduce_operators()
+
+    async def _introduce_operators(self) -> None:
+        """Whose right to act at a site has come or gone since the last start goes into the site's next roster, unless
+        that may not change now (X5): then at a later start."""
+        async with self.correspondence.acting():
+            known = self._operators_of_all()
+            words = {
+                name: (site.next_roster(operators=known),)
+                for name, site in self.sites.items()
+                if site.roster().operators != known and site.exclusive_key() is None
+            }
+            if words:
+                await self.correspondence.say(words)
+
+    def _operators_of_all(self) -> dict[str, Operator]:
+        return {n: Operator(name=n, public_key=k, may=(RIGHT,)) for n, k in self._operators.items()}
 
     async def close(self) -> None:
         """Stop listening, end what is on its way."""
@@ -152,7 +170,6 @@ class Office:
 
     def _founded(self, name: str) -> ManagerSite:
         """A site that nobody has joined yet."""
-        operators = {n: Operator(name=n, public_key=k, may=("apply",)) for n, k in self._operators.items()}
         roster = Roster(
             site=name,
             version=1,
@@ -160,7 +177,7 @@ class Office:
             manager=self.name,
             manager_key=self._public_key,
             members={},
-            operators=operators,
+            operators=self._operators_of_all(),
         )
         return self.correspondence.found(roster)
 

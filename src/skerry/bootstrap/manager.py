@@ -16,9 +16,11 @@ from skerry.adapters.keys.files import write_public
 from skerry.adapters.keys.tls import Identity, Kind, TlsFiles
 from skerry.adapters.store.store import Store, StoreError
 from skerry.adapters.zenoh.hub import ZenohHub
+from skerry.adapters.zenoh.keys import is_name
 from skerry.api import enrolling
 from skerry.api.manager import application
 from skerry.api.office import Office
+from skerry.api.refusing import NotDone
 from skerry.api.serving import serving
 
 ADMIN = "admin"
@@ -45,6 +47,21 @@ def run_manager(
 def make_token(folder: Path, database: str | None, site: str, node: str | None, ttl_s: int) -> str:
     """A join token, made beside a running manager on its own machine. Raises `NotDone`, `StoreError`."""
     return asyncio.run(_make_token(folder, database, site, node, ttl_s))
+
+
+def add_operator(folder: Path, name: str) -> Path:
+    """Make a further operator's key and certificate; returns their folder, which `--identity` takes. The right to act
+    at sites themselves counts from the manager's next start. Raises `NotDone`, `KeyFileError`, `CertificateError`,
+    `OSError`."""
+    authority = x509.load_authority(folder / "authority" / "key.pem", folder / "authority" / "cert.pem")
+    if not is_name(name):
+        raise NotDone(f"operator {name[:80]!r}: expected 1 to 63 letters, digits, '.', '_' or '-'")
+    place = folder / "operators" / name
+    if (place / "cert.pem").exists():
+        raise NotDone(f"{place}: there is an operator of this name already")
+    place.mkdir(exist_ok=True, mode=0o700)
+    _enrol(authority, place, Identity(kind=Kind.OPERATOR, site="", name=name), ())
+    return place
 
 
 async def _run(
@@ -112,6 +129,7 @@ def _office(
     operators = {
         place.name: x509.identity_in((place / "cert.pem").read_bytes())[1]
         for place in sorted((folder / "operators").iterdir())
+        if (place / "cert.pem").exists()
     }
     return Office(
         name=name,

@@ -30,16 +30,14 @@ def example(
     if name not in known:
         raise typer.BadParameter(f"{name!r}: expected one of {', '.join(known)}", param_hint="NAME")
     folder = to if to is not None else Path(name)
+    there = [folder / file for file in known[name] if (folder / file).exists()]
+    if there:
+        raise Failed(f"{there[0]}: is there already, and stays as it is; give another folder with --to")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file, text in known[name].items():
-            with (folder / file).open("x", encoding="utf-8") as made:
-                made.write(text)
+            (folder / file).write_text(text, encoding="utf-8")
             typer.echo(folder / file)
-    except FileExistsError as error:
-        raise Failed(
-            f"{error.filename}: is there already and is left as it is; give another folder with --to"
-        ) from None
     except OSError as error:
         raise Failed(f"{folder}: cannot be written: {error.strerror}; give another folder with --to") from error
 

@@ -49,6 +49,8 @@ class Hooks:
     run_manager: Callable[[ManagerPlace, Tell], None]
     """Run a manager until it is told to stop."""
     make_token: Callable[[TokenWish], str]
+    add_operator: Callable[[Path, str], Path]
+    """Make a further operator of the manager in a folder; returns where key and certificate are."""
 
 
 def hooks_of(context: typer.Context) -> Hooks:

@@ -1,4 +1,4 @@
-"""`skerry manager`: run one, and make the tokens that nodes join with."""
+"""`skerry manager`: run one, make the tokens that nodes join with, make further operators."""
 
 from __future__ import annotations
 
@@ -30,6 +30,13 @@ Example:
 _MAKE = """\b
 Example:
   skerry manager token --folder /var/lib/skerry/manager --site harbour --node n1 --ttl 15m"""
+
+
+_OPERATOR = """\b
+Example:
+  skerry manager operator ann --folder /var/lib/skerry/manager
+  skerry get sites --server https://hq.example.org:8443 \\
+    --identity /var/lib/skerry/manager/operators/ann"""
 
 
 @app.command(epilog=_RUN)
@@ -78,3 +85,17 @@ def token(
     """
     wish = TokenWish(folder=folder, database=database, site=site, node=node, ttl_s=ttl)
     typer.echo(hooks_of(context).make_token(wish))
+
+
+@app.command(epilog=_OPERATOR)
+def operator(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The operator's name.", metavar="NAME")],
+    folder: ManagerFolder,
+) -> None:
+    """Make a further operator: a folder with key and certificate, to be handed to that person.
+
+    The certificate counts at once at the manager; at the sites themselves from the manager's next start. Whoever shall
+    act no more: remove FOLDER/operators/NAME and start the manager again.
+    """
+    typer.echo(hooks_of(context).add_operator(folder, name))

@@ -57,11 +57,9 @@ class Observer:
         self.records: list[Record] = []
         self._lock = threading.Lock()
         self._file = open(settings["record"], "a", encoding="utf-8")  # noqa: SIM115 - open for as long as this runs
-        self._log_at = 0
-        self._log_rest = b""
+        self._log_at, self._log_rest = 0, b""
         self._pids: dict[int, tuple[int, Record]] = {}
-        self._memory: dict[str, int] = {}
-        self._leaks: set[str] = set()
+        self._memory, self._leaks = dict[str, int](), set[str]()
         self._tls = ssl.create_default_context(cafile=f"{settings['identity']}/ca.pem")
         self._tls.check_hostname = False
         self._tls.load_cert_chain(f"{settings['identity']}/cert.pem", f"{settings['identity']}/key.pem")
@@ -88,8 +86,7 @@ class Observer:
                 *lines, waiting = (waiting + said).split(b"\n")
                 for line in lines:
                     print(json.dumps(self._command(line.decode())), flush=True)  # noqa: T201 - the answer
-            self._tail()
-            for every, look in ((5, self._processes), (10, self._sockets), (50, self._weigh)):
+            for every, look in ((1, self._tail), (5, self._processes), (10, self._sockets), (50, self._weigh)):
                 if tick % every == 0:
                     look()
             tick += 1
@@ -115,8 +112,7 @@ class Observer:
                 answer = connection.getresponse()
                 while line := answer.readline():
                     event = json.loads(line)
-                    place = (event["number"], event["atMs"])
-                    if place not in known:
+                    if (place := (event["number"], event["atMs"])) not in known:
                         known.add(place)
                         self.add("event", node=node, what=event["what"], about=event["about"], data=event["data"])
             except (OSError, http.client.HTTPException, ValueError):
@@ -268,8 +264,7 @@ class Figures:
     def _new_leader(self) -> int | None:
         """Until every node that no fault hit follows one and the same other leader."""
         lost_ms: int = self.first.get("leader_frozen", {"t_ms": 0})["t_ms"]
-        healthy = {node for node in self.nodes if not self._hit(node, lost_ms)}
-        follows: dict[str, str] = {}
+        healthy, follows = {node for node in self.nodes if not self._hit(node, lost_ms)}, dict[str, str]()
         for event in self._seen("leader.followed", lost_ms):
             if event["node"] in healthy:
                 follows[event["node"]] = event["about"]
@@ -279,8 +274,7 @@ class Figures:
 
     def _healed(self) -> Record:
         """Until every node in contact has the first word that the manager says of each intent after the healing."""
-        healed = self.first.get("healed")
-        words: dict[str, int] = {}
+        healed, words = self.first.get("healed"), dict[str, int]()
         for said in self._seen("manager.says", healed["t_ms"]) if healed else ():
             if said["about"].startswith("verdict/"):
                 words.setdefault(said["about"], said["data"]["version"][0])

@@ -114,6 +114,7 @@ class Desk:
         def ready() -> None:
             if self._starting.get(act.instance) == number:
                 del self._starting[act.instance]
+                started.ready = True
                 self.shell.post(
                     WorkloadReady(
                         instance=act.instance,

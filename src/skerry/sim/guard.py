@@ -17,6 +17,8 @@ from skerry.core.stages.subscription.machine import DEADLINE, Adopted
 if TYPE_CHECKING:
     from skerry.sim.machine import Machine
 
+STOPPED = "stopped"
+
 
 @dataclass
 class Workload:
@@ -29,6 +31,7 @@ class Workload:
     fence: int | None
     kill_at_ms: int | None
     stop_within_ms: int
+    ready: bool = False
     ending: bool = False
     asked: list[Callable[[], None]] = field(default_factory=list)
     """Who waits for its stop."""
@@ -77,7 +80,7 @@ class Guard:
             done()
             return
         workload.asked.append(done)
-        self._end(workload, within_ms, "stopped")
+        self._end(workload, within_ms, STOPPED)
 
     def crash(self, workload: Workload, reason: str) -> None:
         """It ends by itself."""
@@ -89,8 +92,12 @@ class Guard:
         for workload in list(self.workloads.values()):
             self._gone(workload, reason)
 
-    def adopted(self) -> tuple[Adopted, ...]:
-        """What runs, as a new agent finds it."""
+    def take_over(self) -> tuple[Adopted, ...]:
+        """What a new agent finds. What the one before had not finished starting or stopping is ended at once."""
+        for workload in list(self.workloads.values()):
+            if workload.ending or not workload.ready:
+                workload.asked.clear()
+                self._gone(workload, STOPPED)
         return tuple(
             Adopted(
                 instance=workload.instance,
@@ -137,8 +144,7 @@ class Guard:
             return
         del self.workloads[workload.instance]
         self.machine.world.on_workload(self.machine, workload, "gone")
-        if workload.asked:
-            for done in workload.asked:
-                done()
-        elif self.machine.shell is not None:
+        for done in workload.asked:
+            done()
+        if reason != STOPPED and self.machine.shell is not None:
             self.machine.shell.on_exit(workload.instance, reason)

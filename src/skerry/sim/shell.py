@@ -74,7 +74,7 @@ class Shell:
             machine.signer,
             world.book.expressions,
             machine.disk,
-            machine.guard.adopted(),
+            machine.guard.take_over(),
             stored_documents(machine.disk, world.site, world.verifier),
             started,
         )

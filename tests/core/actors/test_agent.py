@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from skerry.core.conversation import KINDS, AgentEvent, Heard, Refused, key_in, kind_of, opened
 from skerry.core.group.custody.model import Carry
 from skerry.core.group.election.wire import FollowMe
+from skerry.core.group.granting.wire import GrantAsk, GrantGive
 from skerry.core.group.membership.wire import Beat
 from skerry.core.group.uplink.wire import Answer
 from skerry.core.kernel.effects import Effects
 from skerry.core.kernel.events import DeadlinePassed
-from skerry.core.kernel.ids import LifeId, PlanId
+from skerry.core.kernel.ids import GrantKey, LifeId, PlanId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed, Statement, seal
 from skerry.core.kernel.values import digest, encode
@@ -118,6 +119,21 @@ def test_i8_a_replay_after_a_restart_makes_no_contact_and_moves_nothing(heard_by
     assert agent.membership.contacts == {}
     assert agent.election.followed is None
     assert not world.nodes["b"].workloads
+
+
+def test_i8_what_was_refused_for_its_life_is_refused_again_when_that_life_is_known() -> None:
+    """It was heard once; who repeats it is not its author."""
+    world = settled()
+    early = sealed(
+        world, "c", GrantAsk(number=1, roster_version=1, lease_ms=3_000, keys={GrantKey("k"): 0}), number=1, life="new"
+    )
+    assert tell(world, "b", early).empty
+    world.run(50)
+    tell(
+        world, "b", sealed(world, "c", Beat(number=1, hears={B: _life(world, "b")}, carried=b""), number=2, life="new")
+    )
+    done = tell(world, "b", early)
+    assert not [s for s in done.send if isinstance(s.message, GrantGive)]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.support.office import EXAMPLE, RunningManager
+
+pytestmark = pytest.mark.timeout(180)  # a busy machine takes its time to start processes
 
 INTENT = (EXAMPLE / "intent.yaml").read_text()
 

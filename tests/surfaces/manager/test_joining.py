@@ -10,6 +10,8 @@ from skerry.adapters.keys import x509
 from skerry.core.stages.ir.model import CatalogueDocument, IntermediateRepresentation, Roster, SiteDocument
 from tests.support.office import EXAMPLE, Member, RunningManager, authority_digest
 
+pytestmark = pytest.mark.timeout(180)  # a busy machine takes its time to start processes
+
 
 def test_a_joined_node_holds_roster_site_catalogue_and_intents_in_the_managers_own_hand(
     manager: RunningManager, tmp_path: Path

@@ -5,20 +5,24 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
+import pytest
 
 from skerry.adapters.keys.ed25519 import NodeSigner, load_key
-from skerry.core.kernel.ids import IntentId, NodeId, PlanId
+from skerry.core.kernel.ids import IntentId, NodeId, PlanId, instance_id
 from skerry.core.kernel.sealing import Sealed, Statement, seal
 from skerry.core.kernel.values import decode, encode
 from skerry.core.stages.capability.model import NodeFacts, Resources
 from skerry.core.stages.fit.model import RoleFit
 from skerry.core.stages.intent.events import LocalIntent
 from skerry.core.stages.ir.model import IntermediateRepresentation
-from skerry.core.stages.negotiation.model import Plan, Section
+from skerry.core.stages.negotiation.model import Assignment, Plan, Section
 from skerry.core.stages.ratification.model import Verdict
 from tests.support.office import EXAMPLE, Member, RunningManager
+
+pytestmark = pytest.mark.timeout(180)  # a busy machine takes its time to start processes
 
 INTENT = (EXAMPLE / "intent.yaml").read_text()
 
@@ -191,3 +195,21 @@ def test_a_statement_of_somebody_who_is_not_in_the_roster_changes_nothing(
     other = Member(manager, "depot", "elsewhere", tmp_path / "elsewhere")
     fit = RoleFit(node=NodeId("elsewhere"), version=1, facts=NodeFacts(caps=Resources()), free=Resources(), measured={})
     assert "fit/elsewhere" not in member.ask(other.say(fit)).versions
+
+
+def test_plan_and_explanation_show_what_the_site_told_and_metrics_count_it(
+    manager: RunningManager, tmp_path: Path
+) -> None:
+    manager.apply(INTENT)
+    member = Member(manager, "shop", "shows", tmp_path / "shows")
+    ir = own_ir(member)
+    store = next(iter(ir.sets["connected"].elements.values()))
+    instance = instance_id(ir.intent, store.name, 1)
+    held = Assignment(instance=instance, element=store.name, holder=member.name, agreed="assignee")
+    section = Section(intent=ir.intent, generation=ir.generation, connected={instance: held})
+    plan = msgspec.structs.replace(plan_of(member, 99), sections={ir.intent: section})
+    member.ask(member.say(plan))
+    assert manager.admin.get("/v1/sites/shop/plan")["id"] == [1, "shows", 99]
+    (row,) = manager.admin.get(f"/v1/explain?instance={quote(instance)}")["assignments"]
+    assert (row["holder"], row["agreed"], row["set"]) == ("shows", "assignee", "connected")
+    assert 'skerry_site_nodes{site="shop"}' in manager.text("/metrics")

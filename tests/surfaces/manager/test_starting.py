@@ -5,10 +5,16 @@ from __future__ import annotations
 import signal
 import socket
 import stat
+from pathlib import Path
 
 import pytest
 
-from tests.support.office import END_WITHIN_S, RunningManager
+from skerry.api.refusing import NotDone
+from skerry.bootstrap.manager import add_operator
+from skerry.lab.asking import Api, context
+from tests.support.office import END_WITHIN_S, EXAMPLE, Member, RunningManager
+
+pytestmark = pytest.mark.timeout(180)  # a busy machine takes its time to start processes
 
 
 def test_the_first_start_makes_an_authority_and_an_operator_and_says_where_it_listens(empty: RunningManager) -> None:
@@ -49,3 +55,18 @@ def test_a_second_manager_may_not_use_the_first_ones_folder(empty: RunningManage
     second = RunningManager(empty.folder)
     _, complained = second.begin().communicate(timeout=END_WITHIN_S)
     assert "another process" in complained.splitlines()[-1]
+
+
+def test_a_further_operator_may_act_at_the_manager_at_once_and_at_sites_from_the_next_start(
+    empty: RunningManager, tmp_path: Path
+) -> None:
+    empty.start()
+    empty.apply((EXAMPLE / "catalogue.yaml").read_text(), (EXAMPLE / "site.yaml").read_text())
+    bundle = add_operator(empty.folder, "ann")
+    assert Api(empty.api_address, context(bundle)).get("/v1/sites")["sites"][0]["site"] == "shop"
+    assert set(Member(empty, "shop", "n1", tmp_path / "n1").roster.operators) == {"admin"}
+    empty.end()
+    empty.start()
+    assert set(Member(empty, "shop", "n2", tmp_path / "n2").roster.operators) == {"admin", "ann"}
+    with pytest.raises(NotDone, match="already"):
+        add_operator(empty.folder, "ann")

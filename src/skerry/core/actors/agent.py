@@ -225,10 +225,11 @@ class Agent:
     def _is_news(self, said: Verified[Any]) -> bool:
         """I8: each message once, and only of the life that its signer lives now. Documents and entries are not judged
         by this: they bear versions and numbers of their own, and are carried by many."""
+        news = self._once.is_news(said.statement)  # before its life is judged: what is refused for that was heard, too
         contact = self.membership.contacts.get(NodeId(said.statement.signer))
         if contact is not None and contact.life != said.statement.life and not isinstance(said.body, Beat):
             return False
-        return self._once.is_news(said.statement)
+        return news
 
     def _wake(self, given: Input[Any]) -> Effects:
         done = Effects()

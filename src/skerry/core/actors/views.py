@@ -249,6 +249,7 @@ def _survey(picture: Picture, members: tuple[NodeId, ...], others: list[NodeId])
         management=management,
         offices=offices,
         inherited=(plan := picture.plan()) is not None and plan.id.term != picture.agent.election.leadership.term,
+        newcomers=frozenset(members).difference(plan.members) if plan is not None else frozenset(),
         refused=frozenset(i for i, v in picture.verdicts().items() if v.word == "refused"),
         failing={
             i: v.holder

@@ -52,15 +52,23 @@ def show(stage: Stage, summary: dict[str, Any]) -> None:
             for row in history
         ],
     )
-    use = next((row for row in stage.lab.manager().get("/v1/use")["use"] if row["client"] == CLIENT), None)
-    if use is None:
-        raise DemoFailed(f"the manager knows nothing of the client {CLIENT}")
+    own, slack = summary["seconds_of_use"], max(len(stage.faults), 1)
+
+    def complete() -> dict[str, Any]:
+        """The last reading comes a while after the last request."""
+        rows = [row for row in stage.lab.manager().get("/v1/use")["use"] if row["client"] == CLIENT]
+        if not rows:
+            raise DemoFailed(f"the manager knows nothing of the client {CLIENT}")
+        row: dict[str, Any] = rows[0]
+        known = row["connected_s"] + row["isolated_s"]
+        if not known - slack <= own <= known + row["unknown_s"] + slack:
+            raise DemoFailed(f"known {known} s, unknown {row['unknown_s']} s, by the client's own count {own} s")
+        return row
+
+    use = stage.until("the account agrees with the client's own", complete, DELIVERED_WITHIN_S)
     for what in ("connected", "isolated", "unknown"):
         stage.found[f"use_seconds_{what}"] = use[f"{what}_s"]
-    known, own = use["connected_s"] + use["isolated_s"], summary["seconds_of_use"]
     stage.found["use_seconds_client"] = own
-    slack = max(len(stage.faults), 1)
-    stage.found["use_agrees"] = known - slack <= own <= known + use["unknown_s"] + slack
     stage.say(
         f"{CLIENT} was served for {use['connected_s']} s connected and {use['isolated_s']} s cut off; of "
         f"{use['unknown_s']} s it is not known; by its own count it was {own} s"

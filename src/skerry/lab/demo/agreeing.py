@@ -32,7 +32,7 @@ def agree(stage: Stage) -> None:
     _explain(stage, status["leader"], next(iter(found["roles"][-1]["assigned"])))
 
 
-def satisfied(stage: Stage) -> dict[str, Any] | None:
+def satisfied(stage: Stage) -> dict[str, Any]:
     """The leader's status, once the functionality is satisfied with every role that the set in force wants."""
     status = stage.leader()
     found = looking.functionality(status, INTENT)

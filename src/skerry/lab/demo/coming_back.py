@@ -26,13 +26,19 @@ def thaw(stage: Stage, name: str) -> None:
     stage.lab.thaw(name)
     stage.off.discard(name)
 
-    def settled() -> dict[str, Any] | None:
-        status = stage.leader()
-        return status if status["leader"] != name and looking.holder(status, INTENT, "placement") != name else None
+    def settled() -> dict[str, Any]:
+        status = satisfied(stage)
+        fence = looking.fence(status, INTENT, "placement")
+        if name not in status["part"] or fence is None or fence <= stage.fences.get(name, 0):
+            raise DemoFailed(f"{status['leader']} leads {status['part']}, placement has fence {fence}")
+        return status
 
-    status = stage.until(f"{name} follows", settled, JOINED_WITHIN_S)
+    status = stage.until(f"{name} is one of the others again", settled, JOINED_WITHIN_S)
     late = stage.figures()["late_answers"]
-    stage.say(f"{name} follows {status['leader']}; its placement is over: {late} late answers came and were refused")
+    stage.say(
+        f"{name} is back under {status['leader']}, in term {status['term']}; what it ran alone is over (fence "
+        f"{stage.fences.get(name)} against {looking.fence(status, INTENT, 'placement')}); {late} late answers refused"
+    )
 
 
 def power_cycle(stage: Stage, name: str) -> None:
@@ -199,8 +205,6 @@ def agreed(stage: Stage) -> dict[str, Any] | None:
 
 def _connected_set(stage: Stage) -> bool | None:
     status = satisfied(stage)
-    if status is None:
-        return None
     found = looking.functionality(status, INTENT)
     assert found is not None
     running = set(looking.active(status, INTENT))

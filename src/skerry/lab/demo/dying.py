@@ -1,4 +1,5 @@
-"""Act 8: while cut off, machines fall silent, first the leader, then the reporter; one more is slow, which others know.
+"""Act 8: while cut off, machines fall silent, first the leader, then the reporter. Another has turned slow before that,
+which others know by experience: they will not have it in a role again.
 
 A machine that falls silent closes no socket: every process of it stands still. Nothing is frozen before what the one
 before held is served elsewhere, with two copies of every object again.
@@ -23,7 +24,6 @@ STATS_WITHIN_MS = 1_000
 
 def slow(stage: Stage) -> None:
     """P5: what a node says of itself was true when it measured; the validator finds that it is so no longer."""
-    stage.act(8, "While cut off: one node turns slow, two fall silent")
     instance, slowed = _least_known(stage)
     stage.mark("slowed", fault=True, node=slowed)
     stage.lab.slow(slowed, SLOW_FACTOR)
@@ -31,7 +31,8 @@ def slow(stage: Stage) -> None:
 
     def moved() -> dict[str, Any] | None:
         now = satisfied(stage)
-        return now if now and instance not in _of(now, slowed) else None
+        left = {one["instance"] for member in now["members"] if member["node"] == slowed for one in member["instances"]}
+        return now if instance not in left else None
 
     stage.until(f"{instance} is taken from {slowed}", moved, SLOW_WITHIN_S)
     stage.lab.slow(slowed, None)
@@ -47,7 +48,7 @@ def slow(stage: Stage) -> None:
 
 def _least_known(stage: Stage) -> tuple[str, str]:
     """An instance, not of the leader, that was measured least so far: a few bad figures say much of it. Best of a role
-    that the leader has too, since that will need another holder soon."""
+    that the leader has too, since that will need another holder soon, and not where an owner would say no anyway."""
     status = stage.leader()
     measured: dict[str, int] = {}
     for reading in journal(stage, status["leader"]):
@@ -55,13 +56,13 @@ def _least_known(stage: Stage) -> tuple[str, str]:
             measured[reading["about"]] = measured.get(reading["about"], 0) + 1
     of_leader = {instance.split("#")[0] for instance in _of(status, status["leader"])}
     able = [
-        (instance.split("#")[0] not in of_leader, measured.get(instance, 0), instance, node)
+        (node == stage.loaded, instance.split("#")[0] not in of_leader, measured.get(instance, 0), instance, node)
         for instance, node in looking.active(status, INTENT).items()
         if node != status["leader"] and instance.split("#")[0].endswith(("/store", "/intake"))
     ]
     if not able:
         raise DemoFailed("the leader holds everything that could turn slow")
-    _, _, instance, node = min(able)
+    *_, instance, node = min(able)
     return instance, node
 
 
@@ -82,6 +83,7 @@ def _of(status: dict[str, Any], node: str) -> set[str]:
 
 def leader_falls_silent(stage: Stage) -> str:
     """D26, U6: with all that it held. Returns its name."""
+    stage.act(8, "While cut off, two machines fall silent")
     return _freeze(stage, "leader_frozen", stage.leader()["leader"])
 
 
@@ -91,7 +93,9 @@ def reporter_falls_silent(stage: Stage) -> str:
 
 
 def _freeze(stage: Stage, mark: str, name: str) -> str:
-    held = stage.held[name] = _of(stage.leader(), name)
+    before = stage.leader()
+    held = stage.held[name] = _of(before, name)
+    stage.fences[name] = looking.fence(before, INTENT, "placement") or 0
     stage.mark(mark, fault=True, node=name)
     count = stage.lab.freeze(name)
     stage.off.add(name)
@@ -110,7 +114,7 @@ def _freeze(stage: Stage, mark: str, name: str) -> str:
 
 def _goes_on(stage: Stage, gone: str) -> dict[str, Any] | None:
     status = satisfied(stage)
-    if status is None or gone in looking.active(status, INTENT).values():
+    if gone in looking.active(status, INTENT).values():
         return None
     offices = [*status["management"]["validator"], *status["management"]["reporter"]]
     return status if gone not in offices else None

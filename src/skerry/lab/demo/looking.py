@@ -26,15 +26,21 @@ def holder(status: dict[str, Any], intent: str, element: str) -> str | None:
     return found[min(found)] if found else None
 
 
+def fence(status: dict[str, Any], intent: str, element: str) -> int | None:
+    """The highest fence of an element's active instances."""
+    fences = [
+        instance["fence"]
+        for member in status["members"]
+        for instance in member["instances"]
+        if instance["phase"] == "active" and instance["instance"].startswith(f"{intent}/{element}#")
+    ]
+    return max((fence for fence in fences if fence is not None), default=None)
+
+
 def mode(status: dict[str, Any]) -> str:
     """`isolated` if any manager's intents are, else `connected`."""
     modes = {state["mode"] for state in status["modes"].values()}
     return "isolated" if "isolated" in modes else "connected"
-
-
-def wanted(found: dict[str, Any]) -> bool:
-    """Whether every role of a functionality, essential or not, is active as often as the present set wants it."""
-    return all(len(role["active"]) >= role["wanted"] for role in found["roles"])
 
 
 def permille(value: int | None) -> str:

@@ -53,6 +53,8 @@ class Stage:
         """Nodes that do not answer now, because of us."""
         self.held: dict[str, set[str]] = {}
         """What a node held when it fell silent."""
+        self.fences: dict[str, int] = {}
+        """The fence that was in force when a node fell silent."""
         self.loaded = ""
         """The node whose owner took memory away."""
         self.client: subprocess.Popen[bytes] | None = None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from skerry.core.kernel.ids import IntentId
 from skerry.core.kernel.sealing import Sealed
 from skerry.core.stages.intent.events import LocalIntentGiven
 from skerry.core.stages.intent.local import take
@@ -30,7 +33,7 @@ def handed(operator: str = "ann", generation: int = 2) -> LocalIntentGiven:
     return LocalIntentGiven(request="r1", operator=operator, ir=wish, evidence=EVIDENCE)
 
 
-def known(**fields: object) -> dict[object, IntermediateRepresentation]:
+def known(**fields: Any) -> dict[IntentId, IntermediateRepresentation]:
     return {SHOP: ir(element(), **fields)}
 
 

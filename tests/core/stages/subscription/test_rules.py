@@ -13,7 +13,7 @@ AGREED = plan(assigned(A), isolated=(assigned(B),))
 
 
 def test_a_role_is_that_of_the_mode_or_of_the_other_set_if_the_mode_leaves_it_out() -> None:
-    found = {mode: spec_of(instance(), WISH, mode) for mode in ("connected", "isolated")}  # type: ignore[arg-type] # modes
+    found = {mode: spec_of(instance(), WISH, mode) for mode in ("connected", "isolated")}
     assert [spec.drain_within_ms for spec in found.values() if spec is not None] == [7, 9]
     cache = spec_of(instance("cache"), WISH, "connected")
     assert cache is not None
@@ -27,10 +27,8 @@ def test_what_nobody_knows_any_more_drains_for_a_while_all_the_same() -> None:
 
 
 def test_whom_the_plan_names_depends_on_the_mode_in_force() -> None:
-    connected, isolated = (
-        named_for(AGREED, instance(), SHOP, {}),
-        named_for(AGREED, instance(), SHOP, {SHOP: "isolated"}),
-    )
+    connected = named_for(AGREED, instance(), SHOP, {})
+    isolated = named_for(AGREED, instance(), SHOP, {SHOP: "isolated"})
     assert connected is not None
     assert isolated is not None
     assert (connected.holder, isolated.holder) == (A, B)

@@ -48,6 +48,8 @@ class Survey(Value, frozen=True, kw_only=True):
     """Intents whose section of the plan in force their manager has refused: all of it is agreed on anew (D18)."""
     inherited: bool = False
     """The plan in force was made in another term, perhaps by a part that this one has just joined with (P4)."""
+    newcomers: frozenset[NodeId] = frozenset()
+    """Members that the plan in force was made without."""
     failing: dict[InstanceId, NodeId] = {}
     """Instances that the validator found under their floor, with the holder that it measured."""
 
@@ -215,15 +217,15 @@ def stands(assignment: Assignment, wanted: Wanted, survey: Survey) -> bool:
 
 def _runs_elsewhere(assignment: Assignment, survey: Survey) -> bool:
     """P4: after two parts have joined, what runs counts for more than the word of the part whose plan is the higher: a
-    holder that has nothing to show yields to a member that does the work. Within a term the leader's word counts, or
-    nothing could ever be moved."""
+    holder that has nothing to show yields to a member that does the work. For members that the plan was made with, and
+    in its own term, the leader's word counts, or nothing could ever be moved."""
     at_work = {
         node
         for node, running in survey.running.items()
         for i in running
         if i.instance == assignment.instance and i.digest == assignment.digest and i.phase in RUNNING
     }
-    return survey.inherited and bool(at_work) and assignment.holder not in at_work
+    return assignment.holder not in at_work and bool(at_work if survey.inherited else at_work & survey.newcomers)
 
 
 def is_measured(wanted: Wanted, member: Member) -> bool:
