@@ -54,8 +54,14 @@ def client(requests: int = 500) -> dict[str, Reach]:
     }
 
 
+def cold() -> dict[str, Reach]:
+    """`--cold`: while the whole site is without power nobody is served, so no gap is asked for."""
+    kept = ("client_wrong_answers", "client_acked_lost", "late_answers", "run_once_overlap_ms", "uplink_leaks")
+    return {name: reach for name, reach in client().items() if name in kept}
+
+
 def cut(timers: Timers) -> dict[str, Reach]:
-    """Acts 7."""
+    """Act 7."""
     return {
         "cut_to_isolated_plan_ms": _at_most(timers.grace_ms + 300 + timers.start_up_ms),
         "switched_ms": _at_most(1_000),

@@ -30,6 +30,7 @@ from skerry.lab.demo import (
     forging,
     handing_in,
     measuring,
+    starting_cold,
 )
 from skerry.lab.demo.figures import Reach, Timers
 from skerry.lab.demo.stage import DemoFailed, Stage
@@ -83,6 +84,8 @@ def run(options: Options) -> int:
 
 
 def _play(stage: Stage, options: Options, times: Timers) -> dict[str, Reach]:
+    if options.cold:
+        return _play_cold(stage, options)
     plan = Plan(nodes=options.nodes, site_file=SITE_FILE, files=(measuring.EXAMPLE / "catalogue.yaml",))
     enrolling.play(stage, plan, agents=True)
     enrolling.refused_tokens(stage)
@@ -109,6 +112,15 @@ def _play(stage: Stage, options: Options, times: Timers) -> dict[str, Reach]:
     accounting.show(stage, summary)
     forging.end(stage)
     return {**figures.client(), **figures.cut(times), **figures.losses(times), **figures.reconnection()}
+
+
+def _play_cold(stage: Stage, options: Options) -> dict[str, Reach]:
+    files = (measuring.EXAMPLE / "catalogue.yaml", measuring.INTENT_FILE)
+    enrolling.play(stage, Plan(nodes=options.nodes, site_file=SITE_FILE, files=files), agents=False)
+    starting_cold.play(stage)
+    starting_cold.power_cut(stage)
+    verify(stage)
+    return figures.cold()
 
 
 def verify(stage: Stage) -> dict[str, Any]:

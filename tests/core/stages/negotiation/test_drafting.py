@@ -109,6 +109,7 @@ def test_d14_what_was_agreed_with_lowered_standards_stands_down_to_the_floor() -
         ({"failing": {instance(): B}}, "the validator found it under its floor"),
         ({"refused": frozenset({SHOP})}, "its manager refused the section"),
         ({"inherited": True, "running": {C: (running(),)}}, "after a merge it runs elsewhere"),
+        ({"newcomers": frozenset({C}), "running": {C: (running(),)}}, "who has just joined runs it"),
     ],
     ids=lambda p: p.replace(" ", "_") if isinstance(p, str) else "",
 )
@@ -124,6 +125,7 @@ def test_an_assignment_does_not_stand_when(fields, why) -> None:
         ({"failing": {instance(): C}}, "another was found under its floor"),
         ({"running": {C: (running(),)}}, "within a term the leader's word counts"),
         ({"inherited": True, "running": {B: (running(),), C: (running(),)}}, "it runs at its holder as well"),
+        ({"newcomers": frozenset({A}), "running": {C: (running(),)}}, "who runs it was there when it was given away"),
         ({"members": {**members(), B: Member(fit=fit(B), free=mib(9))}}, "it is being measured anew"),
     ],
     ids=lambda p: p.replace(" ", "_") if isinstance(p, str) else "",

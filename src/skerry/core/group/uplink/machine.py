@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from skerry.core.group.uplink.model import (
+    BEAT_PERIOD_MS,
     FLAP_MAX,
     GRACE_DIVISOR,
     QUIET_SETTLINGS,
@@ -202,7 +203,12 @@ class Uplink:
         if line.up_since_ms is not None and line.answered_ms is not None and at_ms - line.answered_ms > grace_ms:
             line.up_since_ms = None
         half = grace_ms // 2
-        ages = {n: age for n in view.reports if (age := self._heard_age(n, manager, at_ms, view)) is not None}
+        # Whoever is answered says so once a beat: that much silence between two of its beats means nothing.
+        ages = {
+            n: max(age - BEAT_PERIOD_MS, 0)
+            for n in view.reports
+            if (age := self._heard_age(n, manager, at_ms, view)) is not None
+        }
         if line.answered_ms is not None:
             ages[self.me] = at_ms - line.answered_ms
         answered = {n for n, age in ages.items() if age <= half}

@@ -15,6 +15,8 @@ GRACE_DIVISOR = 4
 FLAP_MAX = 8
 QUIET_SETTLINGS = 10
 SESSION_TRY_MS = 1_000
+BEAT_PERIOD_MS = 1_000
+"""How old a report may be because its bearer has not spoken since (C1)."""
 STOOD_STILL_MS = 500
 """An agent that looks so much later than it meant to was not listening."""
 
