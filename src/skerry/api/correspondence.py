@@ -1,7 +1,7 @@
 """What passes between a manager and its sites: one act at a time, each durable before any of it leaves (J3).
 
-A site whose last act could not be kept, or was broken off, is doubted: before the next act it is loaded again, so that
-memory never knows more than the store. Messages of sites wait in a bounded queue; what does not fit is lost, counted,
+A site whose last act could not be kept, or was broken off, is doubted and loaded again, so that memory never knows more
+than the store. Messages of sites wait in a bounded queue; what does not fit is lost, counted,
 and said again by its sender.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -97,14 +97,21 @@ class Correspondence:
     async def acting(self) -> AsyncIterator[None]:
         """One act at a time, on sites that are as the store has them. Raises `StoreError`."""
         async with self._turn:
-            for site in sorted(self._doubted):
-                kept = await self.store.site(site)
-                if kept:
-                    self.sites[site] = self._recovered(site, kept)
-                else:
-                    self.sites.pop(site, None)
-                self._doubted.discard(site)
-            yield
+            await self._reload()
+            try:
+                yield
+            finally:
+                with suppress(StoreError):  # then before the next act, which fails if it still cannot be read
+                    await self._reload()
+
+    async def _reload(self) -> None:
+        for site in sorted(self._doubted):
+            kept = await self.store.site(site)
+            if kept:
+                self.sites[site] = self._recovered(site, kept)
+            else:
+                self.sites.pop(site, None)
+            self._doubted.discard(site)
 
     def found(self, roster: Roster) -> ManagerSite:
         """A site that nobody has joined yet; it counts once something was said to it."""

@@ -29,8 +29,8 @@ YOUNG_MS = 500
 """A process younger than this may still show the environment of the one that started it."""
 LEFT_ALONE_MS = 700
 """How much later than a process's end the word about it may come."""
-SWITCH_MS = 1_000
-NEVER_MS = 60_000
+SWITCH_MS, NEVER_MS = 1_000, 60_000
+ABOUT_A_LIFE = ("role.starting", "role.active", "role.draining", "role.stopping", "role.stopped")
 
 Record = dict[str, Any]
 
@@ -290,7 +290,7 @@ class Figures:
     def _restarted(self, end: Record) -> bool:
         """Whether a process ended though nobody on its node had said that it was to, where no fault had hit."""
         mine = [e for e in self.events if (e["node"], e["about"]) == (end["node"], end["run"])]
-        words = [e["what"] for e in mine if e["t_ms"] <= end["t_ms"] + LEFT_ALONE_MS]
+        words = [e["what"] for e in mine if e["t_ms"] <= end["t_ms"] + LEFT_ALONE_MS and e["what"] in ABOUT_A_LIFE]
         wanted = words[-1:] in (["role.stopping"], ["role.stopped"])
         return not (wanted or self._hit(end["node"], end["t_ms"]))
 

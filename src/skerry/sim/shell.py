@@ -246,5 +246,5 @@ class Shell:
         last_ms, spins = self._spins
         self._spins = (now_ms, spins + 1 if last_ms == now_ms else 0)
         if self._spins[1] > IDLE_SPINS_MAX:
-            due = {n: m.next_deadline_ms() for n, m in self.agent._machines().items()}
+            due = {n: m.next_deadline_ms() for n, m in self.agent.machines.items()}
             self.world.violated("I12", f"{self.machine.name} wants to be woken at once, over and over: {now_ms} {due}")

@@ -149,7 +149,7 @@ class World:
             raise Violation(*_named(str(error))) from error
         self.trace.step(self.loop.now_us, shell.machine.name, given, effects)
         if self.digest is not None:
-            state = state_of({**shell.agent._machines(), "custody": shell.agent.picture.custody})
+            state = state_of({**shell.agent.machines, "custody": shell.agent.picture.custody})
             self.digest.step(shell.machine.name, given, effects, state)
         for checker in self._hooks["after_step"]:
             checker.after_step(shell, given, effects)

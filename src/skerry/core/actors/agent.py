@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -92,7 +93,7 @@ class Agent:
     """Statements that were good in form and changed nothing (I8)."""
     _number: int = 0
     _once: Once = field(default_factory=Once)
-    _seen: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    _seen: dict[str, list[int]] = field(default_factory=dict)
     _loop: deque[Verified[Any]] = field(default_factory=deque)
 
     @classmethod
@@ -148,17 +149,18 @@ class Agent:
 
     def next_deadline_ms(self) -> int | None:
         """The earliest of all machines' deadlines."""
-        return min((d for m in self._machines().values() if (d := m.next_deadline_ms()) is not None), default=None)
+        return min((d for m in self.machines.values() if (d := m.next_deadline_ms()) is not None), default=None)
 
     def check_invariants(self) -> None:
         """Every machine's own; see there."""
-        for machine in self._machines().values():
+        for machine in self.machines.values():
             machine.check_invariants()
         self.journal.check_invariants()
 
     # --- routing --------------------------------------------------------------------------------------------------
 
-    def _machines(self) -> dict[str, Any]:
+    @cached_property
+    def machines(self) -> dict[str, Any]:
         """In the order in which they look at a change: who is there, who leads, what holds, what runs; beats last."""
         return {
             "election": self.election,
@@ -233,7 +235,7 @@ class Agent:
 
     def _wake(self, given: Input[Any]) -> Effects:
         done = Effects()
-        machines = self._machines()
+        machines = self.machines
         for name in ("membership", *machines):  # who is there comes first: an agent that stood still finds out by it
             machine = machines[name]
             due_ms = machine.next_deadline_ms()
@@ -243,18 +245,18 @@ class Agent:
 
     def _reconsider(self, given: Input[Any]) -> Effects:
         done = Effects()
-        for name in self._machines():
+        for name in self.machines:
             if self._seen.get(name) != self._watched(name):
                 done = done + self._settle_in(self._run(name, Reconsider(), given), given)
         return done
 
     def _stale(self) -> bool:
-        return bool(self._loop) or any(self._seen.get(name) != self._watched(name) for name in self._machines())
+        return bool(self._loop) or any(self._seen.get(name) != self._watched(name) for name in self.machines)
 
     def _run(self, name: str, event: Any, given: Input[Any]) -> Effects:
         self.picture.look(self, given)
         self._seen[name] = self._watched(name)
-        machine = self._machines()[name]
+        machine = self.machines[name]
         step: Callable[[Input[Any], Any], Effects] = machine.step
         own = Input(id=given.id, at_ms=given.at_ms, wall_ms=given.wall_ms, draw=given.draw, event=event)
         return step(own, self._view(name))
@@ -262,19 +264,15 @@ class Agent:
     def _view(self, name: str) -> Any:
         return views.VIEW_OF[name](self.picture)
 
-    def _watched(self, name: str) -> tuple[int, ...]:
-        versions = {
-            "membership": self.membership.version,
-            "election": self.election.version,
-            "granting": self.granting.version,
-            "uplink": self.uplink.version,
-            "keeper": self.keeper.version,
-            "monitoring": self.monitoring.version,
-            "custody": self.picture.custody.version,
-            "journal": self.journal.version,
-            "picture": self.picture.version,
-        }
-        return tuple(versions[watched] for watched in views.WATCHES[name])
+    @cached_property
+    def _sources(self) -> dict[str, tuple[Any, ...]]:
+        """To each machine what it watches; all of that has a `version`, which grows with each change."""
+        others = {"custody": self.picture.custody, "journal": self.journal, "picture": self.picture}
+        every = {**self.machines, **others}
+        return {name: tuple(every[watched] for watched in views.WATCHES[name]) for name in self.machines}
+
+    def _watched(self, name: str) -> list[int]:
+        return [source.version for source in self._sources[name]]
 
     # --- what machines ask of the actor ---------------------------------------------------------------------------
 

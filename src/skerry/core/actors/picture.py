@@ -53,6 +53,8 @@ class Picture:
     manager_holds: dict[ManagerId, Exchange] = field(default_factory=dict)
     _carried: dict[NodeId, tuple[bytes, Carried]] = field(default_factory=dict)
     _listed: tuple[str, int] = ("", 0)
+    _roster: tuple[int, Roster] | None = None
+    """As of a version of the custody: asked for at every step."""
 
     def __post_init__(self) -> None:
         self.custody = Custody(me=self.me)
@@ -65,10 +67,12 @@ class Picture:
 
     def roster(self) -> Roster:
         """The highest version held. An agent that has joined always holds one."""
-        held = [k.value for n, k in self.custody.kept.items() if n.startswith("roster/")]
-        newest = max(held, key=lambda r: r.version)
-        assert isinstance(newest, Roster)
-        return newest
+        if self._roster is None or self._roster[0] != self.custody.version:
+            held = [k.value for n, k in self.custody.kept.items() if n.startswith("roster/")]
+            newest = max(held, key=lambda r: r.version)
+            assert isinstance(newest, Roster)
+            self._roster = (self.custody.version, newest)
+        return self._roster[1]
 
     def roster_digest(self) -> str:
         """What the next version has to name (N4)."""

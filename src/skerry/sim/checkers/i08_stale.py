@@ -57,7 +57,7 @@ class Stale(Checker):
             return
         due_ms = shell.agent.next_deadline_ms()
         if due_ms is None or due_ms > given.at_ms:
-            self._before = (state_of(shell.agent._machines()), given.event.said.statement.kind)
+            self._before = (state_of(shell.agent.machines), given.event.said.statement.kind)
 
     def after_step(self, shell: Shell, given: Input[Any], effects: Effects) -> None:
         """Then nothing has changed; and nobody took what its signer may not say."""
@@ -72,5 +72,5 @@ class Stale(Checker):
         before, kind = self._before
         if effects.persist or effects.act:
             self.broken(f"a {kind} that {shell.machine.name} had already heard makes it do {effects.persist or effects.act}")
-        if state_of(shell.agent._machines()) != before:
+        if state_of(shell.agent.machines) != before:
             self.broken(f"a {kind} that {shell.machine.name} had already heard changes its state")

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from skerry.core.group.election.model import INELIGIBLE
+from skerry.core.kernel.effects import Effects
+from skerry.core.kernel.inputs import Input
 from skerry.sim.checkers.checker import Checker
 
 if TYPE_CHECKING:
     from skerry.core.actors.agent import Agent
+    from skerry.sim.shell import Shell
+    from skerry.sim.world import World
 
 
 class States(Checker):
     """Samples every agent that runs."""
 
     property_id = "I12"
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._looked: dict[str, int] = {}
+
+    def after_step(self, shell: Shell, given: Input[Any], effects: Effects) -> None:
+        """Phases are looked at whenever they change: some last for a moment only."""
+        keeper, name = shell.agent.keeper, shell.machine.name
+        if self._looked.get(name) != keeper.version:
+            self._looked[name] = keeper.version
+            for instance in keeper.instances():
+                self.world.coverage.hit(f"state.phase.{instance.phase}")
 
     def on_tick(self) -> None:
         """Four times a second."""
@@ -24,8 +40,6 @@ class States(Checker):
 
     def _sample(self, agent: Agent, now_ms: int) -> None:
         hit = self.world.coverage.hit
-        for instance in agent.keeper.instances():
-            hit(f"state.phase.{instance.phase}")
         leadership = agent.election.leadership
         if leadership.leader is None:
             hit("state.role.leaderless")
