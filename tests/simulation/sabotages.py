@@ -44,7 +44,7 @@ def as_drawn(options: Options) -> Options:
 
 
 def apart(options: Options) -> Options:
-    """Holders lose the others again and again, clocks are as far apart as they may be, programs die as late as they may."""
+    """Holders lose the others again and again, clocks are as far apart as they may be, programs die late."""
     nodes = ("n1", "n2", "n3")
     return replace(
         options,
@@ -99,7 +99,9 @@ def haunted(options: Options) -> Options:
 def crowded(options: Options) -> Options:
     """Owners that take memory after the fit was reported."""
     faults = ("owner.takes_memory", "manager.withdraws", "manager.adds_intent", "link.split", "machine.power")
-    return replace(options, nodes=("n1", "n2"), drift_ppm={"n1": 0, "n2": 0}, tie_breaker="n1", faults=faults, safety_ms=60_000)
+    return replace(
+        options, nodes=("n1", "n2"), drift_ppm={"n1": 0, "n2": 0}, tie_breaker="n1", faults=faults, safety_ms=60_000
+    )
 
 
 def quiet(options: Options) -> Options:
@@ -145,16 +147,14 @@ def _lease_from_the_answer(patch: Patch) -> None:
 
 def _tie_breaker_outvotes(patch: Patch) -> None:
     fair = Electorate.is_quorum
-    patch.setattr(
-        Electorate, "is_quorum", lambda self, nodes: self.tie_breaker in nodes or fair(self, nodes)
-    )
+    patch.setattr(Electorate, "is_quorum", lambda self, nodes: self.tie_breaker in nodes or fair(self, nodes))
 
 
 def _no_wait_after_a_start(patch: Patch) -> None:
-    recover = Granting.recover.__func__  # type: ignore[attr-defined]
+    recover = Granting.recover
 
     def at_once(cls: Any, *args: Any) -> Granting:
-        found: Granting = recover(cls, *args)
+        found = recover(*args)
         found.quiet_until_ms = 0
         return found
 
@@ -187,8 +187,8 @@ def _vote_is_not_persisted(patch: Patch) -> None:
 
 
 def _vote_is_forgotten(patch: Patch) -> None:
-    recover = Election.recover.__func__  # type: ignore[attr-defined]
-    patch.setattr(Election, "recover", classmethod(lambda cls, me, kept, at_ms: recover(cls, me, None, at_ms)))
+    recover = Election.recover
+    patch.setattr(Election, "recover", classmethod(lambda cls, me, kept, at_ms: recover(me, None, at_ms)))
 
 
 def _leaders_do_not_merge(patch: Patch) -> None:
@@ -210,7 +210,7 @@ def _replays_are_heard(patch: Patch) -> None:
 
 
 def _old_lives_are_believed(patch: Patch) -> None:
-    """Membership takes any other life of a peer for its newest: one replayed beat, and the living one is never heard."""
+    """Any other life of a peer is taken for its newest: one replayed beat, and the living one is never heard."""
     hear = Membership._hear
 
     def trusting(self: Membership, heard: Any, at_ms: int, view: Any) -> None:
@@ -259,7 +259,9 @@ def _seconds_count_twice(patch: Patch) -> None:
 
     def doubled(self: Monitoring, account: Any, *, final: bool = False) -> Effects:
         meter = account.meter
-        account.meter = msgspec.structs.replace(meter, connected_s=meter.connected_s * 2, isolated_s=meter.isolated_s * 2)
+        account.meter = msgspec.structs.replace(
+            meter, connected_s=meter.connected_s * 2, isolated_s=meter.isolated_s * 2
+        )
         return read(self, account, final=final)
 
     patch.setattr(Monitoring, "_read", doubled)
@@ -285,23 +287,36 @@ SABOTAGES = (
     Sabotage(name="X2: lease counted from the answer", plant=_lease_from_the_answer, noticed_by=("I2",), shape=apart),
     Sabotage(name="X3: the tie-breaker outvotes", plant=_tie_breaker_outvotes, noticed_by=("I2",), shape=halves),
     Sabotage(name="X4: no wait after a start", plant=_no_wait_after_a_start, noticed_by=("I2",), shape=restarting),
-    Sabotage(name="X6: the guard forgets deadlines", plant=_guard_forgets_deadlines, noticed_by=("I4", "I2"), shape=restarting),
+    Sabotage(
+        name="X6: the guard forgets deadlines",
+        plant=_guard_forgets_deadlines,
+        noticed_by=("I4", "I2"),
+        shape=restarting,
+    ),
     Sabotage(name="X7: release before the stop", plant=_release_before_the_stop, noticed_by=("I2",), shape=moving),
     Sabotage(name="X9: fences are forgotten", plant=_fences_are_forgotten, noticed_by=("I2",), shape=restarting),
     Sabotage(name="L1: a vote is not persisted", plant=_vote_is_not_persisted, noticed_by=("I1",)),
     Sabotage(name="L1: a vote is forgotten", plant=_vote_is_forgotten, noticed_by=("I1", "I10"), shape=restarting),
     Sabotage(name="L5: leaders do not merge", plant=_leaders_do_not_merge, noticed_by=("I12", "I11"), shape=halves),
-    Sabotage(name="N4, P1: anybody may say anything", plant=_anybody_may_say_anything, noticed_by=("I8",), shape=spied_on),
-    Sabotage(name="N6: signatures are not checked", plant=_signatures_are_not_checked, noticed_by=("I8",), shape=spied_on),
+    Sabotage(
+        name="N4, P1: anybody may say anything", plant=_anybody_may_say_anything, noticed_by=("I8",), shape=spied_on
+    ),
+    Sabotage(
+        name="N6: signatures are not checked", plant=_signatures_are_not_checked, noticed_by=("I8",), shape=spied_on
+    ),
     Sabotage(name="I8: replays are heard", plant=_replays_are_heard, noticed_by=("I8",), shape=spied_on),
     Sabotage(name="C1: old lives are believed", plant=_old_lives_are_believed, noticed_by=("I12",), shape=haunted),
-    Sabotage(name="M2: isolation is never declared", plant=_isolation_is_never_declared, noticed_by=("M2",), shape=cut_off),
+    Sabotage(
+        name="M2: isolation is never declared", plant=_isolation_is_never_declared, noticed_by=("M2",), shape=cut_off
+    ),
     Sabotage(name="I4: started without a subscription", plant=_started_without_a_subscription, noticed_by=("I4",)),
     Sabotage(name="P3: the ledger says yes", plant=_the_ledger_says_yes, noticed_by=("I3",), shape=crowded),
     Sabotage(name="P2: holds never end", plant=_holds_never_end, noticed_by=("I13",), shape=quiet),
     Sabotage(name="G1: committed without assent", plant=_committed_without_assent, noticed_by=("I1",)),
     Sabotage(name="J3: the journal stays at home", plant=_the_journal_stays_at_home, noticed_by=("I5",)),
     Sabotage(name="H1: seconds count twice", plant=_seconds_count_twice, noticed_by=("I6",)),
-    Sabotage(name="I9: withdrawals are overlooked", plant=_withdrawals_are_overlooked, noticed_by=("I9", "I12"), shape=moving),
+    Sabotage(
+        name="I9: withdrawals are overlooked", plant=_withdrawals_are_overlooked, noticed_by=("I9", "I12"), shape=moving
+    ),
     Sabotage(name="I10: plans go back", plant=_plans_go_back, noticed_by=("I10",), shape=spied_on),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from tests.support.readme import blocks
 from tests.wheel.conftest import User
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+SATISFIED_WITHIN_S = 60.0
 
 
 @pytest.fixture
@@ -29,4 +32,7 @@ def test_the_first_intent_is_the_example_and_somebody_says_hello(beside_a_lab: U
     said = beside_a_lab.types(typed.text).splitlines()
     greeting = next(line for line in said if line.startswith("hello from "))
     assert re.fullmatch(r"hello from hq/hello/hello#1 on n[123]", greeting)
-    assert "hq/hello: satisfied, connected" in said
+    # It answers before anybody has measured that it does so well enough.
+    until_s = time.monotonic() + SATISFIED_WITHIN_S
+    while "hq/hello: satisfied, connected" not in (status := beside_a_lab("status")):
+        assert time.monotonic() < until_s, status

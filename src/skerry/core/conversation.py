@@ -146,6 +146,10 @@ class Refused(ValueError):
     """A statement that changes nothing (I8); says why."""
 
 
+class OfAStranger(Refused):
+    """A statement by somebody whom the roster at hand does not name."""
+
+
 def open_sealed(sealed: Sealed, site: str, key_of: Callable[[str], bytes | None], verifier: Verifier) -> Verified[Any]:
     """Verify and decode one statement. Raises `Refused`: malformed, of another site, by a stranger, forged, unknown."""
     if len(sealed.statement) > STATEMENT_BYTES_MAX:
@@ -158,7 +162,7 @@ def open_sealed(sealed: Sealed, site: str, key_of: Callable[[str], bytes | None]
         raise Refused(f"a statement of the site {statement.site!r}")
     key = key_of(statement.signer)
     if key is None:
-        raise Refused(f"{statement.signer!r} is not in the roster")
+        raise OfAStranger(f"{statement.signer!r} is not in the roster")
     if not verifier.verify(key, sealed.statement, sealed.signature):
         raise Refused(f"the signature is not {statement.signer}'s")
     kind = KINDS.get(statement.kind)
@@ -174,7 +178,10 @@ def open_sealed(sealed: Sealed, site: str, key_of: Callable[[str], bytes | None]
 def opened(sealed: Sealed, site: str, key_of: Callable[[str], bytes | None], verifier: Verifier) -> list[Verified[Any]]:
     """A statement with what it carries, each verified by itself; carried ones that are refused are left out.
     Raises `Refused` for the statement itself."""
-    said = open_sealed(sealed, site, key_of, verifier)
+    try:
+        said = open_sealed(sealed, site, key_of, verifier)
+    except OfAStranger as refused:
+        return _rosters_carried(sealed, site, key_of, verifier, refused)
     match said.body:
         case Carry(items=items):
             return _each(items, site, key_of, verifier)
@@ -186,6 +193,24 @@ def opened(sealed: Sealed, site: str, key_of: Callable[[str], bytes | None], ver
             return [*_each(exchange.items, site, key_of, verifier), said]
         case _:
             return [said]
+
+
+def _rosters_carried(
+    sealed: Sealed, site: str, key_of: Callable[[str], bytes | None], verifier: Verifier, refused: OfAStranger
+) -> list[Verified[Any]]:
+    """Rosters may come by anybody's hand, since they bear their author's signature: a node that joined early, and was
+    started when the manager was gone, knows none of those who joined after it, and would stay alone for ever (D6a)."""
+    statement = decode(sealed.statement, Statement)
+    if KINDS.get(statement.kind) is not Carry:
+        raise refused
+    try:
+        carried = decode(statement.body, Carry).items
+    except msgspec.DecodeError as error:
+        raise Refused(f"a malformed {statement.kind}: {error}") from error
+    rosters = [said for said in _each(carried, site, key_of, verifier) if isinstance(said.body, Roster)]
+    if not rosters:
+        raise refused
+    return rosters
 
 
 def _each(

@@ -1,8 +1,8 @@
 """Somebody in the network who hears everything and holds no key of the site; and members that say what they may not.
 
 What it makes up with keys of its own, or none, must be stopped before the core; what a member signs and may not say
-(another's plan, the manager's word) has to be refused by the core; kinds and bodies that this version does not know come
-from a member of a newer version, and are nobody's fault.
+(another's plan, the manager's word) has to be refused by the core; kinds and bodies that this version does not know
+come from a member of a newer version, and are nobody's fault.
 """
 
 from __future__ import annotations

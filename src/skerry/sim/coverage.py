@@ -70,10 +70,7 @@ EXPECTED: tuple[str, ...] = (
     "fault.forged.malformed_body",
     "fault.forged.no_envelope",
     "fault.forged.not_its_word",
-    *(
-        f"state.phase.{phase}"
-        for phase in ("waiting", "starting", "active", "draining", "stopping", "failed")
-    ),
+    *(f"state.phase.{phase}" for phase in ("waiting", "starting", "active", "draining", "stopping", "failed")),
     *(f"state.role.{role}" for role in ("leader", "member", "alone", "leaderless", "ineligible")),
     "state.mode.connected",
     "state.mode.isolated",

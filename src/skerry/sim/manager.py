@@ -108,7 +108,12 @@ class Manager:
     def _sealed(self, body: Any) -> Verified[Any]:
         self._number += 1
         statement = Statement(
-            kind=kind_of(body), site=self.world.site, signer=self.name, life="hq", number=self._number, body=encode(body)
+            kind=kind_of(body),
+            site=self.world.site,
+            signer=self.name,
+            life="hq",
+            number=self._number,
+            body=encode(body),
         )
         return Verified(statement=statement, body=body, sealed=seal(self.signer, statement))
 
@@ -132,7 +137,9 @@ class Manager:
     def _on_payload(self, node: str, payload: bytes) -> None:
         try:
             sealed = decode(payload, Sealed)
-            statements = opened(sealed, self.world.site, lambda signer: key_in(self.roster, signer), self.world.verifier)
+            statements = opened(
+                sealed, self.world.site, lambda signer: key_in(self.roster, signer), self.world.verifier
+            )
         except (Refused, msgspec.DecodeError):
             return
         for said in statements:

@@ -24,10 +24,10 @@ def why_unsettled(world: World) -> str | None:
 
 def _leaders(agents: dict[str, Agent]) -> str | None:
     found = {name: agent.election.leadership for name, agent in agents.items()}
-    leaders = {l.leader for l in found.values()}
-    terms = {l.term for l in found.values()}
+    leaders = {led.leader for led in found.values()}
+    terms = {led.term for led in found.values()}
     if len(leaders) != 1 or len(terms) != 1 or None in leaders:
-        return f"leaders: { {n: (l.leader, l.term) for n, l in found.items()} }"
+        return f"leaders: { {n: (led.leader, led.term) for n, led in found.items()} }"
     leader = next(iter(leaders))
     assert leader is not None
     if found[leader].part != set(agents):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 PROPERTIES = {
-    "I1": "in a term a node follows at most one leader, a leader leads nobody whose follow it lacks, an assent is for one plan",
+    "I1": "a node follows one leader a term, a leader leads nobody whose follow it lacks, an assent is for one plan",
     "I2": "a run_once key is never active twice at one real moment",
     "I3": "an admission never makes what is reserved exceed what the node has",
     "I4": "nothing runs without a subscription on that node's disk, and nothing outlives its terms",

@@ -42,7 +42,16 @@ SETTLED_FOR_US = 4_000_000
 """A site that has been settled for so long without a break stays so."""
 MEMORY_MAX = 4_000
 
-HOOKS = ("before_step", "after_step", "before_persist", "on_send", "on_workload", "on_agent_end", "on_refused", "on_tick")
+HOOKS = (
+    "before_step",
+    "after_step",
+    "before_persist",
+    "on_send",
+    "on_workload",
+    "on_agent_end",
+    "on_refused",
+    "on_tick",
+)
 
 
 class World:
@@ -214,8 +223,8 @@ class World:
         self.adversary.overhear(payload)
 
     def figures(self, digest: str, speed_permille: int) -> dict[str, int]:
-        """What a probe of a configuration prints on a machine of this speed. A machine of 1,000 just meets the example's
-        own limits, whatever is asked for later."""
+        """What a probe of a configuration prints on a machine of this speed. A machine of 1,000 just meets the
+        example's own limits, whatever is asked for later."""
         if digest not in self._figures:
             self._figures[digest] = self._standards_of(digest)
         return {
@@ -241,7 +250,13 @@ class World:
         if instance not in self._keys:
             intent, element = instance.rsplit("/", 1)
             name = element.split("#")[0]
-            specs = [r.elements[name] for ir in self.manager.history if ir.intent == intent for r in ir.sets.values() if name in r.elements]
+            specs = [
+                r.elements[name]
+                for ir in self.manager.history
+                if ir.intent == intent
+                for r in ir.sets.values()
+                if name in r.elements
+            ]
             self._keys[instance] = next((spec.key for spec in specs if spec.key is not None), None)
         return self._keys[instance]
 

@@ -16,6 +16,7 @@ from tests.support.office import REPOSITORY
 TOKEN = "secret." + "0" * 64
 JOIN = ("agent", "join", "--manager", "https://127.0.0.1:1", "--site", "shop", "--name", "n1", "--folder", "x")
 WRONG = [
+    (("call", "greeting.v1", "hello"), "begins with /"),
     (("fly",), "fly"),
     (("get",), "journal"),
     (("get", "spoons"), "spoons"),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from skerry.adapters.keys import x509
+from skerry.core.kernel.values import digest
 from skerry.core.stages.ir.model import CatalogueDocument, IntermediateRepresentation, Roster, SiteDocument
 from tests.support.office import EXAMPLE, Member, RunningManager, authority_digest
 
@@ -35,7 +36,8 @@ def test_every_roster_names_the_one_before_it(manager: RunningManager, tmp_path:
     first = Member(manager, "depot", "d1", tmp_path / "d1")
     second = Member(manager, "depot", "d2", tmp_path / "d2")
     assert second.roster.version == first.roster.version + 1
-    assert set(second.roster.members) == {"d1", "d2"}
+    assert second.roster.predecessor == digest(first.roster)
+    assert set(second.roster.members) == {*first.roster.members, "d2"}
 
 
 def test_a_used_an_expired_a_foreign_and_an_invented_token_are_refused_each_with_its_own_word(

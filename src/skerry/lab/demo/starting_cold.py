@@ -1,5 +1,5 @@
-"""`--cold` (D6a): every node has joined, the link is cut, and only then do the agents start, before anything was elected,
-measured or agreed. Then the whole site loses power while cut off, twice as hard to come back from."""
+"""`--cold` (D6a): every node has joined, the link is cut, and only then do the agents start, before anything was
+elected, measured or agreed. Then the whole site loses power, still cut off."""
 
 from __future__ import annotations
 

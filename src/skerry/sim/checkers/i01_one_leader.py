@@ -1,4 +1,4 @@
-"""I1: in a term a node follows at most one leader; a leader leads nobody whose follow it lacks; an assent is for one plan."""
+"""I1: one leader a term and node, no leader without its members' follows, one plan for each assent."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ class OneLeader(Checker):
         if isinstance(message, Follow):
             known = self._followed.get((machine.name, message.term))
             if known != message.leader:
-                self.broken(f"{machine.name} says that it follows {message.leader} in term {message.term}; its disk: {known}")
+                self.broken(
+                    f"{machine.name} says that it follows {message.leader} in term {message.term}; its disk: {known}"
+                )
         elif isinstance(message, Ballot):
             self._assented.setdefault((message.plan, machine.name), set()).update(message.yes)
 

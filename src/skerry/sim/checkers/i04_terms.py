@@ -1,7 +1,7 @@
-"""I4: nothing runs without a subscription on that node's disk; nothing outlives its terms by more than the stopping time.
+"""I4: nothing runs without a subscription on that node's disk; nothing outlives its terms by more than a stop takes.
 
 Terms of an exclusive process are its guard deadline, and the lease that its agent last knew of: an agent that is gone
-or hangs moves no deadline. All others may go on without an agent, and are ended by the next one that does not want them.
+or hangs moves no deadline. All others may go on without an agent, and are ended by the next that does not want them.
 """
 
 from __future__ import annotations

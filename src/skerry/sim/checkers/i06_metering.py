@@ -69,4 +69,6 @@ class Metering(Checker):
         # A clock that runs fast counts up to half a per cent more; each activation may round up by one.
         most_s = there_us * 1005 // 1_000_000_000 + SLACK_S + len(account)
         if sum(account.values()) > most_s:
-            self.broken(f"{entry.about} on {machine.name}: {sum(account.values())} s counted, at most {most_s} s were there")
+            self.broken(
+                f"{entry.about} on {machine.name}: {sum(account.values())} s counted, at most {most_s} s were there"
+            )

@@ -53,7 +53,9 @@ class Quiet(Checker):
             self.premise()
             workload = self.world.machines[node].guard.workloads.get(instance)
             if workload is None or workload.pid != pid:
-                self.broken(f"{instance} ran healthily on {node} (pid {pid}) when the site was healed, and does not now")
+                self.broken(
+                    f"{instance} ran healthily on {node} (pid {pid}) when the site was healed, and does not now"
+                )
 
     def _plan_of_all(self) -> Plan | None:
         """The plan, if every node is up, quiet for a while and of one mind, and the manager wants what the plan has."""

@@ -71,6 +71,8 @@ class Stale(Checker):
         self.premise()
         before, kind = self._before
         if effects.persist or effects.act:
-            self.broken(f"a {kind} that {shell.machine.name} had already heard makes it do {effects.persist or effects.act}")
+            self.broken(
+                f"a {kind} that {shell.machine.name} had already heard makes it do {effects.persist or effects.act}"
+            )
         if state_of(shell.agent.machines) != before:
             self.broken(f"a {kind} that {shell.machine.name} had already heard changes its state")

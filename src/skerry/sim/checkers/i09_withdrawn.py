@@ -17,7 +17,7 @@ BOOT_US = 3_000_000
 
 
 class Withdrawn(Checker):
-    """Looks for processes that nobody wants any more. Reconnection is the healing: from then on everything is joined."""
+    """Looks for processes that nobody wants any more. Reconnection is the healing: from then on all are joined."""
 
     property_id = "I9"
 

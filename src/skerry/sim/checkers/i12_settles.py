@@ -1,4 +1,4 @@
-"""I12: there is no state from which a healed site cannot settle. The world itself waits for that; here it is counted."""
+"""I12: there is no state from which a healed site cannot settle. The world itself waits for that; here it counts."""
 
 from __future__ import annotations
 

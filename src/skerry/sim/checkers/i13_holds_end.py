@@ -31,7 +31,9 @@ class HoldsEnd(Checker):
         if assent.slots:
             self.premise()
         if assent.until_ms <= given.at_ms:
-            self.broken(f"{shell.machine.name} holds for {assent.plan} until {assent.until_ms}, and it is {given.at_ms}")
+            self.broken(
+                f"{shell.machine.name} holds for {assent.plan} until {assent.until_ms}, and it is {given.at_ms}"
+            )
         first_ms = self._until_ms.setdefault(shell, {}).setdefault(assent.plan, assent.until_ms)
         if assent.until_ms > first_ms:
             self.broken(f"{shell.machine.name} holds for {assent.plan} longer than it first said: {first_ms}")

@@ -32,9 +32,7 @@ def _leader_or_any(world: World, chance: Chance) -> Machine | None:
 def _holder_or_any(world: World, chance: Chance) -> Machine | None:
     """Half of the time a node on which something exclusive runs."""
     holders = [
-        m
-        for m in world.machines.values()
-        if m.answers and any(w.fence is not None for w in m.guard.workloads.values())
+        m for m in world.machines.values() if m.answers and any(w.fence is not None for w in m.guard.workloads.values())
     ]
     return chance.pick(holders) if holders and chance.happens(500) else _leader_or_any(world, chance)
 
@@ -174,12 +172,13 @@ def exits(world: World, chance: Chance) -> End | None:
 
 
 def starts_fail(world: World, chance: Chance) -> End | None:
-    """On one machine most programs never get ready."""
-    machine = _any_up(world, chance)
+    """On one machine programs end, and never get ready again."""
+    busy = [m for m in world.machines.values() if m.answers and m.guard.workloads]
+    machine = chance.pick(busy) if busy else _any_up(world, chance)
     if machine is None:
         return None
-    machine.starts_fail_permille = chance.pick((300, 1_000))
-    for workload in list(machine.guard.workloads.values()) if chance.happens(500) else ():
+    machine.starts_fail_permille = chance.pick((300, 1_000, 1_000))
+    for workload in list(machine.guard.workloads.values()):
         machine.guard.crash(workload, "exit 1")
 
     def end() -> None:
