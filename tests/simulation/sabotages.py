@@ -283,18 +283,37 @@ def _plans_go_back(patch: Patch) -> None:
 
 
 SABOTAGES = (
-    Sabotage(name="X2: no drift margin", plant=_no_drift_margin, noticed_by=("I2",), shape=apart),
-    Sabotage(name="X2: lease counted from the answer", plant=_lease_from_the_answer, noticed_by=("I2",), shape=apart),
+    Sabotage(name="X2: no drift margin", plant=_no_drift_margin, seeds_known=(0, 24), noticed_by=("I2",), shape=apart),
+    Sabotage(
+        name="X2: lease counted from the answer",
+        plant=_lease_from_the_answer,
+        seeds_known=(8, 12),
+        noticed_by=("I2",),
+        shape=apart,
+    ),
     Sabotage(name="X3: the tie-breaker outvotes", plant=_tie_breaker_outvotes, noticed_by=("I2",), shape=halves),
-    Sabotage(name="X4: no wait after a start", plant=_no_wait_after_a_start, noticed_by=("I2",), shape=restarting),
+    Sabotage(
+        name="X4: no wait after a start",
+        plant=_no_wait_after_a_start,
+        seeds_known=(40, 1),
+        noticed_by=("I2",),
+        shape=restarting,
+    ),
     Sabotage(
         name="X6: the guard forgets deadlines",
         plant=_guard_forgets_deadlines,
+        seeds_known=(2,),
         noticed_by=("I4", "I2"),
         shape=restarting,
     ),
     Sabotage(name="X7: release before the stop", plant=_release_before_the_stop, noticed_by=("I2",), shape=moving),
-    Sabotage(name="X9: fences are forgotten", plant=_fences_are_forgotten, noticed_by=("I2",), shape=restarting),
+    Sabotage(
+        name="X9: fences are forgotten",
+        plant=_fences_are_forgotten,
+        seeds_known=(3,),
+        noticed_by=("I2",),
+        shape=restarting,
+    ),
     Sabotage(name="L1: a vote is not persisted", plant=_vote_is_not_persisted, noticed_by=("I1",)),
     Sabotage(name="L1: a vote is forgotten", plant=_vote_is_forgotten, noticed_by=("I1", "I10"), shape=restarting),
     Sabotage(name="L5: leaders do not merge", plant=_leaders_do_not_merge, noticed_by=("I12", "I11"), shape=halves),
@@ -304,13 +323,23 @@ SABOTAGES = (
     Sabotage(
         name="N6: signatures are not checked", plant=_signatures_are_not_checked, noticed_by=("I8",), shape=spied_on
     ),
-    Sabotage(name="I8: replays are heard", plant=_replays_are_heard, noticed_by=("I8",), shape=spied_on),
-    Sabotage(name="C1: old lives are believed", plant=_old_lives_are_believed, noticed_by=("I12",), shape=haunted),
+    Sabotage(
+        name="I8: replays are heard", plant=_replays_are_heard, seeds_known=(1, 4), noticed_by=("I8",), shape=spied_on
+    ),
+    Sabotage(
+        name="C1: old lives are believed",
+        plant=_old_lives_are_believed,
+        seeds_known=(12, 29),
+        noticed_by=("I12",),
+        shape=haunted,
+    ),
     Sabotage(
         name="M2: isolation is never declared", plant=_isolation_is_never_declared, noticed_by=("M2",), shape=cut_off
     ),
     Sabotage(name="I4: started without a subscription", plant=_started_without_a_subscription, noticed_by=("I4",)),
-    Sabotage(name="P3: the ledger says yes", plant=_the_ledger_says_yes, noticed_by=("I3",), shape=crowded),
+    Sabotage(
+        name="P3: the ledger says yes", plant=_the_ledger_says_yes, seeds_known=(6,), noticed_by=("I3",), shape=crowded
+    ),
     Sabotage(name="P2: holds never end", plant=_holds_never_end, noticed_by=("I13",), shape=quiet),
     Sabotage(name="G1: committed without assent", plant=_committed_without_assent, noticed_by=("I1",)),
     Sabotage(name="J3: the journal stays at home", plant=_the_journal_stays_at_home, noticed_by=("I5",)),

@@ -66,7 +66,7 @@ def up(
     ] = None,
     files: Annotated[
         list[Path] | None,
-        typer.Option("--file", "-f", help="More manifests for the manager, the site's governance among them."),
+        typer.Option("--file", "-f", help="More manifests for the manager, before any node joins."),
     ] = None,
     ports: Annotated[
         int | None, typer.Option("--ports", help="First of the ports to take; otherwise free ones are found.")
@@ -86,7 +86,7 @@ def up(
     plan = Plan(
         nodes=nodes,
         site_file=site_file or example / "site.yaml",
-        files=tuple(files or () if site_file else (example / "catalogue.yaml", *(files or ()))),
+        files=tuple(files or ()),
         first_port=ports,
     )
     console = Console(stderr=True)

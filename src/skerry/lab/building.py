@@ -43,7 +43,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     nodes: int
     site_file: Path
     files: tuple[Path, ...] = ()
-    """Further manifests that the manager gets before anybody joins; the site's governance must be among them."""
+    """Further manifests that the manager gets before anybody joins, beside the example's catalogue."""
     first_port: int | None = None
 
 

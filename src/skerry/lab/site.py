@@ -59,7 +59,7 @@ class Lab:
                 tell("the relay forwards")
                 lab = building.start_manager(self.folder, lab)
                 tell(f"the manager answers at https://{state.HOST}:{lab.manager_api_port}")
-                building.apply(self.folder, lab, CATALOGUE, plan.site_file)
+                building.apply(self.folder, lab, CATALOGUE, plan.site_file, *plan.files)
                 tell(f"site {lab.site} is known to the manager")
                 building.join(self.folder, lab, tell)
                 if agents:

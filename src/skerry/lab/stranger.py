@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
+import secrets
 import signal
 import sys
 from pathlib import Path
@@ -127,7 +127,7 @@ class Stranger:
         self._say(self._sealed("elsewhere", self._members[0], FollowMe(term=ABSURD_TERM)))
         unknown = Statement(kind="gossip", site=self._site, signer=NAME, life="-", number=1, body=b"\x80")
         self._say(seal(self._signer, unknown))
-        self._fabric.send(None, os.urandom(64))  # noqa: TID251 - noise of an enemy, which nothing has to repeat
+        self._fabric.send(None, secrets.token_bytes(64))
         if self._heard:
             damaged = bytearray(self._heard[self._draw("damaged", len(self._heard))])
             damaged[self._draw("where", len(damaged))] ^= 1

@@ -41,7 +41,7 @@ def settled() -> World:
 def state(node: Node) -> bytes:
     """All that an agent knows and decided, but for its memory of what it has heard."""
     assert node.agent is not None
-    return state_of({**node.agent._machines(), "custody": node.agent.picture.custody})
+    return state_of({**node.agent.machines, "custody": node.agent.picture.custody})
 
 
 def sealed(

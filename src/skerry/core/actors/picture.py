@@ -161,9 +161,11 @@ class Picture:
         return self.carried(node).plan if node in self.contacts() else None
 
     def lacking(self, peer: NodeId, journal: Journal) -> list[Sealed]:
-        """What a node in contact lacks, and is mine to send (C2)."""
+        """What a node in contact lacks, and is mine to send (C2). A member that does not hear me may hold a roster
+        without me, and would refuse anything else of mine (D6a): it gets the rosters, which need no trust in me."""
         if peer not in self.contacts():
-            return []
+            held = sorted(name for name in self.custody.kept if name.startswith("roster/"))
+            return [self.custody.kept[name].sealed for name in held[-CARRY_MAX:]]
         theirs = self.carried(peer).holdings
         if theirs.versions is None or theirs.heads is None:
             return []

@@ -63,7 +63,9 @@ def timers(site_file: Path = SITE_FILE) -> Timers:
 def run(options: Options) -> int:
     """Play it; returns the exit code: 0 if every figure was reached, 1 if not, 130 if it was interrupted."""
     home = None if options.folder is not None else Path(tempfile.mkdtemp(prefix="skerry-demo-"))
-    stage = Stage(Lab(options.folder or home / "lab"), seed=options.seed, as_json=options.as_json)  # type: ignore[operator]
+    folder = options.folder if home is None else home / "lab"
+    assert folder is not None
+    stage = Stage(Lab(folder), seed=options.seed, as_json=options.as_json)
     times = timers()
     stage.line({"timers": times._asdict(), "nodes": options.nodes, "seed": options.seed})
     kept = options.keep
@@ -86,7 +88,7 @@ def run(options: Options) -> int:
 def _play(stage: Stage, options: Options, times: Timers) -> dict[str, Reach]:
     if options.cold:
         return _play_cold(stage, options)
-    plan = Plan(nodes=options.nodes, site_file=SITE_FILE, files=(measuring.EXAMPLE / "catalogue.yaml",))
+    plan = Plan(nodes=options.nodes, site_file=SITE_FILE)
     enrolling.play(stage, plan, agents=True)
     enrolling.refused_tokens(stage)
     measuring.apply(stage)
@@ -115,8 +117,8 @@ def _play(stage: Stage, options: Options, times: Timers) -> dict[str, Reach]:
 
 
 def _play_cold(stage: Stage, options: Options) -> dict[str, Reach]:
-    files = (measuring.EXAMPLE / "catalogue.yaml", measuring.INTENT_FILE)
-    enrolling.play(stage, Plan(nodes=options.nodes, site_file=SITE_FILE, files=files), agents=False)
+    plan = Plan(nodes=options.nodes, site_file=SITE_FILE, files=(measuring.INTENT_FILE,))
+    enrolling.play(stage, plan, agents=False)
     starting_cold.play(stage)
     starting_cold.power_cut(stage)
     verify(stage)

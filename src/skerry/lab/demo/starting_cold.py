@@ -34,7 +34,7 @@ def power_cut(stage: Stage) -> None:
     stage.act(10, "Still cut off: the whole site loses power, and gets it back")
     stage.until("every object has two copies", lambda: dying.copies_restored(stage), SERVED_WITHIN_S)
     for name in stage.names():
-        stage.mark(f"killed {name}", fault=True, node=name)
+        stage.mark(f"killed_{name}", fault=True, node=name)
         stage.lab.kill(name)
     stage.say("every process of every node is gone")
     served = stage.figures()["client_requests"]

@@ -234,6 +234,12 @@ def test_l6_a_member_out_of_contact_is_dropped_at_once_and_the_leader_stays() ->
     assert (t.machine.leadership.leader, t.machine.leadership.part) == (A, {A, B})
 
 
+def test_l2_who_still_follows_a_term_that_its_leader_has_left_is_asked_again_however_late() -> None:
+    t = leader(B)
+    assert t >> until(60_000) << anything
+    assert t >> sees(contacts={B: follows(1), C: follows(0)}) << says(C, FollowMe(term=1))
+
+
 def test_l5_the_leader_of_the_larger_part_calls_a_term_above_both() -> None:
     t = leader(B, C)
     with_d = {B: follows(1), C: follows(1), D: follows(6, D, leads=2)}

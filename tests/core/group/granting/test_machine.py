@@ -226,6 +226,14 @@ def test_x7_a_key_is_not_released_while_something_still_runs_under_it() -> None:
     assert t.machine.promised_to(KEY, t.at_ms) is None
 
 
+def test_a_key_that_is_in_use_and_no_longer_wanted_wakes_nobody_at_once_over_and_over() -> None:
+    t = holder()
+    assert t >> at(900) << anything >> sees(wanted={}, in_use=frozenset({KEY})) << anything
+    assert t >> until(2_000) << anything
+    due_ms = t.machine.next_deadline_ms()
+    assert due_ms is None or due_ms > t.at_ms
+
+
 def test_x2_a_node_asks_only_while_it_is_named() -> None:
     t = node_a()
     assert t >> until(10_000)
