@@ -54,7 +54,7 @@ def power_cycle(stage: Stage, name: str) -> None:
         return min(((int(event["number"]), str(event["about"])) for event in said), default=None)
 
     if not stage.held.get(name):
-        stage.say(f"{name} had no work when it fell silent; it joins again")
+        stage.say(f"{name} held nothing that may run anywhere when it fell silent; it joins again")
     else:
         number, what = stage.until(f"{name} works again", at_work, JOINED_WITHIN_S)
         made = events(stage, "contact.made", [name])

@@ -94,7 +94,8 @@ def reporter_falls_silent(stage: Stage) -> str:
 
 def _freeze(stage: Stage, mark: str, name: str) -> str:
     before = stage.leader()
-    held = stage.held[name] = _of(before, name)
+    held = _of(before, name)
+    stage.held[name] = {one for one in held if not one.startswith(f"{INTENT}/placement#")}
     stage.fences[name] = looking.fence(before, INTENT, "placement") or 0
     stage.mark(mark, fault=True, node=name)
     count = stage.lab.freeze(name)

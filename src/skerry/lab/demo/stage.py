@@ -52,7 +52,7 @@ class Stage:
         self.off: set[str] = set()
         """Nodes that do not answer now, because of us."""
         self.held: dict[str, set[str]] = {}
-        """What a node held when it fell silent."""
+        """What a node held when it fell silent, of what may run anywhere."""
         self.fences: dict[str, int] = {}
         """The fence that was in force when a node fell silent."""
         self.loaded = ""

@@ -257,13 +257,12 @@ class Monitoring:
         figures = self._experience.setdefault(key, deque(maxlen=EXPERIENCE_MAX))
         figures.append(fit)
         evidence = self._evidence[key] = f"{view.chain}#{view.head + 1}"
-        recent = list(figures)[-EXPERIENCE_NEEDED:]
         verification = Verification(
             instance=measured.instance,
             holder=measured.holder,
             digest=measured.digest,
-            ok=median(recent) >= 1_000,
-            median_permille=median(recent),
+            ok=median(figures) >= 1_000,
+            median_permille=median(figures),
             count=len(figures),
             evidence=evidence,
         )
@@ -271,7 +270,7 @@ class Monitoring:
         self.verified = {**self.verified, measured.instance: verification}
         settled = verification.ok or verification.count >= EXPERIENCE_NEEDED
         self._doubted = None if settled and (fit >= 1_000) == verification.ok else measured.instance
-        unknown = any(v.count < EXPERIENCE_NEEDED or not v.ok for v in self.verified.values())
+        unknown = fit < 1_000 or any(v.count < EXPERIENCE_NEEDED or not v.ok for v in self.verified.values())
         soon = unknown or self._doubted is not None
         self._next_measure_ms = at_ms + (MEASURE_GAP_MS if soon else MEASURE_GAP_QUIET_MS)
         data = {
