@@ -57,6 +57,7 @@ def test_a_lab_of_three_goes_up_and_down_with_it(user: User) -> None:
     assert list(user.folder.iterdir()) == []
 
 
+@pytest.mark.campaign
 def test_it_plays_the_demo_to_its_end(user: User) -> None:
     *_, last = user("demo", "--json", within_s=DEMO_WITHIN_S).splitlines()
     assert json.loads(last)["ok"] is True

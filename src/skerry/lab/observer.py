@@ -6,12 +6,13 @@
 It sees processes come and go (`/proc`, by the lab's mark in their environment), connections to the manager's own ports,
 the client's log as it grows, and the public event streams of nodes and manager. Each goes to `record` as a line of JSON
 with `t_ms`, the boot-time at which this process saw it. Commands come on standard input, one a line, each answered in a
-line of JSON: `mark NAME {json}` stamps a moment (a fault has "fault": true and the node that it hits), `figures` works
-out what is known by now.
+line of JSON: `mark NAME {json}` stamps a moment (a fault has "fault": true and the node that it hits; one that lasts is
+over when a mark "ends" it), `figures` works out what is known by now.
 """
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import itertools
 import json
@@ -42,11 +43,9 @@ def now_ms() -> int:
 
 def read(path: str) -> bytes:
     """A file of `/proc`; empty if its process is gone."""
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError:
-        return b""
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        return file.read()
+    return b""
 
 
 class Observer:
@@ -186,7 +185,7 @@ class Figures:
             [r for r in records if r["kind"] == kind] for kind in ("op", "mark", "event", "start", "end")
         )
         self.first = {mark["name"]: mark for mark in reversed(self.marks)}
-        self.faulty_after_ms = settings["faulty_after_ms"]
+        self.after_ms = settings["faulty_after_ms"]
         self.nodes = list(settings["nodes"])
 
     def all(self) -> Record:
@@ -204,8 +203,9 @@ class Figures:
 
     def _client(self) -> Record:
         fine, failed = ([op for op in self.ops if op["ok"] is wanted] for wanted in (True, False))
-        faults = [mark["t_ms"] for mark in self.marks if mark.get("fault")]
-        alone = [op for op in failed if not any(0 <= op["t_ms"] - t <= self.faulty_after_ms for t in faults)]
+        ends = {m["ends"]: m["t_ms"] for m in self.marks if "ends" in m}
+        faults = [(m["t_ms"], ends.get(m["name"], m["t_ms"]) + self.after_ms) for m in self.marks if m.get("fault")]
+        alone = [op for op in failed if not any(begun <= op["t_ms"] <= over for begun, over in faults)]
         gaps = [b["t_ms"] - a["t_ms"] for a, b in itertools.pairwise(fine)]
         highest, first_ms, overlap_ms = -1, 0, 0
         for op in fine:

@@ -36,6 +36,7 @@ def slow(stage: Stage) -> None:
 
     stage.until(f"{instance} is taken from {slowed}", moved, SLOW_WITHIN_S)
     stage.lab.slow(slowed, None)
+    stage.mark("at_full_speed", ends="slowed")
     contradicted = events(stage, "role.contradicted")
     if not contradicted:
         raise DemoFailed("nobody measured the slow node under the floor")

@@ -64,7 +64,9 @@ class Wanted:
     urgent: bool = False
     """The plan in force has it filled, by somebody who cannot go on."""
     failing: Assignment | None = None
-    """It is filled, by somebody who was measured under the floor: better than nobody."""
+    """It is filled, by somebody who was measured under the floor, or where it fails: better than nobody."""
+    why: str | None = None
+    """Which of the two."""
 
 
 @dataclass
@@ -166,8 +168,9 @@ def begin(survey: Survey, plan: Plan | None) -> Draft:
                     draft.put(wanted.slot, ir.intent, assignment)
                 else:
                     wanted.urgent = assignment is not None
-                    if assignment is not None and survey.failing.get(assignment.instance) == assignment.holder:
-                        wanted.failing = assignment
+                    if assignment is not None:
+                        wanted.why = trouble(assignment, survey)
+                        wanted.failing = assignment if wanted.why is not None else None
                     draft.open.append(wanted)
     draft.open.sort(key=_importance)
     _keep_offices(draft, plan)
@@ -202,17 +205,24 @@ def stands(assignment: Assignment, wanted: Wanted, survey: Survey) -> bool:
     if member is None:
         # In contact, but not in this part: two leaders are about to join, and what it runs is healthy.
         return assignment.holder in survey.present
-    if survey.failing.get(assignment.instance) == assignment.holder:
-        return False
-    if any(
-        i.instance == assignment.instance and i.phase == "failed" for i in survey.running.get(assignment.holder, ())
-    ):
+    if trouble(assignment, survey) is not None:
         return False
     element = f"{wanted.intent}/{wanted.spec.name}"
     measured = member.fit.measured.get(element, {}).get(assignment.configuration)
     if measured is None or measured.digest != assignment.digest or measured.failure is not None:
         return True  # being measured anew: what ran goes on
     return fit_permille(wanted.spec.standards, measured.figures_milli, lowered=assignment.lowered) >= 1_000
+
+
+def trouble(assignment: Assignment, survey: Survey) -> str | None:
+    """Why a holder that is there does not do what it was given, as others measured it or as it says itself."""
+    if survey.failing.get(assignment.instance) == assignment.holder:
+        return "measured under the floor while it held this role"
+    if any(
+        i.instance == assignment.instance and i.phase == "failed" for i in survey.running.get(assignment.holder, ())
+    ):
+        return "it failed there again and again"
+    return None
 
 
 def _runs_elsewhere(assignment: Assignment, survey: Survey) -> bool:

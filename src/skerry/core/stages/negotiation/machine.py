@@ -474,10 +474,8 @@ def _agreed(sections: dict[IntentId, Section], won: Mapping[Slot, str], plan: Pl
 
 
 def _found_failing(wanted: Wanted) -> dict[NodeId, str]:
-    """A holder that was measured under its floor is not asked for the same again (interleaving 51)."""
-    if wanted.failing is None:
-        return {}
-    return {wanted.failing.holder: "measured under the floor while it held this role"}
+    """A holder that did not do what it was given is not asked for the same again (interleaving 51)."""
+    return {wanted.failing.holder: wanted.why} if wanted.failing is not None and wanted.why is not None else {}
 
 
 def _substance(sections: Mapping[IntentId, Section]) -> dict[IntentId, object]:
