@@ -66,6 +66,6 @@ def digest_under(hash_seed: str, seed: int) -> str:
 
 @pytest.mark.timeout(300)
 def test_a_seed_gives_the_same_inputs_effects_and_states_under_any_hash_seed() -> None:
-    digests = {seed: {digest_under(hash_seed, seed) for hash_seed in ("0", "4711")} for seed in (3, 7, 12)}
+    digests = {seed: {digest_under(hash_seed, seed) for hash_seed in ("0", "4711")} for seed in (10, 16, 22)}
     assert all(len(found) == 1 for found in digests.values()), digests
     assert len(set.union(*digests.values())) == len(digests), "two seeds are one world"

@@ -6,6 +6,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 
+REQUESTS = 500
+"""Fewer would say little about a client's experience."""
+
+
 class Timers(NamedTuple):
     """What the figures depend on, in milliseconds; printed first."""
 
@@ -38,10 +42,10 @@ ANY = Reach("any", lambda value: value is not None)
 POSITIVE = Reach("> 0", lambda value: value is not None and value > 0)
 
 
-def client(requests: int = 500) -> dict[str, Reach]:
+def client() -> dict[str, Reach]:
     """Whatever was done to the site, this is what its client may notice."""
     return {
-        "client_requests": _at_least(requests),
+        "client_requests": _at_least(REQUESTS),
         "client_failures_without_fault": ZERO,
         "client_wrong_answers": ZERO,
         "client_acked_lost": ZERO,

@@ -40,6 +40,7 @@ from skerry.lab.state import LabError
 
 SITE_FILE = measuring.EXAMPLE / "site.yaml"
 VERIFIED_WITHIN_S = 70.0
+ASKED_WITHIN_S = 60.0
 
 
 class Options(NamedTuple):
@@ -109,11 +110,16 @@ def _play(stage: Stage, options: Options, times: Timers) -> dict[str, Reach]:
     coming_back.power_cycle(stage, reporter)
     moving = coming_back.raise_limit(stage)
     coming_back.heal(stage, moving)
+    stage.until("the client has asked often enough", lambda: _asked(stage) or None, ASKED_WITHIN_S)
     summary = verify(stage)
     accounting.delivered(stage)
     accounting.show(stage, summary)
     forging.end(stage)
     return {**figures.client(), **figures.cut(times), **figures.losses(times), **figures.reconnection()}
+
+
+def _asked(stage: Stage) -> bool:
+    return bool(stage.figures()["client_requests"] > figures.REQUESTS)
 
 
 def _play_cold(stage: Stage, options: Options) -> dict[str, Reach]:

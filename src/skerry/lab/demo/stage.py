@@ -138,7 +138,7 @@ class Stage:
                 if seen is not None and seen is not False:
                     return seen
                 if boot_ms() > until_ms:
-                    raise DemoFailed(f"{what}: not within {within_s:.0f} s{why}")
+                    raise DemoFailed(f"{what}: not within {within_s:.0f} s{why}{self.ended()}")
                 self.watch()
                 time.sleep(LOOK_AGAIN_S)
 
@@ -156,6 +156,12 @@ class Stage:
             raise DemoFailed(f"the client ended: {building.tail(self.lab.folder / 'client.log')}")
         if self._observer is not None and self._observer.poll() is not None:
             raise DemoFailed(f"the observer ended: {building.tail(self.lab.folder / 'observer.log')}")
+
+    def ended(self) -> str:
+        """Agents that are gone though nobody ended them, with the ends of their logs; empty if all are there."""
+        known = self.lab.state.processes
+        gone = [n for n in self.names() if (agent := known.get(f"agent {n}")) is not None and not agent.alive]
+        return "".join(f"; the agent of {n} ended: {building.tail(self.lab.folder / f'{n}.log')}" for n in gone)
 
     # ---- the observer ----
 
