@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -20,6 +21,7 @@ from skerry.adapters.keys.tls import TlsFiles
 from skerry.api import local
 from skerry.api.serving import serving
 from skerry.core.actors import report
+from skerry.core.actors.agent import Agent
 from skerry.core.kernel.effects import Reply
 from skerry.core.stages.lookup.rules import find
 from skerry.shell.agent import AgentShell
@@ -47,6 +49,13 @@ class NodeApi:
         async with serving(self._application(), address, self._tls) as self.address:
             yield
 
+    @property
+    def _agent(self) -> Agent:
+        """The agent, once it knows what runs on its machine; a client asks again until then."""
+        if not self._shell.recovered:
+            raise HTTPException(503, "this node is starting, and not ready yet: ask again")
+        return self._shell.agent
+
     def _application(self) -> Starlette:
         return Starlette(
             routes=[
@@ -63,33 +72,33 @@ class NodeApi:
         )
 
     async def _status(self, request: Request) -> Response:
-        return _json(report.status(self._shell.agent, boot_ms()))
+        return _json(report.status(self._agent, boot_ms()))
 
     async def _lookup(self, request: Request) -> Response:
         """`?interface=`: where it is offered, best first."""
         interface = request.query_params.get("interface", "")
         if not interface:
             return _json({"error": "give the interface that is looked for: /v1/lookup?interface=object-store.v1"}, 400)
-        agent = self._shell.agent
+        agent = self._agent
         return _json({"endpoints": find(interface, agent.picture.irs(), agent.picture.everywhere())})
 
     async def _plan(self, request: Request) -> Response:
-        plan = self._shell.agent.picture.plan()
+        plan = self._agent.picture.plan()
         return _json(plan) if plan is not None else _json({"error": "this node holds no plan yet"}, 404)
 
     async def _fits(self, request: Request) -> Response:
-        return _json(report.fits(self._shell.agent))
+        return _json(report.fits(self._agent))
 
     async def _explain(self, request: Request) -> Response:
         """`?instance=`: each candidate's score, term by term, as this node ranked them when it led."""
-        return _json(report.explain(self._shell.agent, request.query_params.get("instance", "")))
+        return _json(report.explain(self._agent, request.query_params.get("instance", "")))
 
     async def _journal(self, request: Request) -> Response:
         """`?after=`: entries of all chains that this node holds, in chain order; at most 500."""
         after = request.query_params.get("after", "0")
         if not after.isdigit():
             return _json({"error": f"after={after!r}: expected a number"}, 400)
-        return _json(report.journal(self._shell.agent, int(after)))
+        return _json(report.journal(self._agent, int(after)))
 
     async def _apply(self, request: Request) -> Response:
         """A statement signed by an operator: an intent for this site (U4)."""
@@ -100,6 +109,7 @@ class NodeApi:
         return await self._take(request, local.leave)
 
     async def _take(self, request: Request, take: Callable[[AgentShell, bytes], Awaitable[Reply]]) -> Response:
+        assert self._agent is not None  # or 503
         body = bytearray()
         async for chunk in request.stream():
             body += chunk

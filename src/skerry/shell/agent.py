@@ -123,6 +123,11 @@ class AgentShell:
         finally:
             del self._replies[name]
 
+    @property
+    def recovered(self) -> bool:
+        """Whether the agent has loaded what the disk holds; before, there is nobody to ask."""
+        return hasattr(self, "agent")
+
     def stop(self) -> None:
         """Let the loop end after the events that wait."""
         self._stopping = True

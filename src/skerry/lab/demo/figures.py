@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-
 REQUESTS = 500
 """Fewer would say little about a client's experience."""
 
