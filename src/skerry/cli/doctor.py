@@ -15,7 +15,18 @@ import typer
 from skerry.cli.errors import FAILED
 
 PYTHON_LEAST = (3, 11)
-MODULES = ("msgspec", "psutil", "nacl", "zenoh", "cel", "yaml", "starlette", "uvicorn", "litestar", "sqlalchemy")
+MODULES = (
+    "msgspec",
+    "psutil",
+    "nacl",
+    "zenoh",
+    "skerry.adapters.cel",
+    "yaml",
+    "starlette",
+    "uvicorn",
+    "litestar",
+    "sqlalchemy",
+)
 
 
 def doctor() -> None:
