@@ -16,16 +16,8 @@ from skerry.cli.errors import FAILED
 
 PYTHON_LEAST = (3, 11)
 MODULES = (
-    "msgspec",
-    "psutil",
-    "nacl",
-    "zenoh",
-    "skerry.adapters.cel",
-    "yaml",
-    "starlette",
-    "uvicorn",
-    "litestar",
-    "sqlalchemy",
+    *("msgspec", "psutil", "nacl", "zenoh", "skerry.adapters.cel", "yaml"),
+    *("starlette", "uvicorn", "litestar", "sqlalchemy"),
 )
 
 
