@@ -34,6 +34,7 @@ from skerry.core.group.membership.machine import PresenceChanged
 from skerry.core.group.uplink.machine import CloseSession, OpenSession, SessionChanged
 from skerry.core.group.uplink.wire import Answer, Question
 from skerry.core.kernel.effects import (
+    AskUnattended,
     AwaitDrained,
     CheckInstance,
     Effects,
@@ -55,7 +56,7 @@ from skerry.core.stages.capability.events import FactsFound
 from skerry.core.stages.capability.model import NodeFacts
 from skerry.core.stages.fit.events import TrialFinished
 from skerry.core.stages.ir.model import IntermediateRepresentation, Roster, RosterEntry, SiteDocument
-from skerry.core.stages.monitoring.events import InstanceChecked, InstanceMeasured
+from skerry.core.stages.monitoring.events import InstanceChecked, InstanceMeasured, UnattendedAnswered
 from skerry.core.stages.subscription.events import WorkloadDrained, WorkloadExited, WorkloadReady, WorkloadStopped
 from skerry.core.stages.subscription.machine import DEADLINE, Adopted
 from skerry.sim.keys import StandInSigner, StandInVerifier
@@ -358,6 +359,13 @@ class World:
                 self._later(node, TRIAL_MS, TrialFinished(trial=trial, digest=of.digest, figures_milli=figures))
             case CheckInstance(instance=instance):
                 self._later(node, 1, InstanceChecked(instance=instance, ok=instance in node.workloads))
+            case AskUnattended(node=holder, instance=instance):
+                reached = self.linked(node.name, holder) and instance in self.nodes[holder].workloads
+                self._later(
+                    node,
+                    2 if reached else act.within_ms,
+                    UnattendedAnswered(node=holder, instance=instance, ok=reached),
+                )
             case MeasureInstance(instance=instance, holder=holder, digest=digest):
                 reached = self.linked(node.name, holder) and instance in self.nodes[holder].workloads
                 found: dict[str, Any] = {"figures_milli": {"ops": 150_000}} if reached else {"failure": "refused"}

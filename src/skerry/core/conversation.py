@@ -31,7 +31,7 @@ from skerry.core.stages.fit.events import TrialFinished
 from skerry.core.stages.fit.model import RoleFit
 from skerry.core.stages.intent.events import LocalIntent, LocalIntentGiven
 from skerry.core.stages.ir.model import CatalogueDocument, IntermediateRepresentation, Roster, SiteDocument
-from skerry.core.stages.monitoring.events import MonitoringEvent
+from skerry.core.stages.monitoring.events import MonitoringEvent, UnattendedAnswered
 from skerry.core.stages.monitoring.model import Verification
 from skerry.core.stages.negotiation.model import Plan
 from skerry.core.stages.negotiation.wire import Ballot, Proposal
@@ -132,6 +132,7 @@ AgentEvent = (
     | WorkloadEvent
     | TrialFinished
     | MonitoringEvent
+    | UnattendedAnswered
     | LocalIntentGiven
     | LeaveAsked
     | UsageSampled

@@ -13,9 +13,9 @@ WITHIN_S = 1.0
 ANSWER_MAX_BYTES = 256 * 1024
 
 
-async def http_get(endpoint: str, path: str) -> int | None:
-    """The status of `GET http://<endpoint><path>`; None if nobody answers within a second."""
-    status, _ = await _ask(endpoint, path)
+async def http_get(endpoint: str, path: str, within_s: float = WITHIN_S) -> int | None:
+    """The status of `GET http://<endpoint><path>`; None if nobody answers in time."""
+    status, _ = await _ask(endpoint, path, within_s)
     return status
 
 
@@ -32,11 +32,11 @@ async def http_json(endpoint: str, path: str) -> dict[str, Any]:
     return found
 
 
-async def open_port(endpoint: str) -> int | None:
+async def open_port(endpoint: str, within_s: float = WITHIN_S) -> int | None:
     """200 if somebody listens, None if not: the check of a workload that speaks no HTTP."""
     host, _, port = endpoint.rpartition(":")
     try:
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(within_s):
             _, writer = await asyncio.open_connection(host, int(port))
             writer.close()
     except (OSError, TimeoutError, ValueError):
@@ -44,10 +44,10 @@ async def open_port(endpoint: str) -> int | None:
     return 200
 
 
-async def _ask(endpoint: str, path: str) -> tuple[int | None, bytes]:
+async def _ask(endpoint: str, path: str, within_s: float = WITHIN_S) -> tuple[int | None, bytes]:
     host, _, port = endpoint.rpartition(":")
     try:
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(within_s):
             reader, writer = await asyncio.open_connection(host, int(port), limit=ANSWER_MAX_BYTES)
             try:
                 writer.write(f"GET {path} HTTP/1.1\r\nHost: {endpoint}\r\nConnection: close\r\n\r\n".encode())

@@ -12,6 +12,7 @@ from typing import Any
 from skerry.core.conversation import AgentEvent
 from skerry.core.kernel.effects import (
     Act,
+    AskUnattended,
     AwaitDrained,
     CheckInstance,
     ExtendWorkload,
@@ -23,7 +24,7 @@ from skerry.core.kernel.effects import (
 )
 from skerry.core.kernel.ids import InstanceId
 from skerry.core.stages.fit.events import TrialFinished
-from skerry.core.stages.monitoring.events import InstanceChecked, InstanceMeasured
+from skerry.core.stages.monitoring.events import InstanceChecked, InstanceMeasured, UnattendedAnswered
 from skerry.core.stages.subscription.events import (
     WorkloadDrained,
     WorkloadExited,
@@ -68,6 +69,8 @@ class WorkloadDesk:
                 self._supervisor.start(self._await_drained(act), f"drain {act.instance}")
             case CheckInstance():
                 self._supervisor.start(self._check(act), f"check {act.instance}")
+            case AskUnattended():
+                self._supervisor.start(self._ask_unattended(act), f"ask {act.instance}")
             case MeasureInstance():
                 self._supervisor.start(self._measure(act), f"measure {act.instance}")
             case TryConfiguration():
@@ -138,6 +141,11 @@ class WorkloadDesk:
         clients = use.get("clients", {})
         bounded = dict(list(clients.items())[:CLIENTS_MAX]) if isinstance(clients, dict) else {}
         self._post(InstanceChecked(instance=act.instance, ok=status == 200, use=bounded))
+
+    async def _ask_unattended(self, act: AskUnattended) -> None:
+        within_s = act.within_ms / 1000
+        asked = http_get(act.endpoint, act.path, within_s) if act.path else open_port(act.endpoint, within_s)
+        self._post(UnattendedAnswered(node=act.node, instance=act.instance, ok=await asked == 200))
 
     async def _measure(self, act: MeasureInstance) -> None:
         figures_milli: dict[str, int] = {}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from skerry.core.kernel.effects import (
     Act,
+    AskUnattended,
     AwaitDrained,
     CheckInstance,
     ExtendWorkload,
@@ -17,10 +18,10 @@ from skerry.core.kernel.effects import (
     TryConfiguration,
     WriteEndpoints,
 )
-from skerry.core.kernel.ids import InstanceId
+from skerry.core.kernel.ids import InstanceId, NodeId
 from skerry.core.stages.fit.events import TrialFinished
 from skerry.core.stages.ir.model import Configuration
-from skerry.core.stages.monitoring.events import InstanceChecked, InstanceMeasured
+from skerry.core.stages.monitoring.events import InstanceChecked, InstanceMeasured, UnattendedAnswered
 from skerry.core.stages.subscription.events import WorkloadDrained, WorkloadFailed, WorkloadReady, WorkloadStopped
 
 if TYPE_CHECKING:
@@ -63,6 +64,9 @@ class Desk:
                 self.shell.later(takes_ms, lambda: self.shell.post(self._trial(act)))
             case CheckInstance():
                 self.shell.later(CHECK_MS, lambda: self.shell.post(self._checked(act)))
+            case AskUnattended():
+                takes_ms = CHECK_MS if self._reaches(act.node, act.instance) else act.within_ms
+                self.shell.later(takes_ms, lambda: self.shell.post(self._unattended(act)))
             case MeasureInstance():
                 self.shell.later(act.for_ms, lambda: self.shell.post(self._measured(act)))
             case WriteEndpoints():
@@ -159,12 +163,23 @@ class Desk:
     def _checked(self, act: CheckInstance) -> InstanceChecked:
         return InstanceChecked(instance=act.instance, ok=act.instance in self.shell.machine.guard.workloads)
 
+    def _reaches(self, node: NodeId, instance: InstanceId) -> bool:
+        """Whether an instance elsewhere answers over the network."""
+        world = self.shell.world
+        holder = world.machines[node]
+        cut_off = (self.shell.machine.name, node) in world.network.blocked
+        return not cut_off and not holder.frozen and holder.powered and instance in holder.guard.workloads
+
+    def _unattended(self, act: AskUnattended) -> UnattendedAnswered:
+        ok = self._reaches(act.node, act.instance)
+        self.shell.world.coverage.hit(f"state.unattended.{'answers' if ok else 'silent'}")
+        return UnattendedAnswered(node=act.node, instance=act.instance, ok=ok)
+
     def _measured(self, act: MeasureInstance) -> InstanceMeasured:
         """Over the network: a holder that cannot be reached, or does not run it any more, gives no figures."""
         world, chance = self.shell.world, self.shell.chance
         holder = world.machines[act.holder]
-        reachable = (self.shell.machine.name, act.holder) not in world.network.blocked and not holder.frozen
-        if not reachable or not holder.powered or act.instance not in holder.guard.workloads:
+        if not self._reaches(act.holder, act.instance):
             return InstanceMeasured(
                 instance=act.instance, holder=act.holder, digest=act.digest, failure="connection refused"
             )

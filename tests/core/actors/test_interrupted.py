@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from skerry.core.actors.picture import Picture
 from skerry.core.group.election.wire import Follow
 from skerry.core.kernel.effects import Effects, Put
+from skerry.core.kernel.ids import NodeId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed, Statement
 from skerry.core.kernel.values import decode
@@ -123,3 +125,64 @@ def test_a_holder_whose_agent_dies_after_any_step_takes_its_processes_over_and_t
 @pytest.mark.parametrize("place", places(HOLDER)[::3])
 def test_a_holder_that_loses_its_processes_as_well_starts_only_what_it_may(place: int) -> None:
     play(HOLDER, place, machine=True)
+
+
+def picture(node: Node) -> Picture:
+    """What a node's agent knows."""
+    assert node.agent is not None
+    return node.agent.picture
+
+
+def plan_of(node: Node) -> Plan:
+    """The plan that it holds."""
+    plan = picture(node).plan()
+    assert plan is not None
+    return plan
+
+
+def served_by(world: World, name: str) -> dict[str, int]:
+    """What runs there, with its process."""
+    return {str(i): w.pid for i, w in world.nodes[name].workloads.items()}
+
+
+@pytest.mark.parametrize("victim", [LEADER, HOLDER])
+def test_u12_an_agent_that_is_away_for_less_than_a_lease_finds_its_work_and_the_plan_as_they_were(victim: str) -> None:
+    world = World("abc", WISH)
+    world.start("a", "b", "c")
+    world.run(RUN_MS)
+    before = {name: served_by(world, name) for name in world.nodes}
+    others = [n for n in world.nodes.values() if n.name != victim]
+    plan = plan_of(others[0])
+    world.kill(victim)
+    for _ in range(20):
+        world.run(100)
+        for node in others:
+            told = picture(node).everywhere().get(NodeId(victim), ())
+            assert {str(i.instance) for i in told} >= {i for i in before[victim] if i != DB}, "a client finds nobody"
+    world.start(victim)
+    world.run(SETTLE_MS)
+    _settled(world)
+    for name in world.nodes:
+        kept = {i: pid for i, pid in before[name].items() if i != DB}
+        assert kept.items() <= served_by(world, name).items()
+    assert plan_of(others[0]).sections[SHOP] == plan.sections[SHOP]
+
+
+def test_u6_work_on_a_machine_that_is_gone_moves_without_waiting_for_it() -> None:
+    world = World("abc", WISH)
+    world.start("a", "b", "c")
+    world.run(RUN_MS)
+    world.kill(HOLDER, machine=True)
+    world.run(1_000)
+    assert any(instance("store") in n.workloads for n in world.nodes.values() if n.name != HOLDER)
+
+
+def test_an_agent_that_does_not_come_back_loses_its_work_after_a_lease() -> None:
+    world = World("abc", WISH)
+    world.start("a", "b", "c")
+    world.run(RUN_MS)
+    world.kill(HOLDER)
+    world.run(2_500)
+    assert not any(instance("store") in n.workloads for n in world.nodes.values() if n.name != HOLDER)
+    world.run(2_000)
+    assert any(instance("store") in n.workloads for n in world.nodes.values() if n.name != HOLDER)

@@ -33,9 +33,9 @@ from skerry.core.group.election.machine import FOLLOWED_KEY, Election
 from skerry.core.group.granting.machine import Granting
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.journal.model import Entry
-from skerry.core.group.membership.machine import Membership, PresenceChanged
+from skerry.core.group.membership.machine import Membership
 from skerry.core.group.membership.wire import Beat
-from skerry.core.group.uplink.machine import MODES_KEY, Answered, SessionChanged, Uplink
+from skerry.core.group.uplink.machine import MODES_KEY, Answered, Uplink
 from skerry.core.group.uplink.wire import Answer
 from skerry.core.kernel.effects import Effects, Note, Publish, Reply, Send
 from skerry.core.kernel.events import DeadlinePassed, Reconsider
@@ -46,13 +46,12 @@ from skerry.core.kernel.once import Once
 from skerry.core.kernel.sealing import Sealed, Signer, Statement, Verified, seal
 from skerry.core.kernel.values import Value, decode, encode
 from skerry.core.stages.capability.events import FactsFound, UsageSampled
-from skerry.core.stages.fit.events import TrialFinished
 from skerry.core.stages.fit.machine import Fitting
 from skerry.core.stages.intent.events import LocalIntentGiven
 from skerry.core.stages.intent.local import take
 from skerry.core.stages.ir.model import Roster
-from skerry.core.stages.monitoring.events import InstanceChecked, InstanceMeasured
 from skerry.core.stages.monitoring.machine import Monitoring
+from skerry.core.stages.monitoring.unattended import Unattended
 from skerry.core.stages.negotiation.machine import Chair
 from skerry.core.stages.negotiation.model import Plan
 from skerry.core.stages.negotiation.voter import Voter
@@ -89,6 +88,7 @@ class Agent:
     voter: Voter
     keeper: Keeper
     monitoring: Monitoring
+    unattended: Unattended
     refused: int = 0
     """Statements that were good in form and changed nothing (I8)."""
     _number: int = 0
@@ -129,6 +129,7 @@ class Agent:
             voter=Voter(me=me),
             keeper=keeper,
             monitoring=Monitoring(me=me),
+            unattended=Unattended(),
         )
         return agent, effects
 
@@ -163,6 +164,7 @@ class Agent:
     def machines(self) -> dict[str, Any]:
         """In the order in which they look at a change: who is there, who leads, what holds, what runs; beats last."""
         return {
+            "unattended": self.unattended,
             "election": self.election,
             "uplink": self.uplink,
             "fitting": self.fitting,
@@ -178,20 +180,12 @@ class Agent:
         match event:
             case Heard(said=said):
                 return self._on_said(said, given)
-            case PresenceChanged():
-                return self._run("membership", event, given)
-            case SessionChanged():
-                return self._run("uplink", event, given)
-            case TrialFinished():
-                return self._run("fitting", event, given)
             case LocalIntentGiven():
                 return take(event, self.picture.roster(), self.picture.irs())
             case LeaveAsked(request=request):
                 self.keeper.leaving = True
                 goodbye = Effects(reply=(Reply(request=request, ok=True),), note=(Note(what="agent.leaves"),))
                 return goodbye + self._run("keeper", Reconsider(), given)
-            case InstanceChecked() | InstanceMeasured():
-                return self._run("monitoring", event, given)
             case UsageSampled(usage=usage):
                 self.picture.usage = usage
                 return Effects()
@@ -205,7 +199,7 @@ class Agent:
                     note=(Note(what="agent.started", about=self.identity.node, data={"life": self.identity.life}),)
                 )
             case _:
-                return self._run("keeper", event, given)
+                return self._run(views.MACHINE_OF_EVENT[type(event)], event, given)
 
     def _on_said(self, said: Verified[Any], given: Input[Any]) -> Effects:
         """A peer's, a manager's or a carried statement."""

@@ -14,6 +14,7 @@ import msgspec
 from skerry.core.conversation import Carried, Exchange
 from skerry.core.group.custody.machine import Custody, Holdings, holdings_digest
 from skerry.core.group.custody.model import CARRY_MAX, Version, is_older
+from skerry.core.group.election.model import Standing
 from skerry.core.group.granting.model import LEASE_MS
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.membership.model import Contact
@@ -134,18 +135,17 @@ class Picture:
         known = self._carried.get(node)
         if known is not None and known[0] == contact.carried:
             return known[1]
-        try:
-            carried = decode(contact.carried, Carried)
-        except msgspec.DecodeError:
-            from skerry.core.group.election.model import Standing
-
-            carried = Carried(standing=Standing())  # a newer version's beat: it is there, and says nothing to me
+        carried = _carried(contact.carried)
         self._carried[node] = (contact.carried, carried)
         return carried
 
     def running(self) -> dict[NodeId, tuple[Instance, ...]]:
-        """What each node in contact says that it runs."""
-        return {node: self.carried(node).running for node in self.contacts()}
+        """What each node in contact says that it runs, and what answers without its agent (U12)."""
+        return {**self.agent.unattended.nodes, **{node: self.carried(node).running for node in self.contacts()}}
+
+    def departed(self) -> dict[NodeId, tuple[Instance, ...]]:
+        """What nodes whose token went said last that they run."""
+        return {node: _carried(raw).running for node, raw in self.agent.membership.departed.items()}
 
     def everywhere(self) -> dict[NodeId, tuple[Instance, ...]]:
         """The same, with what this node runs."""
@@ -259,6 +259,14 @@ class Picture:
         self.manager_holds[manager] = exchange
         lacks = any(_lacks(exchange.versions, n, k.version) for n, k in self.custody.kept.items())
         return lacks or bool(self.agent.journal.lacking(exchange.heads, 1))
+
+
+def _carried(raw: bytes) -> Carried:
+    """What a beat carries. Of a newer version's that cannot be read: it is there, and says nothing to me."""
+    try:
+        return decode(raw, Carried)
+    except msgspec.DecodeError:
+        return Carried(standing=Standing())
 
 
 def _lacks(held: dict[str, Version], name: str, version: Version) -> bool:

@@ -69,8 +69,9 @@ def _member(agent: Agent, node: NodeId, at_ms: int) -> dict[str, Any]:
         return {"node": node, "contact": "self", "age_ms": 0, "instances": _instances(agent.keeper.instances())}
     contact = picture.contacts().get(node)
     if contact is None:
-        state = "hung" if node in agent.membership.hung else "lost"
-        return {"node": node, "contact": state, "age_ms": None, "instances": []}
+        left = agent.unattended.nodes.get(node)
+        state = "unattended" if left is not None else "hung" if node in agent.membership.hung else "lost"
+        return {"node": node, "contact": state, "age_ms": None, "instances": _instances(left or ())}
     carried = picture.carried(node)
     return {
         "node": node,

@@ -12,25 +12,35 @@ from skerry.core.group.election.wire import AskHandOver, Follow, FollowMe, HandO
 from skerry.core.group.granting.machine import GrantingView
 from skerry.core.group.granting.model import Electorate
 from skerry.core.group.granting.wire import GrantAsk, GrantGive, GrantRelease
-from skerry.core.group.membership.machine import MembershipView
+from skerry.core.group.membership.machine import MembershipView, PresenceChanged
 from skerry.core.group.membership.wire import Beat
-from skerry.core.group.uplink.machine import UplinkView
+from skerry.core.group.uplink.machine import SessionChanged, UplinkView
 from skerry.core.group.uplink.model import UplinkSettings
 from skerry.core.kernel.expressions import ExpressionError, holds
 from skerry.core.kernel.ids import NodeId
 from skerry.core.stages.capability.model import NodeFacts, Resources
+from skerry.core.stages.fit.events import TrialFinished
 from skerry.core.stages.fit.machine import FittingView
 from skerry.core.stages.intent.model import node_facts, site_facts
 from skerry.core.stages.ir.model import AssentClause, Governance, ManagementRole, SetName
 from skerry.core.stages.ir.rules import assent_clauses, management_roles
+from skerry.core.stages.monitoring.events import InstanceChecked, InstanceMeasured, UnattendedAnswered
 from skerry.core.stages.monitoring.machine import MonitoringView
 from skerry.core.stages.monitoring.model import EXPERIENCE_NEEDED
+from skerry.core.stages.monitoring.unattended import UnattendedView
 from skerry.core.stages.negotiation.drafting import Survey
 from skerry.core.stages.negotiation.machine import ChairView
 from skerry.core.stages.negotiation.model import SITE
 from skerry.core.stages.negotiation.voter import VoterView
 from skerry.core.stages.negotiation.wire import Ballot, Proposal
 from skerry.core.stages.proposal.model import Member
+from skerry.core.stages.subscription.events import (
+    WorkloadDrained,
+    WorkloadExited,
+    WorkloadFailed,
+    WorkloadReady,
+    WorkloadStopped,
+)
 from skerry.core.stages.subscription.machine import KeeperView
 
 HOLD_MS = 10_000
@@ -52,16 +62,32 @@ MACHINE_OF: Mapping[type, str] = {
 }
 """Which machine understands what a peer says."""
 
+MACHINE_OF_EVENT: Mapping[type, str] = {
+    PresenceChanged: "membership",
+    SessionChanged: "uplink",
+    TrialFinished: "fitting",
+    WorkloadReady: "keeper",
+    WorkloadFailed: "keeper",
+    WorkloadExited: "keeper",
+    WorkloadStopped: "keeper",
+    WorkloadDrained: "keeper",
+    InstanceChecked: "monitoring",
+    InstanceMeasured: "monitoring",
+    UnattendedAnswered: "unattended",
+}
+"""Which machine understands what happens to this node."""
+
 WATCHES: Mapping[str, tuple[str, ...]] = {
+    "unattended": ("membership", "custody"),
     "membership": ("election", "uplink", "keeper", "monitoring", "custody", "membership"),
     "election": ("membership", "custody", "picture"),
     "uplink": ("membership", "election", "custody"),
     "fitting": ("custody", "picture"),
     "voter": ("election", "custody"),
-    "chair": ("membership", "election", "uplink", "custody", "keeper", "monitoring"),
+    "chair": ("membership", "unattended", "election", "uplink", "custody", "keeper", "monitoring"),
     "granting": ("membership", "custody", "keeper"),
-    "keeper": ("membership", "election", "uplink", "granting", "custody"),
-    "monitoring": ("membership", "uplink", "keeper", "custody"),
+    "keeper": ("membership", "unattended", "election", "uplink", "granting", "custody"),
+    "monitoring": ("membership", "unattended", "uplink", "keeper", "custody"),
 }
 """Whose changes make a machine reconsider."""
 
@@ -224,13 +250,14 @@ def chair_view(picture: Picture) -> ChairView:
             survey.offices,
             survey.failing,
             survey.refused,
+            survey.present,
             modes,
         ),
     )
 
 
 def _survey(picture: Picture, members: tuple[NodeId, ...], others: list[NodeId]) -> Survey:
-    fits = picture.fits()
+    fits, unattended = picture.fits(), picture.agent.unattended.nodes
     known = [n for n in members if n in fits]
     governance = _site_governance(picture)
     management = _roles(picture, governance, len(members)) if governance is not None else {}
@@ -244,8 +271,12 @@ def _survey(picture: Picture, members: tuple[NodeId, ...], others: list[NodeId])
         leader=picture.me,
         members={n: Member(fit=fits[n], free=fits[n].free) for n in known},
         irs=picture.irs(),
-        present=frozenset(picture.contacts()),
-        running={**{n: picture.carried(n).running for n in others}, picture.me: picture.agent.keeper.instances()},
+        present=frozenset({*picture.contacts(), *unattended}),
+        running={
+            **unattended,
+            **{n: picture.carried(n).running for n in others},
+            picture.me: picture.agent.keeper.instances(),
+        },
         management=management,
         offices=offices,
         inherited=(plan := picture.plan()) is not None and plan.id.term != picture.agent.election.leadership.term,
@@ -332,7 +363,13 @@ def monitoring_view(picture: Picture) -> MonitoringView:
     )
 
 
+def unattended_view(picture: Picture) -> UnattendedView:
+    """Who has gone, and how long to wait for them."""
+    return UnattendedView(gone=picture.departed(), irs=picture.irs(), patience_ms=picture.lease_ms())
+
+
 VIEW_OF: Mapping[str, Callable[[Picture], Any]] = {
+    "unattended": unattended_view,
     "membership": membership_view,
     "election": election_view,
     "uplink": uplink_view,

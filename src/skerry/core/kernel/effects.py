@@ -210,6 +210,18 @@ class CheckInstance(Act, frozen=True, kw_only=True, tag=True):
     """Whether to ask for `/use` as well."""
 
 
+class AskUnattended(Act, frozen=True, kw_only=True, tag=True):
+    """Ask an instance on another node, whose agent is gone, whether it is there still. Completed by
+    `UnattendedAnswered`."""
+
+    node: NodeId
+    instance: InstanceId
+    endpoint: str
+    path: str
+    """Of its readiness check; empty: an open port will do."""
+    within_ms: int
+
+
 class MeasureInstance(Act, frozen=True, kw_only=True, tag=True):
     """Measure a running instance from here as a client would (validator, verification).
     Completed by `InstanceMeasured`."""

@@ -75,6 +75,8 @@ class Membership:
     me: NodeId
     life: LifeId
     contacts: dict[NodeId, Contact] = field(default_factory=dict)
+    departed: dict[NodeId, bytes] = field(default_factory=dict)
+    """Members whose token went while they were in contact, until they are again, with what their last beat carried."""
     hung: frozenset[NodeId] = frozenset()
     version: int = 0
     """Grows whenever `contacts` changes."""
@@ -168,7 +170,10 @@ class Membership:
                     )
                     notes.append(Note(what="contact.lost", about=node, data={"why": why}))
                     peer.in_contact_since_ms = None
+                    if peer.token_gone:
+                        self.departed[node] = peer.carried
                 continue
+            self.departed.pop(node, None)
             if peer.in_contact_since_ms is None:
                 peer.in_contact_since_ms = at_ms
                 notes.append(Note(what="contact.made", about=node))

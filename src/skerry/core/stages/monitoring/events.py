@@ -27,4 +27,12 @@ class InstanceMeasured(Value, frozen=True, kw_only=True, tag=True):
     failure: str | None = None
 
 
+class UnattendedAnswered(Value, frozen=True, kw_only=True, tag=True):
+    """Completes `AskUnattended`."""
+
+    node: NodeId
+    instance: InstanceId
+    ok: bool
+
+
 MonitoringEvent = InstanceChecked | InstanceMeasured

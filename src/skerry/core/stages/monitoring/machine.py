@@ -20,7 +20,7 @@ from skerry.core.kernel.ids import InstanceId, IntentId, NodeId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.values import Value
 from skerry.core.stages.fit.model import fit_permille
-from skerry.core.stages.ir.model import Configuration, ElementSpec, IntermediateRepresentation, Mode
+from skerry.core.stages.ir.model import ElementSpec, IntermediateRepresentation, Mode
 from skerry.core.stages.monitoring.events import InstanceChecked, InstanceMeasured, MonitoringEvent
 from skerry.core.stages.monitoring.model import (
     EXPERIENCE_MAX,
@@ -31,7 +31,7 @@ from skerry.core.stages.monitoring.model import (
     Meter,
     Verification,
 )
-from skerry.core.stages.monitoring.rules import measurer, median, says_no
+from skerry.core.stages.monitoring.rules import configured, intent_of, measurer, median, says_no
 from skerry.core.stages.negotiation.model import No
 from skerry.core.stages.subscription.model import Instance
 
@@ -137,7 +137,7 @@ class Monitoring:
         acts: list[Act] = []
         for name, instance in sorted(active.items()):
             account = self._accounts.get(name)
-            mode = view.modes.get(_intent_of(name), "connected")
+            mode = view.modes.get(intent_of(name), "connected")
             if account is None:
                 self._activations[name] = self._activations.get(name, 0) + 1
                 meter = Meter(instance=name, activation=self._activations[name])
@@ -156,7 +156,7 @@ class Monitoring:
         return done + Effects(act=tuple(acts))
 
     def _check(self, instance: Instance, reading: bool, view: MonitoringView) -> CheckInstance:
-        found = _configured(instance, view.irs)
+        found = configured(instance, view.irs)
         path = found[2].ready.http_path if found is not None else None
         offers = found is not None and found[1].name == found[0].offers_at
         return CheckInstance(
@@ -181,7 +181,7 @@ class Monitoring:
             },
         )
         account.next_ms = max(account.next_ms + SECOND_MS, at_ms)
-        account.mode = view.modes.get(_intent_of(checked.instance), "connected")
+        account.mode = view.modes.get(intent_of(checked.instance), "connected")
         done = Effects()
         for client, used in sorted(checked.use.items()):
             data = {"instance": checked.instance, "mode": mode, "use": used, "every_ms": view.reading_every_ms}
@@ -227,7 +227,7 @@ class Monitoring:
             key=lambda n: (n != self._doubted, n in self.verified, self._measured_ms.get(n, -1), n),
         )
         instance, holder = mine_to_measure[name]
-        found = _configured(instance, view.irs)
+        found = configured(instance, view.irs)
         if found is None or not found[2].probe:
             self._measured_ms[name] = at_ms
             self._next_measure_ms = at_ms + MEASURE_GAP_MS
@@ -280,7 +280,7 @@ class Monitoring:
             "fit_of_floor_permille": fit,
             "fit_permille": fit_permille(spec.standards, measured.figures_milli) if measured.failure is None else 0,
             "failure": measured.failure,
-            "mode": view.modes.get(_intent_of(measured.instance), "connected"),
+            "mode": view.modes.get(intent_of(measured.instance), "connected"),
         }
         notes: tuple[Note, ...] = ()
         if before is not None and before.count < EXPERIENCE_NEEDED <= verification.count:
@@ -297,27 +297,6 @@ class Monitoring:
         self._deadline_ms = at_ms if self._deadline_ms is None else min(self._deadline_ms, at_ms)
 
 
-def _intent_of(instance: InstanceId) -> IntentId:
-    return IntentId(instance.rsplit("/", 1)[0])
-
-
-def _configured(
-    instance: Instance, irs: dict[IntentId, IntermediateRepresentation]
-) -> tuple[IntermediateRepresentation, ElementSpec, Configuration] | None:
-    """The IR, role and configuration of an instance, by its digest."""
-    ir = irs.get(_intent_of(instance.instance))
-    if ir is None:
-        return None
-    for roles in (ir.sets["connected"], ir.sets["isolated"]):
-        for spec in roles.elements.values():
-            if not instance.instance.startswith(f"{ir.intent}/{spec.name}#"):
-                continue
-            for configuration in spec.configurations.values():
-                if configuration.digest == instance.digest:
-                    return ir, spec, configuration
-    return None
-
-
 def _spec_of(name: InstanceId, digest: str, irs: dict[IntentId, IntermediateRepresentation]) -> ElementSpec | None:
-    found = _configured(Instance(instance=name, phase="active", configuration="", digest=digest), irs)
+    found = configured(Instance(instance=name, phase="active", configuration="", digest=digest), irs)
     return found[1] if found is not None else None

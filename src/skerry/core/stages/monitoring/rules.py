@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from skerry.core.kernel.ids import NodeId
+from skerry.core.kernel.ids import InstanceId, IntentId, NodeId
+from skerry.core.stages.ir.model import Configuration, ElementSpec, IntermediateRepresentation
 from skerry.core.stages.monitoring.model import EXPERIENCE_NEEDED
+from skerry.core.stages.subscription.model import Instance
 
 
 def measurer(holder: NodeId, validators: Sequence[NodeId], reporters: Sequence[NodeId]) -> NodeId | None:
@@ -25,3 +27,25 @@ def median(figures: Sequence[int]) -> int:
 def says_no(figures: Sequence[int]) -> bool:
     """P5: five figures at least, and a median under the floor."""
     return len(figures) >= EXPERIENCE_NEEDED and median(figures) < 1_000
+
+
+def intent_of(instance: InstanceId) -> IntentId:
+    """The intent that an instance belongs to."""
+    return IntentId(instance.rsplit("/", 1)[0])
+
+
+def configured(
+    instance: Instance, irs: Mapping[IntentId, IntermediateRepresentation]
+) -> tuple[IntermediateRepresentation, ElementSpec, Configuration] | None:
+    """The IR, role and configuration of an instance, by its digest."""
+    ir = irs.get(intent_of(instance.instance))
+    if ir is None:
+        return None
+    for roles in (ir.sets["connected"], ir.sets["isolated"]):
+        for spec in roles.elements.values():
+            if not instance.instance.startswith(f"{ir.intent}/{spec.name}#"):
+                continue
+            for configuration in spec.configurations.values():
+                if configuration.digest == instance.digest:
+                    return ir, spec, configuration
+    return None

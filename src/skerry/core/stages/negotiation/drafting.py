@@ -37,7 +37,7 @@ class Survey(Value, frozen=True, kw_only=True):
     members: dict[NodeId, Member]
     irs: dict[IntentId, IntermediateRepresentation]
     present: frozenset[NodeId]
-    """Those in contact, of this part or not."""
+    """Those in contact, of this part or not, and those whose work goes on while their agent is away (U12)."""
     running: dict[NodeId, tuple[Instance, ...]]
     """What each member's beats say that it runs."""
     management: dict[str, ManagementRole]
@@ -203,7 +203,8 @@ def stands(assignment: Assignment, wanted: Wanted, survey: Survey) -> bool:
     if _runs_elsewhere(assignment, survey):
         return False
     if member is None:
-        # In contact, but not in this part: two leaders are about to join, and what it runs is healthy.
+        # In contact, but not in this part: two leaders are about to join; or its agent is away, and is expected back
+        # (U12). What it runs is healthy.
         return assignment.holder in survey.present
     if trouble(assignment, survey) is not None:
         return False
