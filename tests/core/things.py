@@ -140,6 +140,7 @@ def plan(
     number: int = 1,
     intent: IntentId = SHOP,
     members: tuple[NodeId, ...] = (A, B, C),
+    unfilled: dict[str, str] | None = None,
 ) -> Plan:
     """A plan with one section, beside the site's own."""
     section = Section(
@@ -147,6 +148,7 @@ def plan(
         generation=1,
         connected={a.instance: a for a in connected},
         isolated={a.instance: a for a in isolated},
+        unfilled=unfilled or {},
     )
     sections = {intent: section, SITE: Section(intent=SITE, generation=0)}
     return Plan(id=PlanId(term=term, leader=leader, number=number), members=members, sections=sections)

@@ -58,7 +58,8 @@ from skerry.core.stages.fit.events import TrialFinished
 from skerry.core.stages.ir.model import IntermediateRepresentation, Roster, RosterEntry, SiteDocument
 from skerry.core.stages.monitoring.events import InstanceChecked, InstanceMeasured, UnattendedAnswered
 from skerry.core.stages.subscription.events import WorkloadDrained, WorkloadExited, WorkloadReady, WorkloadStopped
-from skerry.core.stages.subscription.machine import DEADLINE, Adopted
+from skerry.core.stages.subscription.machine import DEADLINE
+from skerry.core.stages.subscription.runs import Adopted
 from skerry.sim.keys import StandInSigner, StandInVerifier
 from tests.core.things import ANYBODY, HQ, mib
 

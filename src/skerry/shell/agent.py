@@ -37,7 +37,7 @@ from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed, Signer, Verifier
 from skerry.core.kernel.values import decode, encode
 from skerry.core.stages.capability.events import FactsFound, UsageSampled
-from skerry.core.stages.subscription.machine import Adopted
+from skerry.core.stages.subscription.runs import Adopted
 from skerry.ports.sensors import Sensors
 from skerry.ports.storage import Storage
 from skerry.ports.transport import Fabric, Uplink

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from skerry.core.kernel.effects import StartWorkload
 from skerry.core.kernel.ids import InstanceId
-from skerry.core.stages.subscription.machine import DEADLINE, Adopted
+from skerry.core.stages.subscription.machine import DEADLINE
+from skerry.core.stages.subscription.runs import Adopted
 
 if TYPE_CHECKING:
     from skerry.sim.machine import Machine

@@ -55,7 +55,8 @@ from skerry.core.stages.monitoring.unattended import Unattended
 from skerry.core.stages.negotiation.machine import Chair
 from skerry.core.stages.negotiation.model import Plan
 from skerry.core.stages.negotiation.voter import Voter
-from skerry.core.stages.subscription.machine import Adopted, Keeper
+from skerry.core.stages.subscription.machine import Keeper
+from skerry.core.stages.subscription.runs import Adopted
 
 ROUNDS_MAX = 50
 """Machines that still change each other after so many rounds of one step are a bug."""

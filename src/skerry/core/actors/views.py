@@ -344,6 +344,7 @@ def keeper_view(picture: Picture) -> KeeperView:
         irs=picture.irs(),
         held=picture.agent.granting.held,
         running=picture.running(),
+        room=picture.facts.caps - picture.usage.owner if picture.facts is not None else Resources(),
     )
 
 

@@ -16,7 +16,7 @@ from skerry.core.kernel.effects import (
     StopWorkload,
     WriteEndpoints,
 )
-from skerry.core.kernel.ids import GrantKey, InstanceId
+from skerry.core.kernel.ids import ElementName, GrantKey, InstanceId
 from skerry.core.stages.ir.model import Configuration
 from skerry.core.stages.negotiation.model import Plan
 from skerry.core.stages.subscription.events import (
@@ -26,8 +26,16 @@ from skerry.core.stages.subscription.events import (
     WorkloadReady,
     WorkloadStopped,
 )
-from skerry.core.stages.subscription.machine import DEADLINE, FAILURES_MAX, RETRY_MIN_MS, Adopted, Keeper, KeeperView
+from skerry.core.stages.subscription.machine import (
+    DEADLINE,
+    FAILURES_MAX,
+    LOOK_ROUND_MS,
+    RETRY_MIN_MS,
+    Keeper,
+    KeeperView,
+)
 from skerry.core.stages.subscription.model import Phase
+from skerry.core.stages.subscription.runs import Adopted
 from tests.core.things import (
     SHOP,
     STACK,
@@ -38,10 +46,12 @@ from tests.core.things import (
     element,
     instance,
     ir,
+    mib,
     plan,
     running,
+    slot,
 )
-from tests.support.conversation import Talk, anything, at, does, drops, keeps, notes, sees, talk, writes
+from tests.support.conversation import Talk, anything, at, does, drops, keeps, notes, sees, talk, until, writes
 
 STORE, DB, CACHE = instance("store"), instance("db"), instance("cache")
 KEY = GrantKey("hq/shop/db")
@@ -59,6 +69,7 @@ def view(**fields: Any) -> KeeperView:
         "irs": {SHOP: WISH},
         "held": {},
         "running": {},
+        "room": mib(1_000),
         **fields,
     }
     return KeeperView(**given)
@@ -167,6 +178,41 @@ def test_m5_what_the_new_set_leaves_out_goes_when_its_clients_have_gone() -> Non
     assert (phase(t), phase(t, CACHE)) == ("active", None)
 
 
+FULL = ir(
+    element("store", resources=mib(300)),
+    element("cache", resources=mib(400)),
+    isolated=(element("store", resources=mib(300)), element("extra", resources=mib(400))),
+)
+TURNED = plan(assigned(A), assigned(A, "cache"), isolated=(assigned(A), assigned(A, "extra")))
+EXTRA = instance("extra")
+
+
+def switched(room_mib: int) -> Talk:
+    """Node a, whose store and cache answer, has just been told that it is isolated: the cache goes, the extra comes."""
+    t = serving(plan=TURNED, irs={SHOP: FULL}, room=mib(room_mib))
+    assert t >> ready(CACHE, pid=8, port=4_001) << anything
+    assert t >> sees(modes={SHOP: "isolated"}) << does(AwaitDrained, instance=CACHE) << anything
+    return t
+
+
+def test_m5_where_there_is_room_for_both_sets_the_new_one_starts_while_the_old_one_drains() -> None:
+    t = switched(1_100)
+    assert [type(a) for a in t.said.act][:2] == [AwaitDrained, StartWorkload], "stops are told first"
+    assert phase(t, EXTRA) == "starting"
+
+
+def test_m5_where_there_is_not_the_stop_is_complete_before_the_start() -> None:
+    t = switched(1_099)
+    assert (phase(t, EXTRA), t.machine.runs[EXTRA].reason) == ("waiting", f"waits for the stop of {CACHE}")
+    assert t >> WorkloadDrained(instance=CACHE) << does(StopWorkload, instance=CACHE)
+    assert t >> WorkloadStopped(instance=CACHE) << does(StartWorkload, instance=EXTRA) << anything
+
+
+def test_m5_what_goes_on_in_both_sets_makes_nobody_wait_however_little_room_its_owner_leaves() -> None:
+    t = serving(plan=BOTH, room=mib(0))
+    assert t >> sees(modes={SHOP: "isolated"}) << does(StartWorkload, instance=CACHE) << anything
+
+
 def test_m5_back_before_it_was_gone_it_stays_with_the_same_pid() -> None:
     t = serving(plan=BOTH, modes={SHOP: "isolated"})
     assert t >> ready(CACHE, pid=8) << anything >> sees(modes={}) << anything
@@ -204,6 +250,15 @@ def test_another_configuration_of_the_same_slot_is_a_stop_and_then_a_start() -> 
         << writes("role.stopped")
         << does(StartWorkload, configuration=newer)
     )
+
+
+def test_p4_a_plan_that_found_nobody_for_an_instance_ends_no_healthy_work() -> None:
+    """It was made without this node; what it leaves open goes on here until somebody has it."""
+    nobody = plan(unfilled={str(slot()): "nobody is left to ask"})
+    t = serving()
+    assert t >> sees(plan=nobody, my_leaders=False)
+    assert phase(t) == "active"
+    assert t >> sees(my_leaders=True) << does(AwaitDrained, instance=STORE) << anything
 
 
 def test_i9_a_withdrawn_intents_roles_stop_at_once() -> None:
@@ -360,6 +415,18 @@ def test_u12_what_runs_and_has_a_subscription_is_taken_over_and_goes_on_with_the
     assert (phase(t), t.machine.runs[STORE].pid) == ("active", 7)
 
 
+def test_u12_what_was_taken_over_keeps_its_neighbours_until_this_agent_has_met_them() -> None:
+    needy = ir(element("store", needs=(ElementName("db"),)), element("db"))
+    around = {B: (running("db", endpoint="b:1"),)}
+    t, _ = restarted(kept_by(serving()), adopted(), irs={SHOP: needy}, my_leaders=False)
+    assert t >> sees(), "nobody is in contact yet: it is not told that its neighbours are gone"
+    assert t >> at(300) >> sees(running=around)
+    assert t >> until(LOOK_ROUND_MS) << does(WriteEndpoints, instance=STORE)
+    (written,) = t.said.act
+    assert isinstance(written, WriteEndpoints)
+    assert b"b:1" in written.content
+
+
 def test_i4_what_runs_without_a_subscription_or_with_another_digest_is_stopped() -> None:
     for kept, found in (({}, adopted()), (kept_by(serving()), adopted(of=configuration("stack", "2")))):
         _, effects = restarted(kept, found)
@@ -377,7 +444,6 @@ def test_x6_an_exclusive_process_taken_over_goes_on_until_the_guards_deadline_an
     t, _ = restarted(kept, adopted(DB, fence=1), plan=exclusive_plan(), irs={SHOP: EXCLUSIVE})
     assert t >> sees() << anything
     assert t.machine.wanted_keys() == {KEY: 1}
-    assert t.machine.next_deadline_ms() == LEASE_MS
     assert t >> at(100) >> sees(held=held(fence=1, until_ms=3_100)) << does(ExtendWorkload, kill_at_ms=2_100)
     late, _ = restarted(kept, adopted(DB, fence=1), plan=exclusive_plan(), irs={SHOP: EXCLUSIVE})
     assert late >> sees() << anything >> at(LEASE_MS) << does(StopWorkload, instance=DB)

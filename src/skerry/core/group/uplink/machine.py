@@ -117,6 +117,9 @@ class Uplink:
     version: int = 0
     """Grows whenever `modes` changes."""
     _lines: dict[ManagerId, _Line] = field(default_factory=dict)
+    _reached_ms: dict[ManagerId, int] = field(default_factory=dict)
+    """When the last question of my part that was answered was asked; that it was stays true when whoever asked it is
+    gone."""
     _flaps: dict[ManagerId, _Flap] = field(default_factory=dict)
     _leading_since_ms: int | None = None
     _number: int = 0
@@ -163,6 +166,7 @@ class Uplink:
                 self._on_answer(manager, answer, given.at_ms)
             case DeadlinePassed() | Reconsider():
                 pass
+        self._remember(view)
         done = Effects()
         for manager in sorted(view.managers):
             done = done + self._duty(manager, given.at_ms, view) + self._question(manager, given.at_ms, view)
@@ -184,6 +188,20 @@ class Uplink:
         for line in self._lines.values():
             if line.answered_ms is not None:
                 line.answered_ms += at_ms - self._deadline_ms
+        for manager in self._reached_ms:
+            self._reached_ms[manager] += at_ms - self._deadline_ms
+
+    def _remember(self, view: UplinkView) -> None:
+        known = [(m, line.answered_ms) for m, line in self._lines.items() if line.answered_ms is not None]
+        for node, (heard_ms, reports) in view.reports.items():
+            if node in view.part:
+                known += [
+                    (m, heard_ms - report.answered_age_ms)
+                    for m, report in reports.items()
+                    if report.answered_age_ms is not None
+                ]
+        for manager, asked_ms in known:
+            self._reached_ms[manager] = max(self._reached_ms.get(manager, asked_ms), asked_ms)
 
     # --- my own line ----------------------------------------------------------------------------------------------
 
@@ -291,18 +309,15 @@ class Uplink:
         flap = self._flaps.setdefault(manager, _Flap())
         grace_ms = view.settings.lost_after_ms * flap.factor
         settle_ms = view.settings.back_after_ms * flap.factor
-        ages = [a for n in view.part if (a := self._heard_age(n, manager, at_ms, view)) is not None]
-        own = _age(at_ms, self._lines.get(manager, _Line()))
-        ages += [own] if own is not None else []
         # Never answered at all: the grace runs from the start of this node.
-        silent_ms = min(ages, default=at_ms - self.started_ms)
+        silent_ms = at_ms - self._reached_ms.get(manager, self.started_ms)
         if self.mode(manager) == "connected":
             if silent_ms > grace_ms:
                 return "isolated"
             self._wake(at_ms + grace_ms - silent_ms + 1)
             return "connected"
         up_ms = self._up_for_ms(manager, at_ms, view)
-        if ages and silent_ms <= view.settings.lost_after_ms and up_ms >= settle_ms:
+        if manager in self._reached_ms and silent_ms <= view.settings.lost_after_ms and up_ms >= settle_ms:
             return "connected"
         if up_ms > 0:
             self._wake(at_ms + max(settle_ms - up_ms, 1))
@@ -351,7 +366,3 @@ class Uplink:
 
     def _wake(self, at_ms: int) -> None:
         self._deadline_ms = at_ms if self._deadline_ms is None else min(self._deadline_ms, at_ms)
-
-
-def _age(at_ms: int, line: _Line) -> int | None:
-    return None if line.answered_ms is None else at_ms - line.answered_ms

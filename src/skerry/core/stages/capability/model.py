@@ -37,6 +37,10 @@ class Resources(Value, frozen=True, kw_only=True):
             disk_bytes=max(self.disk_bytes, other.disk_bytes),
         )
 
+    def within(self, room: Resources) -> bool:
+        """Whether there is room for all of it."""
+        return not room.lacking(self)
+
     def lacking(self, needed: Resources) -> tuple[str, ...]:
         """The kinds of which there is less than `needed`, in words with both amounts."""
         pairs = (

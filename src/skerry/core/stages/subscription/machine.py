@@ -1,6 +1,7 @@
 """What a node runs: from the plan and the mode in force to processes, and never without a subscription on disk (I4).
 
-A change of mode is a local step from one set of this node's own subscriptions to the other, stops before starts (M5).
+A change of mode is a local step from one set of this node's own subscriptions to the other: what goes is told so before
+what comes is started, and where there is no room for both, the start waits for the stop (M5).
 An instance that goes to another node goes on here until it answers there, and until its clients have gone; one that is
 exclusive stops first, always (X7). After a start what really runs is adopted if the disk has a subscription for it, and
 what may run anywhere starts again at once, with nobody's permission (U1).
@@ -29,8 +30,9 @@ from skerry.core.kernel.events import DeadlinePassed, Reconsider
 from skerry.core.kernel.ids import GrantKey, InstanceId, IntentId, NodeId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.values import Value, decode, encode
-from skerry.core.stages.ir.model import Configuration, ElementSpec, IntermediateRepresentation, Mode
-from skerry.core.stages.negotiation.model import SITE, Assignment, Plan
+from skerry.core.stages.capability.model import Resources
+from skerry.core.stages.ir.model import IntermediateRepresentation, Mode
+from skerry.core.stages.negotiation.model import SITE, Plan
 from skerry.core.stages.subscription.endpoints import endpoints_file
 from skerry.core.stages.subscription.events import (
     WorkloadDrained,
@@ -40,8 +42,9 @@ from skerry.core.stages.subscription.events import (
     WorkloadReady,
     WorkloadStopped,
 )
-from skerry.core.stages.subscription.model import Instance, Phase, Subscription
+from skerry.core.stages.subscription.model import Instance, Subscription
 from skerry.core.stages.subscription.rules import drain_ms, is_open, named_for, spec_of
+from skerry.core.stages.subscription.runs import Adopted, Run, Wanted, conflicting, taking_room
 
 SUBSCRIPTION_PREFIX = "subscription/"
 DEADLINE = "deadline"
@@ -50,19 +53,10 @@ FAILURES_MAX = 5
 FAILURES_WITHIN_MS = 60_000
 RETRY_MIN_MS = 200
 RETRY_MAX_MS = 10_000
+LOOK_ROUND_MS = 1_500
+"""An agent that has taken over processes knows nobody yet: for so long they keep what they were told before (U12)."""
 
 KeeperEvent = WorkloadEvent | DeadlinePassed | Reconsider
-
-
-class Adopted(Value, frozen=True, kw_only=True):
-    """A process that was found running at the start."""
-
-    instance: InstanceId
-    digest: str
-    pid: int
-    endpoint: str
-    port: int | None
-    fence: int | None
 
 
 class KeeperView(Value, frozen=True, kw_only=True):
@@ -76,40 +70,8 @@ class KeeperView(Value, frozen=True, kw_only=True):
     held: dict[GrantKey, Held]
     running: dict[NodeId, tuple[Instance, ...]]
     """What each node in contact says that it runs; without me."""
-
-
-@dataclass
-class _Run:
-    """One instance on this node."""
-
-    intent: IntentId
-    configuration: str
-    digest: str
-    phase: Phase
-    since_wall_ms: int
-    plan: str
-    key: GrantKey | None = None
-    pid: int = 0
-    endpoint: str = ""
-    port: int | None = None
-    fence: int | None = None
-    reason: str = ""
-    stop_within_ms: int = 1_000
-    failures_ms: list[int] = field(default_factory=list)
-    retry_ms: int = 0
-    kill_at_ms: int | None = None
-    endpoints: bytes = b""
-    drained: bool = False
-
-
-@dataclass
-class _Wanted:
-    """What the plan wants here now."""
-
-    assignment: Assignment
-    ir: IntermediateRepresentation
-    spec: ElementSpec
-    configuration: Configuration
+    room: Resources
+    """What the node has for workloads now."""
 
 
 @dataclass
@@ -117,7 +79,7 @@ class Keeper:
     """One node's workloads."""
 
     me: NodeId
-    runs: dict[InstanceId, _Run] = field(default_factory=dict)
+    runs: dict[InstanceId, Run] = field(default_factory=dict)
     version: int = 0
     """Grows whenever what `instances()`, `wanted_keys()` or `keys_in_use()` say changes."""
     adopted_until_ms: int = 0
@@ -145,7 +107,7 @@ class Keeper:
                 acts.append(StopWorkload(instance=process.instance, within_ms=1_000))
                 notes.append(Note(what="workload.orphan", about=process.instance, data={"pid": process.pid}))
                 continue
-            keeper.runs[process.instance] = _Run(
+            keeper.runs[process.instance] = Run(
                 intent=subscription.intent,
                 configuration="",
                 digest=process.digest,
@@ -156,6 +118,7 @@ class Keeper:
                 endpoint=process.endpoint,
                 port=process.port,
                 fence=process.fence,
+                endpoints_from_ms=at_ms + LOOK_ROUND_MS,
             )
             notes.append(Note(what="workload.adopted", about=process.instance, data={"pid": process.pid}))
         keeper._publish({})
@@ -166,11 +129,11 @@ class Keeper:
         self._deadline_ms = None
         done = self._on_event(given)
         wanted = self._wanted(view)
-        for instance, want in sorted(wanted.items()):
-            done = done + self._towards(instance, want, given, view)
         for instance in sorted(set(self.runs) - set(wanted)):
             done = done + self._away(instance, given, view)
-        done = done + self._endpoints(wanted, view)
+        for instance, want in sorted(wanted.items()):
+            done = done + self._towards(instance, want, given, view)
+        done = done + self._endpoints(given.at_ms, view)
         self._publish(self._keys(wanted, view))
         return done
 
@@ -230,7 +193,7 @@ class Keeper:
                 run.drained = True
                 return Effects()
 
-    def _failed(self, instance: InstanceId, run: _Run, reason: str, at_ms: int) -> Effects:
+    def _failed(self, instance: InstanceId, run: Run, reason: str, at_ms: int) -> Effects:
         """Try again after a pause that doubles; after five failures within a minute say so, for the leader to see."""
         if run.phase == "stopping":
             return Effects()  # its `WorkloadStopped` is still to come
@@ -253,7 +216,7 @@ class Keeper:
         data = {"reason": reason, "failures": len(run.failures_ms), "again_in_ms": run.retry_ms - at_ms}
         return Effects(note=(Note(what="role.failed", about=instance, data=data),))
 
-    def _stopped(self, instance: InstanceId, run: _Run) -> Effects:
+    def _stopped(self, instance: InstanceId, run: Run) -> Effects:
         """Gone, on disk as well; only now may its key be released (X7)."""
         del self.runs[instance]
         self._kept.pop(instance, None)
@@ -265,8 +228,8 @@ class Keeper:
 
     # --- what is wanted -------------------------------------------------------------------------------------------
 
-    def _wanted(self, view: KeeperView) -> dict[InstanceId, _Wanted]:
-        found: dict[InstanceId, _Wanted] = {}
+    def _wanted(self, view: KeeperView) -> dict[InstanceId, Wanted]:
+        found: dict[InstanceId, Wanted] = {}
         if self.leaving:
             return found
         for section in view.plan.sections.values() if view.plan is not None else ():
@@ -280,10 +243,10 @@ class Keeper:
                 if assignment.holder != self.me or spec is None or configuration is None:
                     continue
                 if configuration.digest == assignment.digest:
-                    found[instance] = _Wanted(assignment, ir, spec, configuration)
+                    found[instance] = Wanted(assignment, ir, spec, configuration)
         return found
 
-    def _towards(self, instance: InstanceId, want: _Wanted, given: Input[KeeperEvent], view: KeeperView) -> Effects:
+    def _towards(self, instance: InstanceId, want: Wanted, given: Input[KeeperEvent], view: KeeperView) -> Effects:
         """One step nearer to running what is wanted."""
         run = self.runs.get(instance)
         if run is None:
@@ -303,8 +266,8 @@ class Keeper:
             return self._start(instance, run, want, given.at_ms, view)
         return Effects()
 
-    def _new(self, want: _Wanted, wall_ms: int) -> _Run:
-        return _Run(
+    def _new(self, want: Wanted, wall_ms: int) -> Run:
+        return Run(
             intent=want.ir.intent,
             configuration=want.configuration.name,
             digest=want.configuration.digest,
@@ -314,7 +277,7 @@ class Keeper:
             key=want.assignment.key,
         )
 
-    def _hold(self, instance: InstanceId, run: _Run, at_ms: int, view: KeeperView) -> Effects:
+    def _hold(self, instance: InstanceId, run: Run, at_ms: int, view: KeeperView) -> Effects:
         """X2, X6: an exclusive process runs only under a grant with its own fence; the guard ends it otherwise."""
         assert run.key is not None
         held = view.held.get(run.key)
@@ -331,7 +294,7 @@ class Keeper:
             return Effects(act=(ExtendWorkload(instance=instance, kill_at_ms=kill_at_ms),))
         return Effects()
 
-    def _start(self, instance: InstanceId, run: _Run, want: _Wanted, at_ms: int, view: KeeperView) -> Effects:
+    def _start(self, instance: InstanceId, run: Run, want: Wanted, at_ms: int, view: KeeperView) -> Effects:
         if at_ms < run.retry_ms:
             self._wake(run.retry_ms)
             return Effects()
@@ -342,9 +305,11 @@ class Keeper:
                 run.reason = "waits for a grant"
                 return Effects()
             run.fence, kill_at_ms = held.fence, held.until_ms - want.configuration.stop_within_ms
-        clash = self._in_the_way(instance, want, view)
-        if clash is not None:
-            run.reason = f"waits for the stop of {clash}"
+        blocker = conflicting(instance, want, self.runs, view.irs) or taking_room(
+            instance, want, self.runs, view.irs, view.room
+        )
+        if blocker is not None:
+            run.reason = f"waits for the stop of {blocker}"
             return Effects()
         before = self._kept.get(instance)
         run.phase, run.digest, run.reason, run.kill_at_ms = "starting", want.configuration.digest, "", kill_at_ms
@@ -369,21 +334,6 @@ class Keeper:
         )
         note = Note(what="role.starting", about=instance, data={"plan": run.plan, "fence": run.fence})
         return Effects(persist=self._keep(kept), act=(act,), note=(note,))
-
-    def _in_the_way(self, instance: InstanceId, want: _Wanted, view: KeeperView) -> InstanceId | None:
-        """Something that still runs here and may not run beside it (D16)."""
-        for other, run in self.runs.items():
-            if other == instance or run.phase in ("waiting", "failed"):
-                continue
-            ir = view.irs.get(run.intent)
-            specs = [s for roles in ir.sets.values() for s in roles.elements.values()] if ir is not None else []
-            for configuration in (c for s in specs for c in s.configurations.values() if c.digest == run.digest):
-                if (
-                    want.configuration.name in configuration.conflicts
-                    or configuration.name in want.configuration.conflicts
-                ):
-                    return other
-        return None
 
     # --- what is not wanted any more ------------------------------------------------------------------------------
 
@@ -411,7 +361,7 @@ class Keeper:
             return Effects(act=(AwaitDrained(instance=instance, within_ms=within_ms),), note=(note,))
         return self._stop(instance, run, "its clients have gone") if run.drained else Effects()
 
-    def _goes_on(self, instance: InstanceId, run: _Run, view: KeeperView) -> bool:
+    def _goes_on(self, instance: InstanceId, run: Run, view: KeeperView) -> bool:
         """P1, P4, X2: after a change of leader the old commit counts until the new leader's own plan omits it. A plan
         that was made without me, by another part or while my agent was away, ends no healthy work that it leaves out;
         and none that is exclusive, which goes over by grants alone."""
@@ -427,25 +377,28 @@ class Keeper:
         named = [a for s in section_of for name in (s.connected, s.isolated) if (a := name.get(instance)) is not None]
         return any(a.key is not None for a in named)
 
-    def _replaced(self, instance: InstanceId, run: _Run, view: KeeperView) -> bool:
+    def _replaced(self, instance: InstanceId, run: Run, view: KeeperView) -> bool:
         """Make before break: while the plan in force names another node, it has to answer there first."""
         successor = named_for(view.plan, instance, run.intent, view.modes)
         if successor is None or successor.holder == self.me:
             return True
         return any(i.instance == instance and i.phase == "active" for i in view.running.get(successor.holder, ()))
 
-    def _stop(self, instance: InstanceId, run: _Run, why: str) -> Effects:
+    def _stop(self, instance: InstanceId, run: Run, why: str) -> Effects:
         run.phase, run.reason = "stopping", why
         note = Note(what="role.stopping", about=instance, data={"why": why})
         return Effects(act=(StopWorkload(instance=instance, within_ms=run.stop_within_ms),), note=(note,))
 
     # --- what the workloads are told, and what the others are -----------------------------------------------------
 
-    def _endpoints(self, wanted: dict[InstanceId, _Wanted], view: KeeperView) -> Effects:
+    def _endpoints(self, at_ms: int, view: KeeperView) -> Effects:
         """Rewrite what has changed for a workload that runs."""
         acts: list[Act] = []
         for instance, run in sorted(self.runs.items()):
             if run.phase not in ("active", "draining"):
+                continue
+            if at_ms < run.endpoints_from_ms:
+                self._wake(run.endpoints_from_ms)
                 continue
             ir = view.irs.get(run.intent)
             mode = view.modes.get(run.intent, "connected")
@@ -477,7 +430,7 @@ class Keeper:
             for instance, run in sorted(self.runs.items())
         )
 
-    def _keys(self, wanted: dict[InstanceId, _Wanted], view: KeeperView) -> dict[GrantKey, int]:
+    def _keys(self, wanted: dict[InstanceId, Wanted], view: KeeperView) -> dict[GrantKey, int]:
         """Each key that I ask for, with the fence of a process that runs under it."""
         keys = [w.assignment.key for w in wanted.values()]
         keys += [r.key for i, r in self.runs.items() if i not in wanted and self._goes_on(i, r, view)]
