@@ -251,6 +251,7 @@ def chair_view(picture: Picture) -> ChairView:
             survey.failing,
             survey.refused,
             survey.present,
+            survey.silent,
             modes,
         ),
     )
@@ -272,6 +273,7 @@ def _survey(picture: Picture, members: tuple[NodeId, ...], others: list[NodeId])
         members={n: Member(fit=fits[n], free=fits[n].free) for n in known},
         irs=picture.irs(),
         present=frozenset({*picture.contacts(), *unattended}),
+        silent=picture.agent.unattended.silent,
         running={
             **unattended,
             **{n: picture.carried(n).running for n in others},
@@ -365,8 +367,8 @@ def monitoring_view(picture: Picture) -> MonitoringView:
 
 
 def unattended_view(picture: Picture) -> UnattendedView:
-    """Who has gone, and how long to wait for them."""
-    return UnattendedView(gone=picture.departed(), irs=picture.irs(), patience_ms=picture.lease_ms())
+    """Who has gone, and what ran there."""
+    return UnattendedView(gone=picture.departed(), irs=picture.irs())
 
 
 VIEW_OF: Mapping[str, Callable[[Picture], Any]] = {

@@ -2,8 +2,9 @@
 
 A liveliness token that goes says that an agent or its machine is gone, and not which. What ran there decides: its guard
 keeps workloads alive without an agent, so each of them is asked at once. If one answers, the machine lives, its agent
-is being restarted or upgraded, and what it holds stays its own for one `run_once` lease, the time after which the guard
-itself gives up what is exclusive (X6). If none answers, the node is lost, a tenth of a second later than its token.
+is being restarted or upgraded, and what answers there stays its own for some seconds more; what is exclusive the guard
+ends with its lease (X6), and then it does not answer. If none answers, the node is lost, a tenth of a second later than
+its token.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from skerry.core.stages.subscription.model import Instance
 ANSWER_WITHIN_MS = 100
 """For the first answer of all that ran on a node; a machine that stands still takes no longer to be given up."""
 ASK_AGAIN_MS = 500
+RETURN_WITHIN_MS = 10_000
+"""For an agent to be started again, on a slow machine too. Nothing is missed meanwhile: its work answers."""
 
 UnattendedEvent = UnattendedAnswered | DeadlinePassed | Reconsider
 
@@ -33,8 +36,6 @@ class UnattendedView(Value, frozen=True, kw_only=True):
     gone: dict[NodeId, tuple[Instance, ...]]
     """What each said last that it runs."""
     irs: dict[IntentId, IntermediateRepresentation]
-    patience_ms: int
-    """The site's `run_once` lease."""
 
 
 @dataclass
@@ -58,8 +59,10 @@ class Unattended:
 
     nodes: dict[NodeId, tuple[Instance, ...]] = field(default_factory=dict)
     """What goes on without its agent, as far as it answers; and what has only just been asked."""
+    silent: dict[NodeId, frozenset[InstanceId]] = field(default_factory=dict)
+    """What ran on one of these nodes, and answers no more."""
     version: int = 0
-    """Grows whenever `nodes` changes."""
+    """Grows whenever one of them changes."""
     _vigils: dict[NodeId, _Vigil] = field(default_factory=dict)
     _deadline_ms: int | None = None
 
@@ -94,7 +97,7 @@ class Unattended:
         ran = tuple(i for i in instances if i.phase in ("active", "draining") and i.endpoint)
         vigil = self._vigils[node] = _Vigil(
             instances=ran,
-            until_ms=at_ms + view.patience_ms,
+            until_ms=at_ms + RETURN_WITHIN_MS,
             asked_ms=at_ms,
             alive=frozenset(i.instance for i in ran),
             given_up=not ran,
@@ -132,13 +135,11 @@ class Unattended:
         return Effects(act=tuple(asks))
 
     def _publish(self) -> None:
-        nodes = {
-            node: tuple(i for i in vigil.instances if i.instance in vigil.alive)
-            for node, vigil in self._vigils.items()
-            if not vigil.given_up
-        }
-        if nodes != self.nodes:
-            self.nodes = nodes
+        kept = {node: vigil for node, vigil in self._vigils.items() if not vigil.given_up}
+        nodes = {node: tuple(i for i in v.instances if i.instance in v.alive) for node, v in kept.items()}
+        silent = {node: frozenset(i.instance for i in v.instances) - v.alive for node, v in kept.items()}
+        if (nodes, silent) != (self.nodes, self.silent):
+            self.nodes, self.silent = nodes, silent
             self.version += 1
 
     def _wake(self, vigil: _Vigil) -> None:

@@ -38,6 +38,8 @@ class Survey(Value, frozen=True, kw_only=True):
     irs: dict[IntentId, IntermediateRepresentation]
     present: frozenset[NodeId]
     """Those in contact, of this part or not, and those whose work goes on while their agent is away (U12)."""
+    silent: dict[NodeId, frozenset[InstanceId]] = {}
+    """What ran on a node whose agent is away, and answers no more."""
     running: dict[NodeId, tuple[Instance, ...]]
     """What each member's beats say that it runs."""
     management: dict[str, ManagementRole]
@@ -205,7 +207,9 @@ def stands(assignment: Assignment, wanted: Wanted, survey: Survey) -> bool:
     if member is None:
         # In contact, but not in this part: two leaders are about to join; or its agent is away, and is expected back
         # (U12). What it runs is healthy.
-        return assignment.holder in survey.present
+        return assignment.holder in survey.present and assignment.instance not in survey.silent.get(
+            assignment.holder, ()
+        )
     if trouble(assignment, survey) is not None:
         return False
     element = f"{wanted.intent}/{wanted.spec.name}"
