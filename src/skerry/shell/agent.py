@@ -171,6 +171,7 @@ class AgentShell:
             found,
             stored_documents(kept, self.settings.site, self.outside.verifier),
             started,
+            contingency=self.settings.contingency,
         )
         self._carry_out([effects])
         self._step_all([Started(), FactsFound(facts=self.outside.sensors.facts())])

@@ -45,6 +45,9 @@ class AgentSettings(Value, frozen=True, kw_only=True, forbid_unknown_fields=True
     nice: int = 0
     affinity: tuple[int, ...] = ()
     """The cores that workloads may run on; empty: all."""
+    contingency: bool = True
+    """Whether this node, when it leads, has the plan for isolation voted ahead. False only to see what that is good
+    for."""
     turn_lock: str | None = None
     """A file that all agents of one machine share, so that they measure in turns."""
 

@@ -107,11 +107,13 @@ class Agent:
         found: tuple[Adopted, ...],
         documents: list[Kept],
         given: Input[Started],
+        *,
+        contingency: bool = True,
     ) -> tuple[Agent, Effects]:
         """Load what the disk holds; decide nothing again (notes for the shell). `documents` are those of `kept`, opened
         and verified by the caller, since they bear signatures."""
         state, me, at_ms = dict(kept), identity.node, given.at_ms
-        picture = Picture(me=me, expressions=expressions)
+        picture = Picture(me=me, expressions=expressions, contingency=contingency)
         for document in documents:
             picture.custody.restore(document)
         lease_ms = picture.lease_ms()

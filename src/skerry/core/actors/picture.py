@@ -44,6 +44,8 @@ class Picture:
 
     me: NodeId
     expressions: Expressions
+    contingency: bool = True
+    """Whether the plan for isolation is voted before it is needed (D6)."""
     custody: Custody = field(init=False)
     facts: NodeFacts | None = None
     usage: Usage = field(default_factory=lambda: Usage(tree=Resources(), owner=Resources()))

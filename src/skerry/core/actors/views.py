@@ -17,7 +17,7 @@ from skerry.core.group.membership.wire import Beat
 from skerry.core.group.uplink.machine import SessionChanged, UplinkView
 from skerry.core.group.uplink.model import UplinkSettings
 from skerry.core.kernel.expressions import ExpressionError, holds
-from skerry.core.kernel.ids import NodeId
+from skerry.core.kernel.ids import IntentId, NodeId
 from skerry.core.stages.capability.model import NodeFacts, Resources
 from skerry.core.stages.fit.events import TrialFinished
 from skerry.core.stages.fit.machine import FittingView
@@ -240,6 +240,7 @@ def chair_view(picture: Picture) -> ChairView:
         plan=picture.plan(),
         survey=survey,
         clauses=_clauses(picture, len(members)),
+        review=_to_review(picture),
         insists=frozenset(i for i, ir in survey.irs.items() if ir.governance.last == "unfilled"),
         isolated_from=tuple(sorted(m for m, state in modes.items() if state.mode == "isolated")),
         hold_ms=HOLD_MS + _longest_start_ms(picture),
@@ -255,6 +256,16 @@ def chair_view(picture: Picture) -> ChairView:
             modes,
         ),
     )
+
+
+def _to_review(picture: Picture) -> dict[IntentId, int]:
+    """D18: intents that are connected again under a plan that was made while they were not."""
+    plan = picture.plan()
+    return {
+        intent: ir.replace_if_gain_permille
+        for intent, ir in picture.irs().items()
+        if plan is not None and ir.owner in plan.isolated_from and picture.agent.uplink.mode(ir.owner) == "connected"
+    }
 
 
 def _survey(picture: Picture, members: tuple[NodeId, ...], others: list[NodeId]) -> Survey:
@@ -281,6 +292,7 @@ def _survey(picture: Picture, members: tuple[NodeId, ...], others: list[NodeId])
         },
         management=management,
         offices=offices,
+        only={} if picture.contingency else picture.modes(),
         inherited=(plan := picture.plan()) is not None and plan.id.term != picture.agent.election.leadership.term,
         newcomers=frozenset(members).difference(plan.members) if plan is not None else frozenset(),
         refused=frozenset(i for i, v in picture.verdicts().items() if v.word == "refused"),

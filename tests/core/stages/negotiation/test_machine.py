@@ -64,6 +64,7 @@ def view(*irs: IntermediateRepresentation, clauses: tuple[AssentClause, ...] = (
         management={},
         offices={},
         failing=fields.pop("failing", {}),
+        only=fields.pop("only", {}),
     )
     given: dict[str, Any] = {
         "leads": True,

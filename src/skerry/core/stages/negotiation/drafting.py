@@ -46,6 +46,8 @@ class Survey(Value, frozen=True, kw_only=True):
     """The management roles for a site of this size (D3)."""
     offices: dict[str, dict[NodeId, int]]
     """To each management role the members that meet its criteria, with their weighted fitness in thousandths."""
+    only: dict[IntentId, SetName] = {}
+    """The set in force of each intent, where nothing is voted ahead; else empty."""
     refused: frozenset[IntentId] = frozenset()
     """Intents whose section of the plan in force their manager has refused: all of it is agreed on anew (D18)."""
     inherited: bool = False
@@ -80,6 +82,8 @@ class Draft:
     open: list[Wanted] = field(default_factory=list)
     offices_open: list[tuple[Slot, ManagementRole, str]] = field(default_factory=list)
     unfilled: dict[IntentId, dict[str, str]] = field(default_factory=dict)
+    reviewed: dict[Slot, tuple[Wanted, Assignment]] = field(default_factory=dict)
+    """Slots that are well filled, where somebody else might be so much better that a move is worth it (D18)."""
 
     def put(self, slot: Slot, intent: IntentId, assignment: Assignment) -> None:
         """Give a slot to somebody."""
@@ -145,6 +149,7 @@ class Draft:
                 connected=dict(sorted(sets["connected"].items())),
                 isolated=dict(sorted(sets["isolated"].items())),
                 unfilled=dict(sorted(self.unfilled.get(intent, {}).items())),
+                only=self.survey.only.get(intent),
             )
             for intent, sets in sorted(self.sections.items())
         }
@@ -154,20 +159,24 @@ class Draft:
         return ir.generation if ir is not None else 0
 
 
-def begin(survey: Survey, plan: Plan | None) -> Draft:
-    """Keep what still holds of the plan in force, and list what is open: most important first."""
+def begin(survey: Survey, plan: Plan | None, review: frozenset[IntentId] = frozenset()) -> Draft:
+    """Keep what still holds of the plan in force, and list what is open: most important first. Of the intents to
+    `review` what holds is listed as well, where it could be moved without a gap."""
     draft = Draft(survey=survey)
     draft.sections[SITE] = {"connected": {}, "isolated": {}}
     live = [ir for ir in survey.irs.values() if not ir.withdrawn]
     for ir in sorted(live, key=lambda ir: (-ir.priority, ir.intent)):
         draft.sections[ir.intent] = {"connected": {}, "isolated": {}}
         old = plan.sections.get(ir.intent) if plan is not None else None
-        for name in SETS:
+        only = survey.only.get(ir.intent)
+        for name in (only,) if only is not None else SETS:
             for wanted in _wanted(ir, name, len(survey.members)):
                 assignment = old.of(name).get(wanted.slot.instance) if old is not None else None
                 refused = ir.intent in survey.refused and assignment is not None
                 if assignment is not None and not refused and stands(assignment, wanted, survey):
                     draft.put(wanted.slot, ir.intent, assignment)
+                    if ir.intent in review and _may_move(wanted):
+                        draft.reviewed[wanted.slot] = (wanted, assignment)
                 else:
                     wanted.urgent = assignment is not None
                     if assignment is not None:
@@ -177,6 +186,11 @@ def begin(survey: Survey, plan: Plan | None) -> Draft:
     draft.open.sort(key=_importance)
     _keep_offices(draft, plan)
     return draft
+
+
+def _may_move(wanted: Wanted) -> bool:
+    """What is exclusive would have to stop before it starts elsewhere (X7), and pinned data stay where they are."""
+    return wanted.spec.key is None and wanted.spec.data != "pinned"
 
 
 def _importance(wanted: Wanted) -> tuple[bool, bool, bool]:

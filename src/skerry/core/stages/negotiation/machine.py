@@ -10,16 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from skerry.core.group.voting.rules import Outcome, count, needed
 from skerry.core.kernel.effects import Effects, Note, Publish, Record, Send
 from skerry.core.kernel.events import DeadlinePassed, Reconsider
-from skerry.core.kernel.ids import InstanceId, IntentId, NodeId, PlanId
+from skerry.core.kernel.ids import IntentId, NodeId, PlanId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Verified
 from skerry.core.kernel.values import Value, digest
-from skerry.core.stages.ir.model import AssentClause, SetName
+from skerry.core.stages.ir.model import AssentClause
 from skerry.core.stages.negotiation.drafting import (
     Draft,
     Survey,
@@ -31,16 +31,14 @@ from skerry.core.stages.negotiation.drafting import (
     office,
     why_unfilled,
 )
-from skerry.core.stages.negotiation.model import NO_PLAN, ROUND_MS, SITE, Assignment, No, Plan, Section, Slot
+from skerry.core.stages.negotiation.model import NO_PLAN, ROUND_MS, SITE, Assignment, No, Plan, Slot
+from skerry.core.stages.negotiation.rounds import MEASURING, NEGOTIATED, Memory, Refusal, Round, agreed, substance
 from skerry.core.stages.negotiation.wire import Ballot, Proposal, Proposed
 from skerry.core.stages.proposal.model import Ranking
-from skerry.core.stages.proposal.rules import rank
+from skerry.core.stages.proposal.rules import rank, worth_moving
 
 REFUSAL_HOLDS_MS = 30_000
 """A node that said no to a slot is not asked for it again for so long."""
-MEASURING = "still measuring"
-NEGOTIATED = "being negotiated"
-"""Why a slot is open for the moment; every other reason lasts until something changes."""
 PATIENCE_MS = 60_000
 """How long a leader waits for members that are still measuring before it ranks without them."""
 
@@ -67,46 +65,15 @@ class ChairView(Value, frozen=True, kw_only=True):
     """None while this node does not lead."""
     clauses: dict[str, tuple[AssentClause, ...]]
     """By `<intent>/<set>`: the clause in force and those that follow it (G2)."""
+    review: dict[IntentId, int] = {}
+    """Intents that are connected again under a plan made while they were not, with the gain in thousandths for which
+    their work is moved (D18)."""
     insists: frozenset[IntentId]
     """Intents whose governance ends in `unfilled` rather than `assignee`."""
     isolated_from: tuple[str, ...]
     hold_ms: int
     stamp: tuple[Any, ...]
     """Changes when anything of the survey that matters has."""
-
-
-class _Refusal(NamedTuple):
-    """Why a node is not asked for a slot, for a while."""
-
-    why: str
-    until_ms: int
-    by_vote: bool
-    """Others said no; it would itself."""
-
-
-@dataclass
-class _Memory:
-    """What was tried for a slot so far."""
-
-    refused: dict[NodeId, _Refusal] = field(default_factory=dict)
-    silent_rounds: int = 0
-    clause: int = 0
-    since_ms: int = 0
-    urgent: bool = False
-    """It was filled, and its holder is lost: nobody is waited for."""
-
-
-@dataclass
-class _Round:
-    """One proposal on its way."""
-
-    plan: PlanId
-    members: tuple[NodeId, ...]
-    until_ms: int
-    draft: Draft
-    asked: dict[Slot, tuple[IntentId, Assignment]]
-    yes: dict[Slot, set[NodeId]] = field(default_factory=dict)
-    no: dict[Slot, dict[NodeId, No]] = field(default_factory=dict)
 
 
 @dataclass
@@ -120,8 +87,10 @@ class Chair:
     _since_ms: int = 0
     _surveyed: bool = False
     _number: int = 0
-    _round: _Round | None = None
-    _memory: dict[Slot, _Memory] = field(default_factory=dict)
+    _round: Round | None = None
+    _memory: dict[Slot, Memory] = field(default_factory=dict)
+    _reviewed: set[tuple[IntentId, PlanId]] = field(default_factory=set)
+    """Each reconnection is looked at once."""
     _drafted: tuple[Any, ...] | None = None
     _again_ms: int | None = None
     _deadline_ms: int | None = None
@@ -189,7 +158,7 @@ class Chair:
                 self._wake(self._again_ms)
             return Effects()
         self._drafted, self._again_ms = view.stamp, None
-        draft = begin(survey, view.plan)
+        draft = begin(survey, view.plan, self._to_review(view))
         asked = self._ask_for(draft, at_ms, view)
         if self._again_ms is not None:
             self._wake(self._again_ms)
@@ -197,7 +166,7 @@ class Chair:
             return self._commit(draft, {}, given, view)
         self._number += 1
         plan = PlanId(term=view.term, leader=self.me, number=self._number)
-        self._round = _Round(
+        self._round = Round(
             plan=plan,
             members=view.members,
             until_ms=at_ms + ROUND_MS,
@@ -219,7 +188,7 @@ class Chair:
     def _ask_for(self, draft: Draft, at_ms: int, view: ChairView) -> dict[Slot, tuple[IntentId, Assignment]]:
         asked: dict[Slot, tuple[IntentId, Assignment]] = {}
         for slot, role, role_name in draft.offices_open:
-            memory = self._memory.setdefault(slot, _Memory(since_ms=at_ms))
+            memory = self._memory.setdefault(slot, Memory(since_ms=at_ms))
             refused = self._refusals(memory, at_ms)
             able = [n for n in candidates_for(draft, slot, role_name, role) if n not in refused]
             if able:
@@ -231,11 +200,43 @@ class Chair:
             if chosen_for is not None:
                 draft.put(wanted.slot, wanted.intent, chosen_for)
                 asked[wanted.slot] = (wanted.intent, chosen_for)
+        for slot, (wanted, present) in draft.reviewed.items():
+            ahead = asked.get(Slot(set="connected", instance=slot.instance))
+            if slot.set == "connected" or (ahead is not None and ahead[1].holder != present.holder):
+                better = self._better(draft, wanted, present, at_ms, view, ahead[1].holder if ahead else None)
+                if better is not None:
+                    draft.put(slot, wanted.intent, better)
+                    asked[slot] = (wanted.intent, better)
         return asked
+
+    def _to_review(self, view: ChairView) -> frozenset[IntentId]:
+        if view.plan is None:
+            return frozenset()
+        due = frozenset(i for i in view.review if (i, view.plan.id) not in self._reviewed)
+        self._reviewed = {(i, view.plan.id) for i in view.review}
+        return due
+
+    def _better(
+        self, draft: Draft, wanted: Wanted, present: Assignment, at_ms: int, view: ChairView, ahead: NodeId | None
+    ) -> Assignment | None:
+        """D18: somebody who would be so much better that the move is worth it; for the isolated set whoever is to have
+        the connected one's place, so that the next cut moves nothing."""
+        memory = self._memory.setdefault(wanted.slot, Memory(since_ms=at_ms))
+        draft.remove(wanted.slot, wanted.intent)
+        ranking = self._rank(draft, wanted, memory, at_ms, lowered=False)
+        draft.put(wanted.slot, wanted.intent, present)
+        if ahead is not None:
+            found = next((c for c in ranking.candidates if c.node == ahead), None)
+        else:
+            found = worth_moving(ranking, present.holder, view.review[wanted.intent])
+        if found is None:
+            return None
+        self.rankings[wanted.slot] = ranking
+        return assignment_of(wanted, found)
 
     def _choose(self, draft: Draft, wanted: Wanted, at_ms: int, view: ChairView) -> Assignment | None:
         """The best candidate that has not refused; with lowered standards if there is none (D14)."""
-        memory = self._memory.setdefault(wanted.slot, _Memory(since_ms=at_ms))
+        memory = self._memory.setdefault(wanted.slot, Memory(since_ms=at_ms))
         unfilled = draft.unfilled.setdefault(wanted.intent, {})
         clauses = view.clauses.get(f"{wanted.intent}/{wanted.slot.set}", ())
         if clauses and len(view.members) < min(c.at_least for c in clauses):
@@ -261,7 +262,7 @@ class Chair:
         unfilled[str(wanted.slot)] = why_unfilled(ranking)
         return None
 
-    def _goes_on(self, slot: Slot, intent: IntentId, memory: _Memory, view: ChairView) -> bool:
+    def _goes_on(self, slot: Slot, intent: IntentId, memory: Memory, view: ChairView) -> bool:
         """G2: when everybody that is left was voted down, the clause that follows is used on them; so voters who say no
         to all delay a slot, and never for ever. What a node refused for itself stays refused."""
         voted_down = {node for node, refusal in memory.refused.items() if refusal.by_vote}
@@ -270,7 +271,7 @@ class Chair:
         memory.refused = {node: refusal for node, refusal in memory.refused.items() if node not in voted_down}
         return True
 
-    def _next_clause(self, slot: Slot, intent: IntentId, memory: _Memory, view: ChairView) -> bool:
+    def _next_clause(self, slot: Slot, intent: IntentId, memory: Memory, view: ChairView) -> bool:
         """Use the clause that follows; whether there is one."""
         clauses = view.clauses.get(f"{intent}/{slot.set}", ())
         if memory.clause + 1 >= len(clauses) and (
@@ -280,7 +281,7 @@ class Chair:
         memory.clause += 1
         return True
 
-    def _rank(self, draft: Draft, wanted: Wanted, memory: _Memory, at_ms: int, *, lowered: bool) -> Ranking:
+    def _rank(self, draft: Draft, wanted: Wanted, memory: Memory, at_ms: int, *, lowered: bool) -> Ranking:
         members = {
             node: member.at(draft.free_for(node, wanted.intent, wanted.slot.set))
             for node, member in draft.survey.members.items()
@@ -296,7 +297,7 @@ class Chair:
             lowered=lowered,
         )
 
-    def _refusals(self, memory: _Memory, at_ms: int) -> dict[NodeId, str]:
+    def _refusals(self, memory: Memory, at_ms: int) -> dict[NodeId, str]:
         memory.refused = {n: refusal for n, refusal in memory.refused.items() if refusal.until_ms > at_ms}
         for refusal in memory.refused.values():
             self._again(refusal.until_ms)
@@ -340,12 +341,15 @@ class Chair:
                 won[slot] = self._in_words(slot, current, view)
                 self._memory.pop(slot, None)
                 continue
-            current.draft.remove(slot, intent)
-            current.draft.unfilled.setdefault(intent, {})[str(slot)] = NEGOTIATED
+            if slot in current.draft.reviewed:
+                current.draft.put(slot, intent, current.draft.reviewed[slot][1])  # it would have been better, no more
+            else:
+                current.draft.remove(slot, intent)
+                current.draft.unfilled.setdefault(intent, {})[str(slot)] = NEGOTIATED
             notes.extend(self._remember(slot, intent, assignment, outcome, current, given.at_ms, view))
         return Effects(note=tuple(notes)) + self._commit(current.draft, won, given, view, current.plan)
 
-    def _outcome(self, slot: Slot, current: _Round, view: ChairView) -> Outcome:
+    def _outcome(self, slot: Slot, current: Round, view: ChairView) -> Outcome:
         intent, assignment = current.asked[slot]
         clause = self._clause(slot, intent, view)
         against = {n for n, no in current.no[slot].items() if n == assignment.holder or no.evidence}
@@ -360,7 +364,7 @@ class Chair:
 
     def _clause(self, slot: Slot, intent: IntentId, view: ChairView) -> AssentClause:
         clauses = view.clauses.get(f"{intent}/{slot.set}", ())
-        index = self._memory.setdefault(slot, _Memory()).clause
+        index = self._memory.setdefault(slot, Memory()).clause
         return clauses[index] if index < len(clauses) else AssentClause(by="assignee")
 
     def _remember(
@@ -369,15 +373,15 @@ class Chair:
         intent: IntentId,
         assignment: Assignment,
         outcome: Outcome,
-        current: _Round,
+        current: Round,
         at_ms: int,
         view: ChairView,
     ) -> list[Note]:
-        memory = self._memory.setdefault(slot, _Memory(since_ms=at_ms))
+        memory = self._memory.setdefault(slot, Memory(since_ms=at_ms))
         if outcome is Outcome.LOST:
             who, why = self._refusal(assignment.holder, current.no[slot])
             by_vote = assignment.holder not in current.no[slot]
-            memory.refused[assignment.holder] = _Refusal(why, at_ms + REFUSAL_HOLDS_MS, by_vote)
+            memory.refused[assignment.holder] = Refusal(why, at_ms + REFUSAL_HOLDS_MS, by_vote)
             memory.silent_rounds = 0
             data = {"slot": str(slot), "holder": assignment.holder, "by": who, "why": why}
             return [Note(what="assignment.refused", about=slot.instance, data=data)]
@@ -388,7 +392,7 @@ class Chair:
             memory.silent_rounds = 0
             if not self._next_clause(slot, intent, memory, view):
                 why = f"no answer from {', '.join(silent)}"
-                memory.refused[assignment.holder] = _Refusal(why, at_ms + REFUSAL_HOLDS_MS, False)
+                memory.refused[assignment.holder] = Refusal(why, at_ms + REFUSAL_HOLDS_MS, False)
         return [Note(what="assignment.open", about=slot.instance, data={"slot": str(slot), "silent": silent})]
 
     def _refusal(self, holder: NodeId, no: Mapping[NodeId, No]) -> tuple[str, str]:
@@ -397,7 +401,7 @@ class Chair:
         voter, word = min(no.items(), default=(NodeId("nobody"), No(reason="not enough would agree")))
         return voter, f"{voter} says no: {word.reason}"
 
-    def _in_words(self, slot: Slot, current: _Round, view: ChairView) -> str:
+    def _in_words(self, slot: Slot, current: Round, view: ChairView) -> str:
         """How it was agreed, for people: `unanimous of 3 out of 5`."""
         clause = self._clause(slot, current.asked[slot][0], view)
         part, roster = len(current.members), view.roster
@@ -421,9 +425,9 @@ class Chair:
         """Publish the plan if it says something new."""
         if plan_id is None:
             plan_id = PlanId(term=view.term, leader=self.me, number=self._number + 1)
-        sections = _agreed(draft.finished(), won, plan_id)
+        sections = agreed(draft.finished(), won, plan_id)
         old = view.plan.sections if view.plan is not None else {}
-        if _substance(sections) == _substance(old):
+        if substance(sections) == substance(old):
             return Effects()
         self._number = plan_id.number
         self._drafted = None
@@ -457,38 +461,9 @@ class Chair:
         self._deadline_ms = at_ms if self._deadline_ms is None else min(self._deadline_ms, at_ms)
 
 
-def _agreed(sections: dict[IntentId, Section], won: Mapping[Slot, str], plan: PlanId) -> dict[IntentId, Section]:
-    """Write into each newly won assignment how and by which plan it was agreed."""
-
-    def stamped(name: SetName, assignments: Mapping[InstanceId, Assignment]) -> dict[InstanceId, Assignment]:
-        found: dict[InstanceId, Assignment] = {}
-        for instance, assignment in assignments.items():
-            how = won.get(Slot(set=name, instance=instance))
-            found[instance] = assignment.agreed_by(how, plan) if how is not None else assignment
-        return found
-
-    return {
-        intent: section.with_sets(stamped("connected", section.connected), stamped("isolated", section.isolated))
-        for intent, section in sections.items()
-    }
-
-
 def _found_failing(wanted: Wanted) -> dict[NodeId, str]:
     """A holder that did not do what it was given is not asked for the same again (interleaving 51)."""
     return {wanted.failing.holder: wanted.why} if wanted.failing is not None and wanted.why is not None else {}
-
-
-def _substance(sections: Mapping[IntentId, Section]) -> dict[IntentId, object]:
-    """What makes a plan another plan: who does what, and which slots are open, for the moment or to stay so, of which
-    generation. Not the reasons in full: they have figures in them, which change all the time."""
-    return {
-        intent: (section.generation, section.connected, section.isolated, _open_slots(section))
-        for intent, section in sections.items()
-    }
-
-
-def _open_slots(section: Section) -> dict[str, bool]:
-    return {slot: why.startswith((MEASURING, NEGOTIATED)) for slot, why in section.unfilled.items()}
 
 
 def _intent(slot: Slot, draft: Draft) -> IntentId:

@@ -65,10 +65,12 @@ class Section(Value, frozen=True, kw_only=True):
     isolated: dict[InstanceId, Assignment] = {}
     unfilled: dict[str, str] = {}
     """Slots that nobody fills, by `str(Slot)`, with the reason."""
+    only: SetName | None = None
+    """The one set that was voted, where a site decides nothing ahead: it stays in force until the other one is."""
 
     def of(self, name: SetName) -> dict[InstanceId, Assignment]:
         """One of the two sets."""
-        return self.connected if name == "connected" else self.isolated
+        return self.connected if (self.only or name) == "connected" else self.isolated
 
     def with_sets(self, connected: dict[InstanceId, Assignment], isolated: dict[InstanceId, Assignment]) -> Section:
         """The same, with other assignments."""

@@ -52,6 +52,15 @@ def rank(
     return Ranking(candidates=tuple(sorted(best.values(), key=_order)), unable=unable)
 
 
+def worth_moving(ranking: Ranking, holder: NodeId, gain_permille: int) -> Candidate | None:
+    """D18: the best of the others, if its score is above the holder's by at least so much of it; whoever holds the slot
+    and would not be chosen for it today has the score 0."""
+    others = [c for c in ranking.candidates if c.node != holder]
+    own = max((c.score for c in ranking.candidates if c.node == holder), default=0)
+    best = min(others, key=lambda c: (-c.score, c.node), default=None)
+    return best if best is not None and best.score * 1_000 >= own * (1_000 + gain_permille) else None
+
+
 def _order(candidate: Candidate) -> tuple[int, int, NodeId, str]:
     return (-candidate.terms["change"] // 1000, -candidate.score, candidate.node, candidate.configuration)
 

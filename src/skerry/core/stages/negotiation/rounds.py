@@ -1,0 +1,79 @@
+"""What a leader remembers of a proposal that is on its way, and of what was tried for a slot before (P1, P2, G2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from skerry.core.kernel.ids import InstanceId, IntentId, NodeId, PlanId
+from skerry.core.stages.ir.model import SetName
+from skerry.core.stages.negotiation.drafting import Draft
+from skerry.core.stages.negotiation.model import Assignment, No, Section, Slot
+
+MEASURING = "still measuring"
+NEGOTIATED = "being negotiated"
+"""Why a slot is open for the moment; every other reason lasts until something changes."""
+
+
+class Refusal(NamedTuple):
+    """Why a node is not asked for a slot, for a while."""
+
+    why: str
+    until_ms: int
+    by_vote: bool
+    """Others said no; it would itself."""
+
+
+@dataclass
+class Memory:
+    """What was tried for a slot so far."""
+
+    refused: dict[NodeId, Refusal] = field(default_factory=dict)
+    silent_rounds: int = 0
+    clause: int = 0
+    since_ms: int = 0
+    urgent: bool = False
+    """It was filled, and its holder is lost: nobody is waited for."""
+
+
+@dataclass
+class Round:
+    """One proposal on its way."""
+
+    plan: PlanId
+    members: tuple[NodeId, ...]
+    until_ms: int
+    draft: Draft
+    asked: dict[Slot, tuple[IntentId, Assignment]]
+    yes: dict[Slot, set[NodeId]] = field(default_factory=dict)
+    no: dict[Slot, dict[NodeId, No]] = field(default_factory=dict)
+
+
+def agreed(sections: dict[IntentId, Section], won: Mapping[Slot, str], plan: PlanId) -> dict[IntentId, Section]:
+    """Write into each newly won assignment how and by which plan it was agreed."""
+
+    def stamped(name: SetName, assignments: Mapping[InstanceId, Assignment]) -> dict[InstanceId, Assignment]:
+        found: dict[InstanceId, Assignment] = {}
+        for instance, assignment in assignments.items():
+            how = won.get(Slot(set=name, instance=instance))
+            found[instance] = assignment.agreed_by(how, plan) if how is not None else assignment
+        return found
+
+    return {
+        intent: section.with_sets(stamped("connected", section.connected), stamped("isolated", section.isolated))
+        for intent, section in sections.items()
+    }
+
+
+def substance(sections: Mapping[IntentId, Section]) -> dict[IntentId, object]:
+    """What makes a plan another plan: who does what, and which slots are open, for the moment or to stay so, of which
+    generation. Not the reasons in full: they have figures in them, which change all the time."""
+    return {
+        intent: (section.generation, section.connected, section.isolated, _open_slots(section))
+        for intent, section in sections.items()
+    }
+
+
+def _open_slots(section: Section) -> dict[str, bool]:
+    return {slot: why.startswith((MEASURING, NEGOTIATED)) for slot, why in section.unfilled.items()}
