@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import subprocess
 import threading
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
@@ -67,4 +68,46 @@ def test_of_many_writers_the_newest_version_stays(opened: Callable[[Path], Engin
     assert again.index["one"].version == (1, 23)
     assert again.read("one", again.index["one"]) == b"23"
     assert len(again.index) == 25
+    again.close()
+
+
+def test_the_files_are_the_objects_and_any_tool_can_check_them(tmp_path: Path) -> None:
+    engine = FilesEngine(tmp_path)
+    put(engine, "photo.jpg", 1, b"old")
+    put(engine, "photo.jpg", 2, b"new")
+    put(engine, "letter", 3, b"dear")
+    engine.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "letter@1.3", "letter@1.3.sha256", "photo.jpg@1.2", "photo.jpg@1.2.sha256",
+    ]  # fmt: skip
+    assert (tmp_path / "photo.jpg@1.2").read_bytes() == b"new"
+    notes = [path.name for path in tmp_path.glob("*.sha256")]
+    checked = subprocess.run(["sha256sum", "--check", "--quiet", *notes], cwd=tmp_path, check=False)
+    assert checked.returncode == 0
+
+
+@pytest.mark.parametrize("lost", ["a@1.1", "a@1.1.sha256"])
+def test_an_object_without_its_note_is_left_out_and_counted(lost: str, tmp_path: Path) -> None:
+    engine = FilesEngine(tmp_path)
+    put(engine, "a", 1, b"one")
+    put(engine, "b", 2, b"two")
+    engine.close()
+    (tmp_path / lost).unlink()
+    again = FilesEngine(tmp_path)
+    assert (sorted(again.index), again.damaged) == (["b"], 1)
+    again.close()
+
+
+def test_of_two_versions_that_a_crash_left_the_newer_stays(tmp_path: Path) -> None:
+    engine = FilesEngine(tmp_path)
+    put(engine, "a", 9, b"older")
+    kept = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    put(engine, "a", 10, b"newer")
+    engine.close()
+    for name, data in kept.items():
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / ".7").write_bytes(b"a draft")
+    again = FilesEngine(tmp_path)
+    assert again.read("a", again.index["a"]) == b"newer"
+    assert (again.damaged, again.bytes_used(), len(list(tmp_path.iterdir()))) == (0, 5, 2)
     again.close()

@@ -1,6 +1,10 @@
 """In what the nodes of a lab differ, by means that need no root: memory disk or disk, caps, niceness, cores, programs.
 
 Nothing here is a score: what a node can do, and how well, it finds out by measuring itself.
+
+No two nodes are alike as stores, whatever a sync costs on this machine's disk: what makes a node slow is its disk, the
+only program that its owner allows, or the one core that program and probe share; the last one has all three. Where a
+sync costs next to nothing, the programs and the cores still make a factor.
 """
 
 from __future__ import annotations
@@ -27,9 +31,12 @@ class Profile(NamedTuple):
     one_core: bool = False
 
 
+READABLE = ("skerry-store-files", "skerry-intake", "skerry-placement", "skerry-migrate", "skerry-hello")
+"""All that Skerry brings, but for the store whose files only it can read."""
+
 PROFILES = (
     Profile(in_memory=True, memory="1536Mi", cpu="2", capabilities=("power.ups",)),
-    Profile(in_memory=False, memory="2Gi", cpu="2", capabilities=("power.mains",)),
+    Profile(in_memory=True, memory="2Gi", cpu="2", capabilities=("power.mains",), programs=READABLE),
     Profile(in_memory=True, memory="1536Mi", cpu="2", capabilities=("power.mains",), nice=5),
     Profile(in_memory=False, memory="1Gi", cpu="1", capabilities=("power.ups",), one_core=True),
     Profile(
@@ -37,7 +44,7 @@ PROFILES = (
         memory="1Gi",
         cpu="1",
         capabilities=("power.battery",),
-        programs=("skerry-store", "skerry-intake", "skerry-hello"),
+        programs=("skerry-store-files", "skerry-intake", "skerry-hello"),
         nice=10,
     ),
 )

@@ -54,9 +54,9 @@ def test_a_standard_of_a_limit_that_is_not_declared_is_told_at_the_element() -> 
 def test_an_intent_is_checked_against_what_was_applied_earlier() -> None:
     catalogue = applied()
     assert check(load(INTENT, "f.yaml"), catalogue, EXPRESSIONS) == catalogue
-    text = INTENT.replace("putRate: 20/s", "putRate: 2001/s")
-    told = "spec.limits.putRate: `2001/s` is above the ceiling of `2000/s`; ask for less, or raise the ceiling"
-    assert refused(text, catalogue) == [f"{place_of(text, '2001/s')} {told}"]
+    text = INTENT.replace("putRate: 20/s", "putRate: 50001/s")
+    told = "spec.limits.putRate: `50001/s` is above the ceiling of `50000/s`; ask for less, or raise the ceiling"
+    assert refused(text, catalogue) == [f"{place_of(text, '50001/s')} {told}"]
 
 
 def test_a_limit_that_only_translation_finds_wrong_is_told_with_the_functionality() -> None:

@@ -1,8 +1,12 @@
-"""The engine `files`: one file an object, each synced by itself, and its folder after it.
+"""The engine `files`: one file an object, with nothing in it but the object, and a note of its checksum beside it.
 
-A file is a first line of JSON (version, checksum, size) and the bytes. It is written under another name, synced,
-renamed and the folder synced, so that an object is there as a whole or not at all. Slow where a sync is slow; nothing
-has to be compacted, and the folder can be read with any tool.
+`NAME@VERSION` holds the bytes, `NAME@VERSION.sha256` is what `sha256sum` would write of it: any tool can read the
+folder, and `sha256sum --check *.sha256` finds what is damaged, without this program. Both are written under another
+name, synced each by itself, renamed, and the folder is synced after them. So a put costs three syncs of its own, and
+shares none with other puts: slow where a sync is slow, and slower than `log` where it is not.
+
+At the start every object is read once and checked. An older version that a crash left beside its successor is removed;
+a file without its note, or with one that does not fit, is left where it is and counted.
 
 Still ugly: all objects stand in one folder.
 """
@@ -10,8 +14,8 @@ Still ugly: all objects stand in one folder.
 from __future__ import annotations
 
 import itertools
-import json
 import os
+import re
 import threading
 from pathlib import Path
 
@@ -27,7 +31,9 @@ from skerry.examples.programs.engine import (
 )
 from skerry.examples.programs.messages import OBJECT_NAME, Refused
 
-FIRST_LINE_BYTES_MAX = 512
+STORED = re.compile(rf"({OBJECT_NAME.pattern})@([0-9]+\.[0-9]+)")
+NOTE = ".sha256"
+NOTE_BYTES_MAX = 512
 
 
 class FilesEngine:
@@ -43,28 +49,31 @@ class FilesEngine:
         self._numbers = itertools.count()
         self._bytes = 0
         self._folder_file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        for path in folder.iterdir():
-            self._found(path)
+        for path in sorted(folder.iterdir()):
+            if path.exists():  # an older version goes as soon as the newer one is found
+                self._found(path)
 
     def put(self, name: str, version: Version, sha: str, data: bytes) -> bool:
         """See `Engine.put`."""
         if not is_new(self.index.get(name), version, sha):
             return False
         check_room(self.index, name)
-        first = json.dumps({"version": version_text(version), "sha256": sha, "size": len(data)}).encode() + b"\n"
+        stored = f"{name}@{version_text(version)}"
         # A leading dot is no object's name, so that what a crash leaves behind is known for what it is.
         draft = f".{next(self._numbers)}"
         try:
-            write_durably(draft, first + data, self._folder_file)
+            self._draft(draft, data, f"{sha}  {stored}\n".encode())
             with self._lock:
-                if not is_new(self.index.get(name), version, sha):
-                    os.unlink(draft, dir_fd=self._folder_file)
-                    return False
-                os.replace(draft, name, src_dir_fd=self._folder_file, dst_dir_fd=self._folder_file)
                 before = self.index.get(name)
-                self.index[name] = Record(version, sha, len(data), len(first))
+                if not is_new(before, version, sha):
+                    self._remove(draft)
+                    return False
+                self._rename(draft, stored)
+                self.index[name] = Record(version, sha, len(data), 0)
                 self._bytes += len(data) - (before.size if before else 0)
             os.fsync(self._folder_file)
+            if before is not None:
+                self._remove(f"{name}@{version_text(before.version)}")
         except OSError as error:
             raise Refused(507, f"the disk does not take it: {error.strerror}") from error
         return True
@@ -72,16 +81,13 @@ class FilesEngine:
     def read(self, name: str, record: Record) -> bytes:
         """See `Engine.read`."""
         try:
-            with open(self._folder / name, "rb") as file:
-                # The file may be a newer one by now, whose first line need not be as long.
-                present = _first_line(file.readline(FIRST_LINE_BYTES_MAX))
-                data = file.read(present.size + 1)
-        except (OSError, ValueError, Refused) as error:
+            data = (self._folder / f"{name}@{version_text(record.version)}").read_bytes()
+        except FileNotFoundError:
+            raise Refused(503, f"object {name} was just replaced; ask again") from None
+        except OSError as error:
             raise Refused(500, f"object {name} cannot be read: {error}") from error
-        if sha256(data) != present.sha:
+        if sha256(data) != record.sha:
             raise Refused(500, f"object {name} is damaged on this store's disk")
-        if present.version != record.version:
-            raise Refused(503, f"object {name} was just replaced; ask again")
         return data
 
     def bytes_used(self) -> int:
@@ -92,27 +98,52 @@ class FilesEngine:
         """See `Engine.close`."""
         os.close(self._folder_file)
 
+    def _draft(self, draft: str, data: bytes, note: bytes) -> None:
+        """Both files, durable, under a name that counts for nothing; neither of them if one fails (OSError)."""
+        write_durably(draft, data, self._folder_file)
+        try:
+            write_durably(draft + NOTE, note, self._folder_file)
+        except OSError:
+            os.unlink(draft, dir_fd=self._folder_file)
+            raise
+
+    def _rename(self, draft: str, stored: str) -> None:
+        for end in ("", NOTE):
+            os.replace(draft + end, stored + end, src_dir_fd=self._folder_file, dst_dir_fd=self._folder_file)
+
+    def _remove(self, stored: str) -> None:
+        for end in (NOTE, ""):
+            os.unlink(stored + end, dir_fd=self._folder_file)
+
     def _found(self, path: Path) -> None:
         if path.name.startswith("."):
             path.unlink(missing_ok=True)
             return
-        try:
-            with open(path, "rb") as file:
-                record = _first_line(file.readline(FIRST_LINE_BYTES_MAX))
-                whole = os.fstat(file.fileno()).st_size == record.offset + record.size
-        except (OSError, ValueError, Refused):
-            whole = False
-        if not whole or not OBJECT_NAME.fullmatch(path.name):
+        if path.name.endswith(NOTE) and path.with_name(path.name.removesuffix(NOTE)).exists():
+            return  # it is looked at with the object that it is of
+        named = STORED.fullmatch(path.name)
+        record = _checked(path, version_of(named[2])) if named else None
+        if named is None or record is None:
             self.damaged += 1
             return
-        self.index[path.name] = record
+        before = self.index.get(named[1])
+        if before is not None:
+            older = min(before.version, record.version)
+            self._remove(f"{named[1]}@{version_text(older)}")
+            if older == record.version:
+                return
+            self._bytes -= before.size
+        self.index[named[1]] = record
         self._bytes += record.size
 
 
-def _first_line(line: bytes) -> Record:
-    """The record in a file's first line; raises ValueError or `Refused`."""
+def _checked(path: Path, version: Version) -> Record | None:
+    """What a file holds, if its note says the same; None if it does not, or cannot be read."""
     try:
-        value = json.loads(line)
-        return Record(version_of(str(value["version"])), str(value["sha256"]), int(value["size"]), len(line))
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"not an object's file: {error}") from error
+        data = path.read_bytes()
+        with open(path.with_name(path.name + NOTE), "rb") as file:
+            note = file.read(NOTE_BYTES_MAX)
+    except OSError:
+        return None
+    sha = sha256(data)
+    return Record(version, sha, len(data), 0) if note == f"{sha}  {path.name}\n".encode() else None

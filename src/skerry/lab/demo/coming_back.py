@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import re
+from collections.abc import Mapping
+from typing import Any
 
+from skerry.adapters.manifests import load_file
+from skerry.core.stages.intent.model import Functionality, Intent
+from skerry.core.stages.intent.model.quantities import parse
 from skerry.lab import asking
-from skerry.lab.demo import looking, measuring
+from skerry.lab.demo import limits, looking, measuring
 from skerry.lab.demo.agreeing import events, satisfied
 from skerry.lab.demo.cutting import all_in_mode
 from skerry.lab.demo.measuring import INTENT
@@ -14,9 +19,7 @@ from skerry.lab.demo.stage import DemoFailed, Stage
 JOINED_WITHIN_S = 40.0
 AGREED_WITHIN_S = 30.0
 CONNECTED_WITHIN_S = 60.0
-PUTS, GETS = range(200, 2_001, 20), range(500, 5_001, 50)
-"""A second: what may be asked for, from what is asked for now to the catalogue's ceiling."""
-SURELY_PERMILLE, NOT_SURELY_PERMILLE = 1_050, 970
+RATES = (limits.PUTS, limits.GETS)
 
 
 def thaw(stage: Stage, name: str) -> None:
@@ -71,87 +74,80 @@ def _together(stage: Stage) -> bool | None:
 def raise_limit(stage: Stage) -> dict[str, str]:
     """Head office asks for more than one holder measured; the site cannot know yet. Returns who will have to move."""
     stage.act(11, "Meanwhile head office raises a limit; then the uplink returns")
-    asked = Asked.of(stage)
-    chosen = asked.only_one_falls_short()
-    if chosen is None:
-        raise DemoFailed("no limit was found that one holder cannot reach and another node can")
-    puts, gets, instance, holder = chosen
-    text = measuring.INTENT_FILE.read_text().replace("putRate: 200/s", f"putRate: {puts}/s")
-    code, said = stage.lab.manager().ask(
-        "/v1/apply", body=text.replace("getRate: 500/s", f"getRate: {gets}/s").encode()
-    )
+    asked, ceilings = asked_for(), ceiling()
+    site = measured_site(stage)
+    raised = site.raised(asked, ceilings)
+    if raised is None:
+        raise DemoFailed(f"no limit was found that one holder cannot reach and another node can; {_known(site)}")
+    code, said = stage.lab.manager().ask("/v1/apply", body=with_rates(raised.rates).encode())
     if code != 200:
         raise DemoFailed(f"the manager refused the new limit: {said}")
-    stage.say(f"{puts} puts and {gets} gets a second are asked for now: more than {holder} measured for {instance}")
-    return {instance: holder}
+    stage.say(
+        f"{raised.rates['putRate']} puts and {raised.rates['getRate']} gets a second are asked for now: more than "
+        f"{raised.holder} measured for {raised.instance}; every other figure is {raised.margin_permille / 1_000:.2f} "
+        "times what is needed, or better"
+    )
+    return {raised.instance: raised.holder}
 
 
-class Asked(NamedTuple):
-    """What nodes measured, and who holds what, to find a limit with."""
+def asked_for() -> dict[str, int]:
+    """The rates that the demonstration's intent asks for, a second."""
+    intent = next(d.manifest for d in load_file(measuring.INTENT_FILE) if isinstance(d.manifest, Intent))
+    return {name: parse(str(intent.spec.limits[name]), "rate") // 1_000 for name in RATES}
 
-    figures: dict[tuple[str, str, str], dict[str, int]]
-    """By node, role and configuration."""
-    held: dict[str, dict[str, dict[str, Any]]]
-    """By set and instance."""
-    headroom_permille: int
 
-    @classmethod
-    def of(cls, stage: Stage) -> Asked:
-        """From the public API of a node."""
-        api = stage.lab.api(stage.names()[0])
-        rows = [row for row in api.get("/v1/fits")["rows"] if row["intent"] == INTENT]
-        section = api.get("/v1/plan")["sections"][INTENT]
-        store = measuring.representation(stage)["sets"]["isolated"]["elements"]["store"]
-        return cls(
-            figures={
-                (row["node"], row["element"], name): one["figures_milli"]
-                for row in rows
-                for name, one in row["configurations"].items()
-                if one["failure"] is None
-            },
-            held={which: section[which] for which in ("connected", "isolated")},
-            headroom_permille=store["headroom_permille"],
-        )
+def ceiling() -> dict[str, int]:
+    """The highest rates that the catalogue lets an intent ask for, a second."""
+    functionality = next(
+        document.manifest
+        for document in load_file(measuring.EXAMPLE / "catalogue.yaml")
+        if isinstance(document.manifest, Functionality) and document.manifest.metadata.name == "tiered-storage"
+    )
+    limits = functionality.spec.limits
+    return {name: parse(str(limits[name].max), "rate") // 1_000 for name in RATES}
 
-    def only_one_falls_short(self) -> tuple[int, int, str, str] | None:
-        """Rates of puts and gets that exactly one store's holder did not measure, and some other node did, with all the
-        headroom that a new holder must have. No figure lies near the edge."""
-        for gets in GETS:
-            for puts in PUTS:
-                short = self._short(puts, gets, SURELY_PERMILLE)
-                if len(short) != 1 or short != self._short(puts, gets, NOT_SURELY_PERMILLE):
-                    continue
-                instance, holder = next(iter(short))
-                if "/store#" in instance and self._able(puts, gets):
-                    return puts, gets, instance, holder
-        return None
 
-    def _short(self, puts: int, gets: int, factor_permille: int) -> set[tuple[str, str]]:
-        """Instances with their holders that did not measure so much."""
-        return {
-            (name, one["holder"])
-            for assigned in self.held.values()
-            for name, one in assigned.items()
-            if not self._reaches((one["holder"], one["element"], one["configuration"]), puts, gets, factor_permille)
-        }
+def with_rates(rates: Mapping[str, int]) -> str:
+    """The demonstration's intent, asking for other rates."""
+    text = measuring.INTENT_FILE.read_text()
+    for name, rate in rates.items():
+        text, count = re.subn(rf"{name}: [0-9]+/s", f"{name}: {rate}/s", text)
+        assert count == 1, "the intent asks for each rate once"
+    return text
 
-    def _able(self, puts: int, gets: int) -> bool:
-        busy = {one["holder"] for name, one in self.held["connected"].items() if "/store#" in name}
-        factor_permille = self.headroom_permille * SURELY_PERMILLE // 1_000
-        return any(
-            self._reaches(key, puts, gets, factor_permille)
-            for key in self.figures
-            if key[1] == "store" and key[0] not in busy
-        )
 
-    def _reaches(self, key: tuple[str, str, str], puts: int, gets: int, factor_permille: int) -> bool:
-        wanted = {
-            "store": {"putRate": puts, "getRate": gets},
-            "intake": {"requestRate": puts + gets},
-            "placement": {"decideRate": puts},
-        }.get(key[1], {})
-        measured = self.figures.get(key, {})
-        return all(measured.get(metric, 0) >= rate * factor_permille for metric, rate in wanted.items())
+def measured_site(stage: Stage) -> limits.Site:
+    """What nodes measured, and who holds what, from the public API of one of them."""
+    api = stage.lab.api(stage.names()[0])
+    rows = [row for row in api.get("/v1/fits")["rows"] if row["intent"] == INTENT]
+    section = api.get("/v1/plan")["sections"][INTENT]
+    store = measuring.representation(stage)["sets"]["isolated"]["elements"]["store"]
+    return limits.Site(
+        figures_milli={
+            (row["node"], row["element"], name): one["figures_milli"]
+            for row in rows
+            for name, one in row["configurations"].items()
+            if one["failure"] is None
+        },
+        assigned=[
+            limits.Assigned(instance, one["element"], one["holder"], one["configuration"])
+            for which in ("connected", "isolated")
+            for instance, one in section[which].items()
+        ],
+        headroom_permille=store["headroom_permille"],
+        unfit=(stage.slowed,),
+    )
+
+
+def _known(site: limits.Site) -> str:
+    """What there was to choose from."""
+    held = ", ".join(sorted({f"{one.instance.rpartition('/')[2]} on {one.holder}" for one in site.assigned}))
+    stores = "; ".join(
+        f"{node} {name} {', '.join(f'{figures.get(rate, 0) / 1_000:.0f}' for rate in RATES)}"
+        for (node, element, name), figures in sorted(site.figures_milli.items())
+        if element == "store"
+    )
+    return f"held: {held}; puts and gets measured: {stores}"
 
 
 def heal(stage: Stage, moving: dict[str, str]) -> None:

@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 from skerry.examples.programs.caller import Caller, Unanswered
-from skerry.lab.demo import looking
+from skerry.lab.demo import looking, owner
 from skerry.lab.demo.agreeing import events, refusals, satisfied
 from skerry.lab.demo.measuring import INTENT
 from skerry.lab.demo.stage import DemoFailed, Stage
 
-SLOW_FACTOR = 100.0
+SLOW_FACTOR = 400.0
 SLOW_WITHIN_S = 45.0
 SERVED_WITHIN_S = 45.0
 COPIES_WITHIN_S = 30.0
@@ -23,8 +23,15 @@ STATS_WITHIN_MS = 1_000
 
 
 def slow(stage: Stage) -> None:
-    """P5: what a node says of itself was true when it measured; the validator finds that it is so no longer."""
+    """P5: what a node says of itself was true when it measured; the validator finds that it is so no longer. Whoever is
+    asked next refuses if nobody has refused so far: its owner has taken away what it needs (D13)."""
     instance, slowed = _least_known(stage)
+    if not stage.found.get("refused_for_resources"):
+        owner.give_back(stage)
+        asked = owner.next_in_line(stage, INTENT, instance, slowed)
+        if asked is not None:
+            owner.take(stage, asked)
+    stage.slowed = slowed
     stage.mark("slowed", fault=True, node=slowed)
     stage.lab.slow(slowed, SLOW_FACTOR)
     stage.say(f"the workloads of {slowed} turn slow; its agent and its own figures do not know")
@@ -45,6 +52,9 @@ def slow(stage: Stage) -> None:
         f"{last['node']} has measured {last['about']} on {last['data']['holder']} at "
         f"{looking.permille(last['data']['fit_of_floor_permille'])} of the floor: it moves"
     )
+    refusals(stage)
+    if stage.found.get("refused_for_resources"):
+        owner.give_back(stage)
 
 
 def _least_known(stage: Stage) -> tuple[str, str]:
@@ -140,12 +150,6 @@ def copies_restored(stage: Stage) -> bool | None:
     if stats["under_replicated"] or not stats["rebuilt"] or stats["copying"]:
         raise DemoFailed(f"{stats['under_replicated']} of {stats['objects']} objects have fewer than two copies")
     return True
-
-
-def owner_gives_back(stage: Stage) -> None:
-    """With two machines gone, the others need what they have."""
-    stage.lab.load(stage.loaded, None)
-    stage.say(f"the owner of {stage.loaded} gives back what was taken")
 
 
 def voters_no(stage: Stage) -> None:

@@ -6,9 +6,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from skerry.core.stages.intent.model.quantities import parse
 from skerry.lab import building
-from skerry.lab.demo import looking
+from skerry.lab.demo import looking, owner
 from skerry.lab.demo.stage import DemoFailed, Stage
 
 EXAMPLE = Path(str(files("skerry.examples") / "tiered-storage"))
@@ -16,8 +15,6 @@ INTENT_FILE = Path(__file__).with_name("intent.yaml")
 INTENT = f"{building.MANAGER_NAME}/shop-files"
 FITS_WITHIN_S = 120.0
 STORE_CONFIGURATIONS = 2
-LEFT_BYTES = 128 << 20
-"""What an owner leaves: less than any role of the example needs."""
 
 
 def apply(stage: Stage) -> None:
@@ -64,8 +61,9 @@ def _wanted(spec: dict[str, Any] | None) -> str:
 def fits(stage: Stage) -> None:
     """D8, D9: every node really runs each configuration that it could use; meanwhile one owner takes memory away."""
     stage.act(4, "Every node measures itself, one after the other, by really running what it could be asked to run")
-    stage.until("a node of good standing has measured itself", lambda: _ready_to_be_loaded(stage), FITS_WITHIN_S)
-    _load(stage, _ready_to_be_loaded(stage) or stage.names()[0])
+    ready = stage.until("a node of good standing has measured itself", lambda: _worth_taking_from(stage), FITS_WITHIN_S)
+    if ready:
+        owner.take(stage, ready)
     wanted = len(stage.names())
     stage.until("every node has measured itself", lambda: len(complete(stage)) == wanted or None, FITS_WITHIN_S)
     rows = [
@@ -92,31 +90,15 @@ def fits(stage: Stage) -> None:
     stage.table("Per role", ["node", "role", "best", "mean", "limitations"], summary)
 
 
-def _ready_to_be_loaded(stage: Stage) -> str | None:
-    """A node that has told all that it can do and stands high in the ranking: its backup power makes it last."""
+def _worth_taking_from(stage: Stage) -> str | None:
+    """A node that has told all that it can do and stands high in the ranking: its backup power makes it last. Empty if
+    there is none and all the others are done, so that nobody is left to be asked."""
     told = complete(stage)
-    told.discard(stage.leader()["leader"])
-    able = [n for n, place in stage.lab.state.nodes.items() if "power.ups" in place.capabilities and n in told]
-    return able[stage.draw("loaded", len(able))] if able else None
-
-
-def _load(stage: Stage, name: str) -> None:
-    """Its owner takes what is not yet promised, but for a rest that is too small for any role."""
-    status, plan = stage.lab.api(name).ask("/v1/plan")
-    sections = plan["sections"].values() if status == 200 else ()
-    promised = sum(
-        max(
-            sum(a["resources"]["memory_bytes"] for a in section[which].values() if a["holder"] == name)
-            for which in ("connected", "isolated")
-        )
-        for section in sections
-    )
-    take = parse(stage.lab.state.node(name).memory, "size") - promised - LEFT_BYTES
-    if take <= 0:
-        raise DemoFailed(f"{name} has promised all that it has already")
-    stage.lab.load(name, take)
-    stage.loaded = name
-    stage.say(f"the owner of {name} takes {take >> 20} MiB of it, after it has told what it can do")
+    standing = told - {stage.leader()["leader"]}
+    able = [n for n, place in stage.lab.state.nodes.items() if "power.ups" in place.capabilities and n in standing]
+    if able:
+        return able[stage.draw("loaded", len(able))]
+    return "" if len(told) >= len(stage.names()) - 1 else None
 
 
 def _rows(stage: Stage) -> list[dict[str, Any]]:

@@ -30,6 +30,7 @@ from skerry.lab.demo import (
     forging,
     handing_in,
     measuring,
+    owner,
     starting_cold,
 )
 from skerry.lab.demo.figures import Reach, Timers
@@ -102,7 +103,7 @@ def _play(stage: Stage, options: Options, times: Timers) -> dict[str, Reach]:
     dying.slow(stage)
     cutting.play(stage)
     leader = dying.leader_falls_silent(stage)
-    dying.owner_gives_back(stage)
+    owner.give_back(stage)
     reporter = dying.reporter_falls_silent(stage)
     dying.voters_no(stage)
     handing_in.play(stage)

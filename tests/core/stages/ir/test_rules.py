@@ -27,6 +27,7 @@ EXPRESSIONS = CelExpressions()
 FOLDER = files("skerry").joinpath("examples", "tiered-storage")
 CATALOGUE = FOLDER.joinpath("catalogue.yaml").read_text()
 INTENT = FOLDER.joinpath("intent.yaml").read_text()
+LOG = '[skerry-store-log, --listen, "${endpoint.main}",'
 
 
 def changed(text: str, *changes: tuple[str, str]) -> str:
@@ -152,10 +153,10 @@ def test_with_is_filled_in_for_each_element_and_what_only_a_node_knows_is_left()
     text = changed(
         CATALOGUE,
         ("store: {role: store,", "store: {role: store, with: {tier: hot},"),
-        ("--engine, log]", '--engine, log, --tier, "${with.tier}-${limits.clients}"]'),
+        (LOG, f'{LOG} --tier, "${{with.tier}}-${{limits.clients}}",'),
     )
     log = ir_of(text).sets["connected"].elements["store"].configurations["log"]
-    assert log.start[-1] == "hot-20"
+    assert log.start[4] == "hot-20"
     assert log.start[2] == "${endpoint.main}"
 
 
@@ -170,7 +171,7 @@ def digests(ir: IntermediateRepresentation) -> dict[tuple[str, str], str]:
 @pytest.mark.parametrize(
     "change",
     [
-        ("--engine, log]", "--engine, log, --sync, always]"),
+        (LOG, f"{LOG} --sync, always,"),
         ("{cpu: 300m, memory: 256Mi, disk: 64Mi}", "{cpu: 300m, memory: 128Mi, disk: 64Mi}"),
         ("- name: log #", "- name: log\n      environment: {TIER: hot} #"),
     ],
@@ -210,7 +211,7 @@ FAULTS = {
     "a floor above its bound": ("{atLeast: 1/s, floor: 50%}", "{atLeast: 1/s, floor: 2/s}", "floor `2/s` is above"),
     "a floor stricter than its bound": ("{atLeast: 1/s, floor: 50%}", "{atMost: 9ms, floor: 2ms}", "is stricter than"),
     "a floor of another kind": ("{atLeast: 1/s, floor: 50%}", "{atLeast: 1/s, floor: 2ms}", "is a rate, its floor"),
-    "an unknown word of an element": ("--engine, log]", '"${with.tier}"]', "configuration `log`"),
+    "an unknown word of an element": (LOG, f'{LOG} "${{with.tier}}",', "configuration `log`"),
     "more copies than instances": ("instances: {min: 2, max: 4}", "instances: {min: 1, max: 1}", "at most 1 instances"),
     "a condition that fails": ("{role: migrate,", '{role: migrate, when: "limits.rate > 1",', "no field 'rate'"),
     "no governance": ("metadata: {name: small-site}", "metadata: {name: large-site}", "no governance `small-site`"),
@@ -234,7 +235,7 @@ def test_a_functionality_is_tried_with_its_defaults_before_any_intent() -> None:
 
 def test_an_intent_above_its_ceiling_or_without_its_functionality_is_refused() -> None:
     with pytest.raises(TranslationError, match="above the ceiling"):
-        ir_of(intent=changed(INTENT, ("putRate: 20/s", "putRate: 9000/s")))
+        ir_of(intent=changed(INTENT, ("putRate: 20/s", "putRate: 90000/s")))
     with pytest.raises(TranslationError, match="no functionality in the catalogue matches"):
         ir_of(intent=changed(INTENT, ("tiered-storage@1", "tiered-storage@7")))
 

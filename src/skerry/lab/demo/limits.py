@@ -1,0 +1,110 @@
+"""Which limit to raise, and to what, so that exactly one store's holder falls short and somebody else does not.
+
+Arithmetic over what the nodes measured, whatever that is: on a fast machine the rates are high, on a slow one low. All
+that is needed is that a holder and somebody who holds no store differ by a factor, which is what unlike machines are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
+
+SURELY_PERMILLE, NOT_SURELY_PERMILLE = 1_050, 970
+"""How far a figure must lie above what is asked to be sure of it, and how far below: no figure lies near the edge."""
+RAISED_TO_PERMILLE_MAX = 1_500
+"""Of what the one who falls short measured: no more than makes that plain, so that all others keep their margin."""
+
+PUTS, GETS = "putRate", "getRate"
+Rates = Mapping[str, int]
+"""Of `putRate` and `getRate`, a second."""
+
+
+class Raised(NamedTuple):
+    """A raised limit, and whom it moves."""
+
+    rates: dict[str, int]
+    instance: str
+    holder: str
+    margin_permille: int
+    """How far the nearest figure lies from what is asked for, on either side."""
+
+
+class Assigned(NamedTuple):
+    """Who holds an instance, in which set."""
+
+    instance: str
+    element: str
+    holder: str
+    configuration: str
+
+
+class Site(NamedTuple):
+    """What nodes measured, and who holds what."""
+
+    figures_milli: Mapping[tuple[str, str, str], Rates]
+    """By node, role and configuration: every figure, in thousandths."""
+    assigned: Collection[Assigned]
+    """In either set."""
+    headroom_permille: int
+    """What a new holder must reach above what is asked for, in the stricter set."""
+    unfit: Collection[str] = ()
+    """Nodes that others would not have as a store, whatever they measured of themselves."""
+
+    def raised(self, asked: Rates, ceilings: Rates) -> Raised | None:
+        """The limit with the widest margins; None if there is none."""
+        found = self._possible(asked, ceilings)
+        return max(found, key=lambda one: (one.margin_permille, one.instance, one.holder), default=None)
+
+    def _possible(self, asked: Rates, ceilings: Rates) -> Iterator[Raised]:
+        for one in sorted(set(self.assigned)):
+            if one.element != "store":
+                continue
+            own = self._figures(one)
+            for metric in (PUTS, GETS):
+                low = max(own.get(metric, 0) / NOT_SURELY_PERMILLE, asked[metric], self._otherwise(one, metric, asked))
+                high = min(self._highest(one, metric, asked), ceilings[metric])
+                rate = math.ceil(min(math.sqrt(low * high), max(low * RAISED_TO_PERMILLE_MAX / 1_000, low + 1)))
+                if low < rate <= high:
+                    margin = min(rate * 1_000 * NOT_SURELY_PERMILLE / max(own.get(metric, 0), 1), high * 1_000 / rate)
+                    yield Raised({**asked, metric: rate}, one.instance, one.holder, round(margin))
+
+    def _highest(self, falling: Assigned, metric: str, asked: Rates) -> float:
+        """Up to where everybody but one goes on surely, and somebody else can take its place; 0 if nobody can."""
+        others = [
+            self._most((other.holder, other.element, other.configuration), metric, asked, SURELY_PERMILLE)
+            for other in self.assigned
+            if (other.instance, other.holder) != (falling.instance, falling.holder)
+        ]
+        stores = {one.holder for one in self.assigned if one.element == "store"} | set(self.unfit)
+        wanted_permille = self.headroom_permille * SURELY_PERMILLE // 1_000
+        able = [
+            self._most(key, metric, asked, wanted_permille)
+            for key in self.figures_milli
+            if key[1] == "store" and key[0] not in stores
+        ]
+        return min([*others, max(able, default=0.0)])
+
+    def _otherwise(self, falling: Assigned, metric: str, asked: Rates) -> float:
+        """Up to where the same node could go on with another configuration, so that nothing would move."""
+        wanted_permille = self.headroom_permille * NOT_SURELY_PERMILLE // 1_000
+        keys = [key for key in self.figures_milli if key[:2] == (falling.holder, falling.element)]
+        others = [key for key in keys if key[2] != falling.configuration]
+        return max((self._most(key, metric, asked, wanted_permille) for key in others), default=0.0)
+
+    def _most(self, key: tuple[str, str, str], metric: str, asked: Rates, factor_permille: int) -> float:
+        """The highest rate of one metric at which a configuration still does, the other one staying what it is."""
+        figures = {name: milli / factor_permille for name, milli in self.figures_milli.get(key, {}).items()}
+        other = GETS if metric == PUTS else PUTS
+        match key[1]:
+            case "store":
+                return figures.get(metric, 0.0) if figures.get(other, 0.0) >= asked[other] else 0.0
+            case "intake":
+                return figures.get("requestRate", 0.0) - asked[other]
+            case "placement" if metric == PUTS:
+                return figures.get("decideRate", 0.0)
+            case _:
+                return math.inf
+
+    def _figures(self, one: Assigned) -> dict[str, int]:
+        return dict(self.figures_milli.get((one.holder, one.element, one.configuration), {}))

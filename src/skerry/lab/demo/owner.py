@@ -1,0 +1,52 @@
+"""A machine's owner takes memory away after the machine has told what it can do: whoever is asked says no (D13)."""
+
+from __future__ import annotations
+
+from skerry.core.stages.intent.model.quantities import parse
+from skerry.lab import asking
+from skerry.lab.demo import looking
+from skerry.lab.demo.stage import DemoFailed, Stage
+
+LEFT_BYTES = 128 << 20
+"""What an owner leaves: less than any role of the example needs."""
+
+
+def take(stage: Stage, name: str) -> None:
+    """Take what is not yet promised, but for a rest that is too small for any role. Raises `DemoFailed`."""
+    status, plan = stage.lab.api(name).ask("/v1/plan")
+    sections = plan["sections"].values() if status == 200 else ()
+    promised = sum(
+        max(
+            sum(a["resources"]["memory_bytes"] for a in section[which].values() if a["holder"] == name)
+            for which in ("connected", "isolated")
+        )
+        for section in sections
+    )
+    taken = parse(stage.lab.state.node(name).memory, "size") - promised - LEFT_BYTES
+    if taken <= 0:
+        raise DemoFailed(f"{name} has promised all that it has already")
+    stage.lab.load(name, taken)
+    stage.loaded = name
+    stage.say(f"the owner of {name} takes {taken >> 20} MiB of it, after it has told what it can do")
+
+
+def give_back(stage: Stage) -> None:
+    """What was taken, if anything was."""
+    if stage.loaded:
+        stage.lab.load(stage.loaded, None)
+        stage.say(f"the owner of {stage.loaded} gives back what was taken")
+        stage.loaded = ""
+
+
+def next_in_line(stage: Stage, intent: str, instance: str, holder: str) -> str | None:
+    """Who will be asked when an instance must leave its holder: the best that the leader ranked for it, of those that
+    hold no other of its kind."""
+    status = stage.leader()
+    try:
+        told = stage.lab.api(status["leader"]).get(f"/v1/explain?instance={instance.replace('#', '%23')}")
+    except asking.Unanswered as error:
+        raise DemoFailed(f"explain {instance}: {error}") from error
+    element = instance.partition("#")[0]
+    taken = {node for other, node in looking.active(status, intent).items() if other.partition("#")[0] == element}
+    ranked = [one["node"] for ranking in told["rankings"][:1] for one in ranking["candidates"]]
+    return next((node for node in ranked if node != holder and node not in taken), None)
