@@ -26,6 +26,7 @@ from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.once import Once
 from skerry.core.kernel.sealing import Sealed, Signer, Statement, Verified, Verifier, seal
 from skerry.core.kernel.values import Value, decode, digest, encode
+from skerry.core.stages.history.model import USED, Reading
 from skerry.core.stages.ir.issuing import Held
 from skerry.core.stages.ir.model import IntermediateRepresentation, Roster
 from skerry.core.stages.negotiation.model import SITE, Plan, Section
@@ -173,6 +174,26 @@ class ManagerSite:
             catalogue=next(iter(self.values("catalogue")), None),
             irs=tuple(self.irs()),
         )
+
+    def readings(self) -> list[Reading]:
+        """All that the site's journal says for an account, chain by chain."""
+        found: list[Reading] = []
+        for chain in sorted(self.journal.heads):
+            for sealed in self.journal.entries(chain, 0):
+                statement = decode(sealed.statement, Statement)
+                entry = decode(statement.body, Entry)
+                if entry.what in USED:
+                    reading = Reading(
+                        node=statement.signer,
+                        life=statement.life,
+                        number=statement.number,
+                        what=entry.what,
+                        about=entry.about,
+                        data=entry.data,
+                        wall_ms=entry.wall_ms,
+                    )
+                    found.append(reading)
+        return found
 
     # --- the calling convention -----------------------------------------------------------------------------------
 
