@@ -6,10 +6,6 @@ from typing import Any
 
 from skerry.api.office import Office
 from skerry.core.actors.manager import ManagerSite
-from skerry.core.group.journal.model import Entry
-from skerry.core.kernel.sealing import Statement
-from skerry.core.kernel.values import decode
-from skerry.core.stages.history.model import USED, Reading
 from skerry.core.stages.history.rules import client_use, compliance
 from skerry.core.stages.history.standing import standing
 from skerry.core.stages.ir.model import SiteDocument
@@ -20,7 +16,7 @@ def intents(office: Office) -> list[dict[str, Any]]:
     """Every intent at every site: generation, verdict, what is assigned, confirmed, and what is not (D19)."""
     rows: list[dict[str, Any]] = []
     for name, site in sorted(office.sites.items()):
-        plan, readings = site.plan(), _readings(site)
+        plan, readings = site.plan(), site.readings()
         fits = {fit.node: fit for fit in site.values("fit/")}
         for ir in site.irs():
             section = plan.sections.get(ir.intent) if plan is not None else None
@@ -67,26 +63,6 @@ def assignments(office: Office, instance: str) -> list[dict[str, Any]]:
     return found
 
 
-def _readings(site: ManagerSite) -> list[Reading]:
-    found: list[Reading] = []
-    for chain in sorted(site.journal.heads):
-        for sealed in site.journal.entries(chain, 0):
-            statement = decode(sealed.statement, Statement)
-            entry = decode(statement.body, Entry)
-            if entry.what in USED:
-                reading = Reading(
-                    node=statement.signer,
-                    life=statement.life,
-                    number=statement.number,
-                    what=entry.what,
-                    about=entry.about,
-                    data=entry.data,
-                    wall_ms=entry.wall_ms,
-                )
-                found.append(reading)
-    return found
-
-
 def _every_s(site: ManagerSite) -> int:
     """How often the site's nodes write readings."""
     settings: SiteDocument | None = next(iter(site.values("site")), None)
@@ -98,7 +74,7 @@ def history(office: Office) -> list[dict[str, Any]]:
     return [
         {"site": name, **row}
         for name, site in sorted(office.sites.items())
-        for row in compliance(_readings(site), _every_s(site), wall_ms())
+        for row in compliance(site.readings(), _every_s(site), wall_ms())
     ]
 
 
@@ -107,5 +83,5 @@ def use(office: Office) -> list[dict[str, Any]]:
     return [
         {"site": name, **row}
         for name, site in sorted(office.sites.items())
-        for row in client_use(_readings(site), _every_s(site), wall_ms())
+        for row in client_use(site.readings(), _every_s(site), wall_ms())
     ]

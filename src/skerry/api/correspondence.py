@@ -16,14 +16,13 @@ import msgspec
 
 from skerry.adapters.store.store import Applied, Store, StoreError
 from skerry.core.actors.handed_in import HandedIn, Translate
-from skerry.core.actors.manager import Authored, ItemRefused, ManagerEvent, ManagerSite, SiteSaid
-from skerry.core.conversation import Exchange, Refused, key_in, kind_of, life_from, open_sealed, stored_documents
-from skerry.core.group.uplink.wire import Question
+from skerry.core.actors.manager import Authored, ManagerEvent, ManagerSite, opened_events
+from skerry.core.conversation import Refused, kind_of, life_from, stored_documents
 from skerry.core.kernel.effects import Effects, Note
 from skerry.core.kernel.ids import ManagerId, NodeId
 from skerry.core.kernel.inputs import Input
-from skerry.core.kernel.sealing import Sealed, Signer, Statement, Verifier, seal
-from skerry.core.kernel.values import decode, encode
+from skerry.core.kernel.sealing import Signer, Statement, Verifier, seal
+from skerry.core.kernel.values import encode
 from skerry.core.stages.ir.model import Roster
 from skerry.ports.transport import Hub
 from skerry.shell import clock, entropy
@@ -181,7 +180,7 @@ class Correspondence:
             async with self.acting():
                 if site not in self.sites:
                     return
-                events = self._opened(site, node, payload)
+                events = opened_events(node, payload, site, self.sites[site].roster(), self._verifier)
                 self._doubted.add(site)
                 await self._keep({site: [self._step(site, event) for event in events]})
                 self._doubted.discard(site)
@@ -189,20 +188,6 @@ class Correspondence:
             self._note(site, Note(what="statement.refused", about=node, data={"why": str(refused)}), "")
         except StoreError as error:  # not acknowledged, so the site says it again
             self._note(site, Note(what="store.failed", data={"why": str(error)}), "")
-
-    def _opened(self, site: str, node: NodeId, payload: bytes) -> list[ManagerEvent]:
-        """What a question carries, each piece verified by itself, and the question. Raises `Refused`, `DecodeError`."""
-        roster = self.sites[site].roster()
-        said = open_sealed(decode(payload, Sealed), site, lambda s: key_in(roster, s), self._verifier)
-        events: list[ManagerEvent] = []
-        items = decode(said.body.carried, Exchange).items if isinstance(said.body, Question) else ()
-        for item in items:
-            try:
-                carried = open_sealed(item, site, lambda s: key_in(roster, s), self._verifier)
-                events.append(SiteSaid(node=node, said=carried))
-            except Refused as refused:
-                events.append(ItemRefused(node=node, sealed=item, why=str(refused)))
-        return [*events, SiteSaid(node=node, said=said)]
 
     # --- stepping and telling -------------------------------------------------------------------------------------
 

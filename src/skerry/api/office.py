@@ -7,10 +7,8 @@ not differ makes no generation; an intent that no longer is for a site is withdr
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
-
-import msgspec
 
 from skerry.adapters.keys.x509 import Authority
 from skerry.adapters.manifests import check, dump, load
@@ -24,14 +22,9 @@ from skerry.core.kernel.ids import ManagerId
 from skerry.core.kernel.sealing import Signer, Verifier
 from skerry.core.stages.intent.local import RIGHT
 from skerry.core.stages.intent.model import Catalogue, Intent, Manifest, Site, identity
-from skerry.core.stages.ir.model import (
-    CatalogueDocument,
-    IntermediateRepresentation,
-    Operator,
-    Roster,
-    SiteDocument,
-)
-from skerry.core.stages.ir.rules import site_document, translate
+from skerry.core.stages.ir import issuing
+from skerry.core.stages.ir.model import IntermediateRepresentation, Operator, Roster
+from skerry.core.stages.ir.rules import translate
 from skerry.ports.transport import Hub
 from skerry.shell.events import EventStream
 
@@ -161,7 +154,7 @@ class Office:
                 raise NotDone(f"there is no intent {name!r}", 404)
             local = [key for key in self.local_intents if key[1] == name]
             forgotten = [("Intent", name), *(("Intent", f"{site}/{name}") for site, _ in local)]
-            await self.correspondence.say({s: (_withdrawn(ir),) for s, ir in held.items()}, forgotten=forgotten)
+            await self.correspondence.say({s: (issuing.withdrawn(ir),) for s, ir in held.items()}, forgotten=forgotten)
             self.intents.pop(name, None)
             for key in local:
                 del self.local_intents[key]
@@ -185,32 +178,16 @@ class Office:
         self, site: ManagerSite, place: Site, catalogue: Catalogue, intents: Mapping[str, Intent]
     ) -> tuple[Any, ...]:
         """The documents of a site that an act changes, each a generation above the one in force."""
-        words: list[Any] = []
-        settings = next(iter(site.values("site")), None)
-        fresh: SiteDocument = site_document(place, catalogue, generation=_next(settings))
-        if settings is None or _differs(settings, fresh):
-            words.append(fresh)
-        text = dump([*catalogue.governances.values(), *catalogue.roles.values(), *catalogue.functionalities.values()])
-        kept = next(iter(site.values("catalogue")), None)
-        if kept is None or kept.manifests != text:
-            words.append(CatalogueDocument(generation=_next(kept), manifests=text))
-        return (*words, *self._irs_for(site, place, catalogue, intents))
-
-    def _irs_for(
-        self, site: ManagerSite, place: Site, catalogue: Catalogue, intents: Mapping[str, Intent]
-    ) -> Iterable[IntermediateRepresentation]:
-        """A generation for each intent that has changed for a site, has come to it, or has left it."""
-        wanted = {name: intent for (at, name), intent in self.local_intents.items() if at == site.site}
-        wanted |= {name: intent for name, intent in intents.items() if _is_for(intent, place)}
-        known = {ir.name: ir for ir in site.irs()}
-        for name, intent in wanted.items():
-            now = known.get(name)
-            ir = translate(intent, catalogue, expressions=self._expressions, owner=self.name, generation=_next(now))
-            if now is None or _differs(now, ir):
-                yield ir
-        for name, now in known.items():
-            if name not in wanted and not now.withdrawn and not now.local:
-                yield _withdrawn(now)
+        applied = issuing.Applied(
+            place=place,
+            catalogue=catalogue,
+            text=dump(
+                [*catalogue.governances.values(), *catalogue.roles.values(), *catalogue.functionalities.values()]
+            ),
+            intents=intents,
+            local={name: intent for (at, name), intent in self.local_intents.items() if at == site.site},
+        )
+        return issuing.words_for(site.held(), applied, expressions=self._expressions, owner=self.name)
 
     # --- what was handed in at a site -----------------------------------------------------------------------------
 
@@ -228,23 +205,6 @@ class Office:
         kept = Applied(kind="Intent", name=f"{site}/{identity(manifest)}", text=dump([manifest]))
         self._remember(kept, manifest)
         return kept
-
-
-def _next(document: SiteDocument | CatalogueDocument | IntermediateRepresentation | None) -> int:
-    return document.generation + 1 if document is not None else 1
-
-
-def _differs(now: SiteDocument | IntermediateRepresentation, fresh: SiteDocument | IntermediateRepresentation) -> bool:
-    return msgspec.structs.replace(fresh, generation=now.generation) != now
-
-
-def _withdrawn(ir: IntermediateRepresentation) -> IntermediateRepresentation:
-    return msgspec.structs.replace(ir, generation=ir.generation + 1, withdrawn=True, local=False)
-
-
-def _is_for(intent: Intent, place: Site) -> bool:
-    wanted = intent.spec.sites.match_labels if intent.spec.sites is not None else {}
-    return all(place.metadata.labels.get(label) == value for label, value in wanted.items())
 
 
 def _change(before: str | None, now: str) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from enum import Enum
+from functools import cache
 from importlib.resources import files
 from typing import Annotated
 
@@ -12,13 +12,10 @@ import msgspec
 import typer
 
 from skerry.adapters.cel import CelExpressions
-from skerry.adapters.manifests import load
+from skerry.adapters.manifests import dump, load
 from skerry.core.kernel.expressions import Remembering
-from skerry.core.kernel.ids import ManagerId
 from skerry.core.stages.intent.model import Catalogue, Intent, Site
-from skerry.core.stages.ir.model import IntermediateRepresentation
-from skerry.core.stages.ir.rules import site_document, translate
-from skerry.sim.book import Book, Wish
+from skerry.sim.book import Book
 from skerry.sim.coverage import missing
 from skerry.sim.runner import Tally, Verdict, run_many, run_seed
 
@@ -131,30 +128,24 @@ def example_book() -> Book:
     folder = files("skerry").joinpath("examples", "tiered-storage")
     text = {name: folder.joinpath(f"{name}.yaml").read_text() for name in ("catalogue", "intent", "notes", "site")}
     catalogue = Catalogue().extended(d.manifest for d in load(text["catalogue"], "catalogue.yaml"))
-    expressions = Remembering(CelExpressions())
-
-    def wish(name: str) -> Wish:
-        intent = load(text[name], f"{name}.yaml")[0].manifest
-        assert isinstance(intent, Intent), name
-
-        def issue(owner: ManagerId, generation: int, percent: int) -> IntermediateRepresentation:
-            limits = {n: _scaled(str(v), percent) for n, v in intent.spec.limits.items()}
-            asked = msgspec.structs.replace(intent, spec=msgspec.structs.replace(intent.spec, limits=limits))
-            return translate(asked, catalogue, expressions=expressions, owner=owner, generation=generation)
-
-        return issue
-
+    intents = [_intent(text[name], f"{name}.yaml") for name in ("intent", "notes")]
     site = load(text["site"], "site.yaml")[0].manifest
     assert isinstance(site, Site), "site.yaml"
     programs = {c.start[0] for role in catalogue.roles.values() for c in role.spec.configurations}
     return Book(
-        expressions=expressions,
-        site=site_document(site, catalogue, generation=1),
-        intents={"shop-files": wish("intent"), "notes": wish("notes")},
+        expressions=Remembering(CelExpressions()),
+        place=site,
+        catalogue=catalogue,
+        catalogue_text=text["catalogue"],
+        intents={intent.metadata.name: intent for intent in intents},
         programs=tuple(sorted(programs)),
+        texts={intent.metadata.name: dump([intent]) for intent in intents},
+        read=cache(lambda manifests: _intent(manifests, "intent")),
     )
 
 
-def _scaled(amount: str, percent: int) -> str:
-    """An amount of the example in per cent: `20/s` at 150 is `30/s`."""
-    return re.sub(r"^\d+", lambda digits: str(int(digits[0]) * percent // 100), amount)
+def _intent(text: str, source: str) -> Intent:
+    manifest = load(text, source)[0].manifest
+    if not isinstance(manifest, Intent):
+        raise ValueError(f"{source}: expected an Intent")
+    return manifest

@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from skerry.core.conversation import kind_of
+from skerry.core.conversation import Exchange, kind_of
 from skerry.core.group.custody.model import Carry
 from skerry.core.group.election.wire import FollowMe
+from skerry.core.group.journal.machine import ENTRY_PREFIX
+from skerry.core.group.journal.model import Entry
+from skerry.core.group.uplink.wire import Question
 from skerry.core.kernel.ids import NodeId, PlanId
 from skerry.core.kernel.sealing import Sealed, Statement, seal
 from skerry.core.kernel.values import decode, encode
@@ -39,6 +42,7 @@ class Adversary:
         """Signatures of statements that no key of the site made."""
         self.overstepping: set[bytes] = set()
         """Signatures of statements that a member made and may not say."""
+        self._chance_up = world.chance.child("adversary of the manager")
         self._signer = StandInSigner("mallory", world.options.seed)
         self._heard: deque[bytes] = deque(maxlen=HEARD_MAX)
         self._over = True
@@ -55,10 +59,17 @@ class Adversary:
             "forged.not_its_word": self._not_its_word,
         }
 
+        self._tricks_up: dict[str, Callable[[str], bytes | None]] = {
+            "message.replayed_up": self._replay,
+            "forged.question": self._question_of_nobody,
+            "forged.entry": self._changed_entry,
+        }
+
     def begin(self) -> None:
         """Start."""
         self._over = False
         self._later()
+        self._later_up()
 
     def end(self) -> None:
         """Stop."""
@@ -83,6 +94,22 @@ class Adversary:
             self.world.coverage.hit(f"fault.{name}")
             machine.receive(payload)
         self._later()
+
+    def _later_up(self) -> None:
+        self.world.loop.after(self._chance_up.between(*GAP_MS) * 1_000, self._next_up)
+
+    def _next_up(self) -> None:
+        """Something comes to the manager over a member's session."""
+        if self._over:
+            return
+        manager = self.world.manager
+        name = self._chance_up.pick(list(self._tricks_up))
+        member = self._chance_up.pick(list(self.world.machines))
+        payload = self._tricks_up[name](member) if manager.reachable(member) else None
+        if payload is not None:
+            self.world.coverage.hit(f"fault.{name}")
+            manager.receive(member, payload)
+        self._later_up()
 
     # --- tricks ---------------------------------------------------------------------------------------------------
 
@@ -132,12 +159,30 @@ class Adversary:
             plan_id = PlanId(term=self.chance.between(1, 90), leader=NodeId(self.chance.pick(others)), number=1)
             body: Any = Plan(id=plan_id, members=(), sections={})
         else:
-            intent = next(iter(self.world.manager.intents.values()))
+            intent = next(iter(self.world.manager.irs.values()))
             body = msgspec.structs.replace(intent, generation=intent.generation + 1, withdrawn=True)
         signer = self.world.machines[member].signer
         sealed = seal(signer, self._statement(body, signer=member))
         self.overstepping.add(sealed.signature)
         return encode(seal(signer, self._statement(Carry(items=(sealed,)), signer=member)))
+
+    def _question_of_nobody(self, member: str) -> bytes | None:
+        question = Question(number=self._chance_up.between(1, 99), carried=encode(Exchange(versions={}, heads={})))
+        return self._signed_by_nobody(self._statement(question, signer=member))
+
+    def _changed_entry(self, member: str) -> bytes | None:
+        """A member hands on what another wrote, with a word of it changed (J1)."""
+        disk, stored = self.world.machines[member].disk, self.world.manager.store
+        news = sorted(key for key in disk if key.startswith(ENTRY_PREFIX) and key not in stored)
+        if not news:
+            return None
+        sealed = decode(disk[self._chance_up.pick(news)], Sealed)
+        statement = decode(sealed.statement, Statement)
+        entry = decode(statement.body, Entry)
+        other = msgspec.structs.replace(statement, body=encode(msgspec.structs.replace(entry, about=f"{entry.about}!")))
+        exchange = Exchange(versions={}, heads={}, items=(Sealed(statement=encode(other), signature=sealed.signature),))
+        question = self._statement(Question(number=1, carried=encode(exchange)), signer=member)
+        return encode(seal(self.world.machines[member].signer, question))
 
     # --- its tools ------------------------------------------------------------------------------------------------
 

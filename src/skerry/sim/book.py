@@ -1,4 +1,4 @@
-"""What the people of this world wrote: where the manager gets sites and intents from, and the engine for expressions.
+"""What the people of this world wrote, and the engine for expressions.
 
 The simulator is told; it reads no manifests itself, so that it stands beside the adapters and not on them.
 """
@@ -9,11 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from skerry.core.kernel.expressions import Expressions
-from skerry.core.kernel.ids import ManagerId
-from skerry.core.stages.ir.model import IntermediateRepresentation, SiteDocument
-
-Wish = Callable[[ManagerId, int, int], IntermediateRepresentation]
-"""Owner, generation, and how much is asked for in per cent of the example's limits."""
+from skerry.core.stages.intent.model import Catalogue, Intent, Site
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,9 +17,16 @@ class Book:
     """Injected by whoever can read manifests."""
 
     expressions: Expressions
-    site: SiteDocument
+    place: Site
     """As written; the world changes its times and its tie-breaker."""
-    intents: Mapping[str, Wish]
-    """The first is there from the start."""
+    catalogue: Catalogue
+    catalogue_text: str
+    """The same, as a site keeps it."""
+    intents: Mapping[str, Intent]
+    """By name. The first is there from the start."""
     programs: tuple[str, ...]
     """All that the intents' configurations start."""
+    texts: Mapping[str, str]
+    """The intents as people hand them in, by name."""
+    read: Callable[[str], Intent]
+    """Of one text the intent. Raises ValueError."""

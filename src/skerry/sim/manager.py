@@ -1,127 +1,162 @@
-"""Head office, scripted: it answers questions, keeps what the site reports, and changes its mind.
+"""Head office: the very manager that runs for real, its store, its process, and the links to it.
 
-It signs rosters, site settings and intents; it takes fits, plans and journals as they come up, chains as prefixes
-without gaps, and says in each answer what it holds (J1, J3).
+The duties of what stands around it are those of `api/correspondence`: what a member says is verified piece by piece,
+stepped, made durable with the manifests that it changes, and only then answered. A process that dies in between starts
+again from its store; a store that takes nothing leaves memory as the store is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from skerry.core.conversation import Exchange, Refused, document_of, key_in, kind_of, opened
-from skerry.core.group.custody.model import CARRY_MAX, Kept, Version
-from skerry.core.group.journal.model import Entry, chain_name
-from skerry.core.group.uplink.wire import Answer, Question
-from skerry.core.kernel.ids import ManagerId
-from skerry.core.kernel.sealing import Sealed, Statement, Verified, seal
+from skerry.core.actors.handed_in import HandedIn
+from skerry.core.actors.manager import Authored, ManagerEvent, ManagerSite, opened_events, stored_key
+from skerry.core.conversation import Refused, kind_of, life_from, stored_documents
+from skerry.core.group.custody.model import Version
+from skerry.core.kernel.effects import Drop, Effects, Instruct, Persist, Put
+from skerry.core.kernel.ids import IntentId, ManagerId, NodeId
+from skerry.core.kernel.inputs import Input
+from skerry.core.kernel.sealing import Sealed, Statement, seal
 from skerry.core.kernel.values import decode, encode
+from skerry.core.stages.ir.issuing import withdrawn
 from skerry.core.stages.ir.model import IntermediateRepresentation, Roster, RosterEntry
 from skerry.sim.keys import StandInSigner
+from skerry.sim.office import Manifests, Office
 
 if TYPE_CHECKING:
     from skerry.sim.world import World
 
 SESSION_LEASE_MS = 5_000
+WAITING_MAX = 1_000
+WALL_OFFSET_MS = 1_700_000_000_000
+INTENT_KEY = stored_key("intent/")
 
 
 class Manager:
-    """One manager of one site, and the links to it."""
+    """One manager of one site."""
 
     def __init__(self, world: World, name: str, signer: StandInSigner) -> None:
         self.world = world
         self.name = ManagerId(name)
         self.signer = signer
-        self.up = True
         self.chance = world.chance.child("manager")
-        self.kept: dict[str, Kept] = {}
-        self.chains: dict[str, list[Sealed]] = {}
-        self.acknowledged: dict[str, int] = {}
-        """The highest head that it ever said it holds of a chain."""
-        self.intents: dict[str, IntermediateRepresentation] = {}
-        self.history: list[IntermediateRepresentation] = []
-        """Every generation that it ever issued."""
-        self._number = 0
+        self.office = Office(world, self.name)
+        self.store: dict[str, bytes] = {}
+        self.manifests = Manifests()
+        self.site: ManagerSite | None = None
+        """What the process holds; None while there is none."""
+        self.irs: dict[IntentId, IntermediateRepresentation] = {}
+        """To each intent the generation that the store holds."""
+        self.withdrawn_us: dict[IntentId, int] = {}
+        """When an intent was withdrawn, if it is."""
+        self.takes_ms = 0
+        """How long it takes over each message."""
+        self.refuses = False
+        """The store takes nothing."""
+        self.die_after_commit: bool | None = None
+        """Die in the next act that is to be kept: before it is, or after that and before anything of it leaves."""
+        self._waiting: deque[tuple[str, bytes]] = deque()
+        self._lives = 0
+        self._life = ""
+        self._said = 0
+        self._inputs = 0
         self._epochs: dict[str, int] = {}
 
-    # --- what it issues -------------------------------------------------------------------------------------------
+    # --- the process ----------------------------------------------------------------------------------------------
+
+    @property
+    def up(self) -> bool:
+        """Whether there is a process."""
+        return self.site is not None
 
     def found_site(self) -> None:
-        """Write what every node holds after it has joined."""
-        world, options = self.world, self.world.options
-        members = {m.name: RosterEntry(node=m.name, public_key=m.signer.public_key) for m in world.machines.values()}
+        """Found the site, let every node join, apply what is wanted from the start."""
+        world = self.world
+        self._begin_life()
         roster = Roster(
             site=world.site,
             version=1,
             predecessor="",
             manager=self.name,
             manager_key=self.signer.public_key,
-            members=members,
+            members={},
+            operators=self.office.operators(),
         )
-        site = msgspec.structs.replace(
-            world.book.site,
-            name=world.site,
-            generation=1,
-            tie_breaker=options.tie_breaker,
-            run_once_lease_ms=options.lease_ms,
-            uplink_lost_after_ms=options.lost_after_ms,
-            uplink_back_after_ms=options.back_after_ms,
-        )
-        self._issue(roster, roster)
-        self._issue(site, roster)
-        self.want(next(iter(world.book.intents)), 100)
+        self.site = ManagerSite.found(roster, self.signer, self._handed_in())
+        self._commit(self.site.founding(), self.manifests)
+        members = {m.name: RosterEntry(node=m.name, public_key=m.signer.public_key) for m in world.machines.values()}
+        self.say((self.site.next_roster(members=members),), self.manifests)
+        self.apply(next(iter(world.book.intents)), 100)
 
-    def want(self, name: str, percent: int) -> None:
-        """Issue an intent's next generation."""
-        ir = self.world.book.intents[name](self.name, self._generation(name), percent)
-        self.intents[name] = ir
-        self.history.append(ir)
-        self._issue(ir, self.roster)
+    def start(self) -> None:
+        """Start again from what the store holds."""
+        if self.site is None:
+            self._begin_life()
+            self._reload()
+            self.review_sessions()
 
-    def withdraw(self, name: str) -> None:
-        """Its tombstone."""
-        ir = msgspec.structs.replace(self.intents[name], generation=self._generation(name), withdrawn=True)
-        self.intents[name] = ir
-        self.history.append(ir)
-        self._issue(ir, self.roster)
+    def kill(self) -> None:
+        """The process ends; what waited is lost."""
+        self.site = None
+        self._waiting.clear()
+        self.review_sessions()
 
-    @property
-    def roster(self) -> Roster:
-        """The one in force."""
-        found: Roster = self.kept["roster/000001"].value
-        return found
+    def _begin_life(self) -> None:
+        self._lives += 1
+        self._life, self._said = life_from(self.chance.bits()), 0
+
+    def _reload(self) -> None:
+        opened = stored_documents(self.store, self.world.site, self.world.verifier)
+        self.site = ManagerSite.recover(self.world.site, self.name, self.signer, self._handed_in(), self.store, opened)
+
+    def _handed_in(self) -> HandedIn:
+        return HandedIn(site=self.world.site, verifier=self.world.verifier, translate=self.office.translated)
 
     def join_disk(self) -> dict[str, bytes]:
         """What joining leaves on a node's disk."""
-        return {f"document/{name}": encode(kept.sealed) for name, kept in self.kept.items()}
+        assert self.site is not None
+        return {stored_key(kept.name): encode(kept.sealed) for kept in self.site.own_documents()}
 
-    def _generation(self, name: str) -> int:
-        return self.intents[name].generation + 1 if name in self.intents else 1
+    def wall_ms(self) -> int:
+        """What its wall clock shows."""
+        return WALL_OFFSET_MS + self.world.loop.now_us // 1_000
 
-    def _issue(self, document: Any, roster: Roster) -> None:
-        said = self._sealed(document)
-        kept = document_of(said, roster)
-        self.kept[kept.name] = kept
+    def versions(self) -> dict[str, Version]:
+        """What it holds; nothing while there is no process."""
+        return self.site.custody.versions() if self.site is not None else {}
 
-    def _sealed(self, body: Any) -> Verified[Any]:
-        self._number += 1
-        statement = Statement(
-            kind=kind_of(body),
-            site=self.world.site,
-            signer=self.name,
-            life="hq",
-            number=self._number,
-            body=encode(body),
-        )
-        return Verified(statement=statement, body=body, sealed=seal(self.signer, statement))
+    # --- what operators do ----------------------------------------------------------------------------------------
 
-    # --- questions and answers ------------------------------------------------------------------------------------
+    def apply(self, name: str, percent: int) -> bool:
+        """An intent of the book, with so much of its limits; whether it was kept."""
+        if self.site is None:
+            return False
+        intents = {**self.manifests.intents, name: self.office.asked(name, percent)}
+        manifests = replace(self.manifests, intents=intents)
+        return self.say(self.office.words(self.site.held(), manifests), manifests)
+
+    def withdraw(self, name: str) -> bool:
+        """Delete an intent; whether it was kept."""
+        if self.site is None:
+            return False
+        held = [ir for ir in self.site.irs() if ir.name == name and not ir.withdrawn]
+        return self.say(tuple(withdrawn(ir) for ir in held), self.manifests.without(name))
+
+    def say(self, documents: Sequence[Any], manifests: Manifests) -> bool:
+        """The manager's own words, with the manifests that they came from: all or nothing."""
+        return self._keep([self._step(Authored(documents=tuple(documents)))], manifests)
+
+    # --- what members say -----------------------------------------------------------------------------------------
 
     def send_up(self, node: str, payload: bytes) -> None:
         """From a node over its session."""
-        self._carry((node, self.name), lambda: self._on_payload(node, payload))
+        self.world.overhear(payload)
+        self._carry((node, self.name), lambda: self.receive(node, payload))
 
     def _carry(self, link: tuple[str, str], arrive: Callable[[], None]) -> None:
         network = self.world.network
@@ -134,52 +169,116 @@ class Manager:
 
         self.world.loop.after(self.chance.between(2_000, 60_000), arrived)
 
-    def _on_payload(self, node: str, payload: bytes) -> None:
-        try:
-            sealed = decode(payload, Sealed)
-            statements = opened(
-                sealed, self.world.site, lambda signer: key_in(self.roster, signer), self.world.verifier
-            )
-        except (Refused, msgspec.DecodeError):
+    def receive(self, node: str, payload: bytes) -> None:
+        """Bytes from a member; they wait for their turn."""
+        if not self.up:
             return
-        for said in statements:
-            if isinstance(said.body, Entry):
-                self._take_entry(said)
-            elif isinstance(said.body, Question):
-                self._answer(node, said.body)
-            else:
-                self._take_document(said)
-
-    def _take_entry(self, said: Verified[Entry]) -> None:
-        chain = self.chains.setdefault(chain_name(said.statement.signer, said.statement.life), [])
-        if said.statement.number == len(chain) + 1:
-            chain.append(said.sealed)
-
-    def _take_document(self, said: Verified[Any]) -> None:
-        try:
-            kept = document_of(said, self.roster)
-        except Refused:
+        if self.takes_ms == 0 and not self._waiting:
+            self._take(node, payload)
             return
-        known = self.kept.get(kept.name)
-        if known is None or known.version < kept.version:
-            self.kept[kept.name] = kept
+        if len(self._waiting) >= WAITING_MAX:
+            self.world.coverage.hit("fault.manager.queue_full")
+            return
+        self._waiting.append((node, payload))
+        if len(self._waiting) == 1:
+            self._serve_later()
 
-    def _answer(self, node: str, question: Question) -> None:
-        """What I hold, and what of mine the site lacks."""
-        theirs = decode(question.carried, Exchange)
-        heads = {chain: len(entries) for chain, entries in self.chains.items()}
-        self.acknowledged.update(heads)
-        exchange = Exchange(versions=self.versions(), heads=heads, items=tuple(self._lacking(theirs.versions)))
-        payload = encode(self._sealed(Answer(number=question.number, carried=encode(exchange))).sealed)
-        self._carry((self.name, node), lambda: self._deliver(node, payload))
+    def _serve_later(self) -> None:
+        life = self._life
 
-    def versions(self) -> dict[str, Version]:
-        """What it holds."""
-        return {name: kept.version for name, kept in sorted(self.kept.items())}
+        def serve() -> None:
+            if self._life == life and self._waiting:
+                self._take(*self._waiting[0])
+                if self._waiting:  # else it has died of it
+                    self._waiting.popleft()
+                if self._waiting:
+                    self._serve_later()
 
-    def _lacking(self, theirs: dict[str, Version]) -> list[Sealed]:
-        mine = [k for n, k in sorted(self.kept.items()) if k.author == self.name and not theirs.get(n, ()) >= k.version]
-        return [kept.sealed for kept in mine][:CARRY_MAX]
+        self.world.loop.after(self.takes_ms * 1_000, serve)
+
+    def _take(self, node: str, payload: bytes) -> None:
+        world = self.world
+        assert self.site is not None
+        try:
+            events = opened_events(NodeId(node), payload, world.site, self.site.roster(), world.verifier)
+        except (Refused, msgspec.DecodeError) as refused:
+            world.on_refused_up(payload, str(refused))
+            return
+        self._keep([self._step(event) for event in events], self.manifests)
+
+    # --- one act --------------------------------------------------------------------------------------------------
+
+    def _step(self, event: ManagerEvent) -> Effects:
+        self._inputs += 1
+        now_us = self.world.loop.now_us
+        given = Input(
+            id=f"{self.name}-{self._inputs}",
+            at_ms=1_000 + now_us // 1_000,
+            wall_ms=self.wall_ms(),
+            draw=self.chance.bits(),
+            event=event,
+        )
+        return self.world.judged_manager_step(self, given)
+
+    def _keep(self, steps: list[Effects], manifests: Manifests) -> bool:
+        """Make durable what these steps decided, then do the rest of it; whether that came about."""
+        assert self.site is not None
+        taken = [self.world.book.read(text) for text in self.site.handed_in.taken()]
+        if taken:
+            manifests = replace(manifests, local={**manifests.local, **{i.metadata.name: i for i in taken}})
+        changes = tuple(change for effects in steps for change in effects.persist)
+        if self.refuses and changes:
+            self.world.coverage.hit("fault.manager.commit_refused")
+            self._reload()
+            return False
+        dies_after = self.die_after_commit if changes else None
+        if dies_after is False:
+            self.world.coverage.hit("fault.manager.crash_before_commit")
+            self.kill()
+            return False
+        self._commit(changes, manifests)
+        if dies_after:
+            self.world.coverage.hit("fault.manager.crash_before_answer")
+            self.kill()
+            return True
+        for effects in steps:
+            for instruct in effects.instruct:
+                self._tell(instruct)
+            for note in effects.note:
+                self.world.coverage.note(note)
+        return True
+
+    def _commit(self, changes: Sequence[Persist], manifests: Manifests) -> None:
+        self.world.before_manager_persist(changes)
+        for change in changes:
+            assert not isinstance(change, Drop), "a manager forgets nothing"
+            self.store[change.key] = change.value
+            if change.key.startswith(INTENT_KEY):
+                self._remember(change)
+        self.manifests = manifests
+
+    def _remember(self, change: Put) -> None:
+        ir = decode(decode(decode(change.value, Sealed).statement, Statement).body, IntermediateRepresentation)
+        self.irs[ir.intent] = ir
+        self.world.irs.append(ir)
+        if not ir.withdrawn:
+            self.withdrawn_us.pop(ir.intent, None)
+        else:
+            self.withdrawn_us.setdefault(ir.intent, self.world.loop.now_us)
+
+    def _tell(self, instruct: Instruct) -> None:
+        self._said += 1
+        statement = Statement(
+            kind=kind_of(instruct.message),
+            site=self.world.site,
+            signer=self.name,
+            life=self._life,
+            number=self._said,
+            body=encode(instruct.message),
+        )
+        payload = encode(seal(self.signer, statement))
+        self.world.on_answer(instruct.node, instruct.message)
+        self._carry((self.name, instruct.node), lambda: self._deliver(instruct.node, payload))
 
     def _deliver(self, node: str, payload: bytes) -> None:
         shell = self.world.machines[node].shell

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from skerry.core.actors.agent import Agent
-from skerry.core.kernel.ids import InstanceId, NodeId
+from skerry.core.kernel.ids import InstanceId, IntentId, NodeId
 from skerry.core.stages.negotiation.model import SITE, Plan
+from skerry.core.stages.subscription.rules import is_open
 
 if TYPE_CHECKING:
     from skerry.sim.world import World
@@ -19,7 +20,13 @@ def why_unsettled(world: World) -> str | None:
         if machine.shell is None:
             return f"{name} has no agent"
         agents[name] = machine.shell.agent
-    return _leaders(agents) or _documents(world, agents) or _modes(world, agents) or _work(world, agents)
+    return (
+        _leaders(agents)
+        or _documents(world, agents)
+        or _modes(world, agents)
+        or _work(world, agents)
+        or _verdicts(world, agents)
+    )
 
 
 def _leaders(agents: dict[str, Agent]) -> str | None:
@@ -67,7 +74,7 @@ def _work(world: World, agents: dict[str, Agent]) -> str | None:
             return f"{holder} says that {instance} runs, and no process of it is there"
     for name, machine in world.machines.items():
         for instance in machine.guard.workloads:
-            if wanted.get(instance) != name:
+            if wanted.get(instance) != name and not (instance not in wanted and _is_open(plan, instance)):
                 return f"{instance} still runs on {name}"
     return _unfilled(world, plan)
 
@@ -81,10 +88,18 @@ def _wanted(plan: Plan) -> dict[InstanceId, NodeId]:
     }
 
 
+def _is_open(plan: Plan, instance: InstanceId) -> bool:
+    """Nobody was found for it, so that whoever has it keeps it."""
+    intent = IntentId(instance.rsplit("/", 1)[0])
+    return is_open(plan, instance, intent, {intent: "connected"})
+
+
 def _unfilled(world: World, plan: Plan) -> str | None:
     """A slot may stay open for a lack that lasts, and not because somebody has still to answer."""
-    for intent in world.manager.intents.values():
+    for intent in world.manager.irs.values():
         section = plan.sections.get(intent.intent)
+        if intent.local:
+            return f"hq has said nothing to {intent.intent}, which was handed in at the site"
         if intent.withdrawn != (section is None):
             return f"the plan does not follow the intent {intent.intent}, generation {intent.generation}"
         if section is not None and section.generation != intent.generation:
@@ -92,4 +107,15 @@ def _unfilled(world: World, plan: Plan) -> str | None:
         for slot, why in section.unfilled.items() if section is not None else ():
             if "measuring" in why or "negotiated" in why or "no answer" in why or "not measured yet" in why:
                 return f"{slot} is open: {why}"
+    return None
+
+
+def _verdicts(world: World, agents: dict[str, Agent]) -> str | None:
+    """The manager's word on every section of the plan in force is final, and everybody has it (R1)."""
+    for name, agent in agents.items():
+        plan, verdicts = agent.picture.plan(), agent.picture.verdicts()
+        for intent in plan.sections if plan is not None else ():
+            word = verdicts[intent].word if intent in verdicts else None
+            if intent != SITE and word != "final":
+                return f"{name} has the word {word} on {intent} of the plan in force"
     return None

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from skerry.core.actors.manager import ManagerSite, SiteSaid
 from skerry.core.conversation import Heard
 from skerry.core.kernel.effects import Effects, Note
 from skerry.core.kernel.inputs import Input
@@ -57,7 +58,7 @@ class Trace:
 
 
 def _event(event: object) -> str:
-    if isinstance(event, Heard):
+    if isinstance(event, Heard | SiteSaid):
         statement = event.said.statement
         return f"<{statement.kind} {statement.signer}#{statement.number}>"
     about = getattr(event, "instance", None) or getattr(event, "node", None) or getattr(event, "manager", "")
@@ -68,6 +69,7 @@ def _effects(effects: object) -> str:
     if not isinstance(effects, Effects):
         return ""
     said = [f"{type(s.message).__name__}>{s.to or '*'}" for s in effects.send if type(s.message).__name__ != "Beat"]
+    said += [f"{type(i.message).__name__}>{i.node}" for i in effects.instruct]
     acts = [f"{type(a).__name__} {getattr(a, 'instance', '')}".strip() for a in effects.act]
     notes = [f"{n.what} {n.about}".strip() for n in effects.note]
     return "; ".join((*notes, *acts, *said))
@@ -101,6 +103,11 @@ _STATE = msgspec.msgpack.Encoder(enc_hook=_plain, order="deterministic")
 def state_of(machines: dict[str, Any]) -> bytes:
     """Every field of every machine, encoded."""
     return _STATE.encode({name: _fields(machine) for name, machine in machines.items()})
+
+
+def manager_state(site: ManagerSite) -> bytes:
+    """Every field of a manager's site that changes."""
+    return _STATE.encode(_fields({"custody": site.custody, "heads": site.journal.heads, "site": site.verdicts}))
 
 
 def _fields(value: Any) -> Any:

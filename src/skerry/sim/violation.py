@@ -12,10 +12,11 @@ PROPERTIES = {
     "I7": "a healed and quiet site has one leader and one plan, fills what can be filled, and moved no healthy work",
     "I8": "a message that is malformed, forged, replayed or stale changes nothing",
     "I9": "a withdrawn intent's roles stop everywhere within 10 s of reconnection",
-    "I10": "terms, plans, generations and rosters at a node never go back while its disk does not",
+    "I10": "terms, plans, generations, rosters and verdicts never go back while their disk or store does not",
     "I11": "within a stated time of the last change every node has a leader, itself if need be",
     "I12": "there is no state from which a healed site cannot settle",
     "I13": "every assent's hold ends",
+    "R1": "a verdict names what the site decided, and is given on the evidence that led to it",
     "M2": "a part that no manager answers is declared isolated in time",
 }
 

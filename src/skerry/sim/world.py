@@ -11,19 +11,20 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from skerry.core.actors.manager import ManagerEvent
 from skerry.core.conversation import Refused, key_in, opened
 from skerry.core.kernel.effects import Effects, Persist
 from skerry.core.kernel.ids import InstanceId, NodeId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed, Verified
 from skerry.core.kernel.values import decode
-from skerry.core.stages.ir.model import Roster
+from skerry.core.stages.ir.model import IntermediateRepresentation, Roster
 from skerry.sim.adversary import Adversary
 from skerry.sim.book import Book
 from skerry.sim.chance import Chance
 from skerry.sim.checkers.all import CHECKERS
 from skerry.sim.checkers.checker import Checker
-from skerry.sim.coverage import Coverage
+from skerry.sim.coverage import Coverage, reason_name
 from skerry.sim.faults.driver import FaultDriver
 from skerry.sim.guard import Workload
 from skerry.sim.keys import StandInSigner, StandInVerifier
@@ -34,7 +35,7 @@ from skerry.sim.network import Network
 from skerry.sim.options import Options
 from skerry.sim.settled import why_unsettled
 from skerry.sim.shell import Shell
-from skerry.sim.trace import Digest, Trace, state_of
+from skerry.sim.trace import Digest, Trace, manager_state, state_of
 from skerry.sim.violation import Violation
 
 TICK_US = 250_000
@@ -42,9 +43,15 @@ SETTLED_FOR_US = 4_000_000
 """A site that has been settled for so long without a break stays so."""
 MEMORY_MAX = 4_000
 
+MANAGER = "hq"
+
 HOOKS = (
     "before_step",
     "after_step",
+    "before_manager_step",
+    "after_manager_step",
+    "before_manager_persist",
+    "on_answer",
     "before_persist",
     "on_send",
     "on_workload",
@@ -71,27 +78,29 @@ class World:
         self.chance = Chance(options.seed)
         self.loop = Loop()
         self.coverage = Coverage()
-        self.trace = Trace(options.nodes, show)
+        self.trace = Trace((*options.nodes, MANAGER), show)
         self.digest = Digest() if digest else None
         self.healed_us: int | None = None
         self._pids = 1_000
         self._keys: dict[InstanceId, str | None] = {}
         self._figures: dict[str, dict[str, tuple[bool, int]]] = {}
         self._memory: dict[bytes, list[Verified[Any]] | str] = {}
-        signers = {name: StandInSigner(name, options.seed) for name in (*options.nodes, "hq")}
-        self.verifier = StandInVerifier(list(signers.values()))
+        self.irs: list[IntermediateRepresentation] = []
+        """Every generation that was ever kept at head office or handed in at the site."""
+        signers = {name: StandInSigner(name, options.seed) for name in (*options.nodes, MANAGER)}
         self.machines = {name: Machine(self, name, signers[name]) for name in options.nodes}
-        self.manager = Manager(self, "hq", signers["hq"])
+        self.manager = Manager(self, MANAGER, signers[MANAGER])
+        self.verifier = StandInVerifier([*signers.values(), *self.manager.office.signers.values()])
         self.network = Network(self)
-        self.manager.found_site()
-        for machine in self.machines.values():
-            machine.disk.update(self.manager.join_disk())
         self.adversary = Adversary(self)
         self.faults = FaultDriver(self)
         self.checkers = [kind(self) for kind in CHECKERS]
         self._hooks: dict[str, list[Checker]] = {
             hook: [c for c in self.checkers if getattr(type(c), hook) is not getattr(Checker, hook)] for hook in HOOKS
         }
+        self.manager.found_site()
+        for machine in self.machines.values():
+            machine.disk.update(self.manager.join_disk())
 
     # --- a run ----------------------------------------------------------------------------------------------------
 
@@ -164,6 +173,37 @@ class World:
             checker.after_step(shell, given, effects)
         return effects
 
+    def judged_manager_step(self, manager: Manager, given: Input[ManagerEvent]) -> Effects:
+        """Step the manager, likewise."""
+        assert manager.site is not None
+        for checker in self._hooks["before_manager_step"]:
+            checker.before_manager_step(given)
+        try:
+            effects = manager.site.step(given)
+            manager.site.check_invariants()
+        except AssertionError as error:
+            raise Violation(*_named(str(error))) from error
+        self.trace.step(self.loop.now_us, manager.name, given, effects)
+        if self.digest is not None:
+            self.digest.step(manager.name, given, effects, manager_state(manager.site))
+        for checker in self._hooks["after_manager_step"]:
+            checker.after_manager_step(given, effects)
+        return effects
+
+    def before_manager_persist(self, changes: Sequence[Persist]) -> None:
+        """The manager's store is about to take these changes."""
+        for checker in self._hooks["before_manager_persist"]:
+            checker.before_manager_persist(changes)
+
+    def on_answer(self, node: NodeId, message: Any) -> None:
+        """An answer is about to leave the manager."""
+        for checker in self._hooks["on_answer"]:
+            checker.on_answer(node, message)
+
+    def on_refused_up(self, payload: bytes, why: str) -> None:
+        """The manager's shell refused what a member, or somebody in its name, said."""
+        self.coverage.hit(f"{_reason(why)}.at_manager")
+
     def before_persist(self, machine: Machine, changes: Sequence[Persist]) -> None:
         """Changes are about to become durable."""
         for checker in self._hooks["before_persist"]:
@@ -207,8 +247,6 @@ class World:
         return known
 
     def _open(self, payload: bytes, roster: Roster) -> list[Verified[Any]] | str:
-        from skerry.sim.coverage import reason_name
-
         try:
             sealed = decode(payload, Sealed)
         except msgspec.DecodeError:
@@ -216,7 +254,7 @@ class World:
         try:
             return opened(sealed, self.site, lambda signer: key_in(roster, signer), self.verifier)
         except Refused as refused:
-            return reason_name(str(refused)) or "refused.other"
+            return _reason(str(refused))
 
     def overhear(self, payload: bytes) -> None:
         """The adversary hears everything."""
@@ -233,7 +271,7 @@ class World:
         }
 
     def _standards_of(self, digest: str) -> dict[str, tuple[bool, int]]:
-        for ir in self.manager.history:
+        for ir in self.irs:
             for roles in ir.sets.values():
                 for spec in roles.elements.values():
                     if any(c.digest == digest for c in spec.configurations.values()):
@@ -252,7 +290,7 @@ class World:
             name = element.split("#")[0]
             specs = [
                 r.elements[name]
-                for ir in self.manager.history
+                for ir in self.irs
                 if ir.intent == intent
                 for r in ir.sets.values()
                 if name in r.elements
@@ -264,6 +302,10 @@ class World:
         """Of a new process anywhere."""
         self._pids += 1
         return self._pids
+
+
+def _reason(text: str) -> str:
+    return reason_name(text) or "refused.other"
 
 
 def _named(text: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from skerry.core.actors.handed_in import HandedIn
-from skerry.core.conversation import Exchange, Refused, document_of, kind_of
+from skerry.core.conversation import Exchange, Refused, document_of, key_in, kind_of, open_sealed
 from skerry.core.group.custody.machine import DOCUMENT_PREFIX, Custody
 from skerry.core.group.custody.model import CARRY_MAX, Kept, Version, is_older
 from skerry.core.group.journal.machine import Journal
@@ -24,8 +24,10 @@ from skerry.core.kernel.effects import Effects, Instruct, Note, Persist, Put
 from skerry.core.kernel.ids import IntentId, LifeId, ManagerId, NodeId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.once import Once
-from skerry.core.kernel.sealing import Sealed, Signer, Statement, Verified, seal
+from skerry.core.kernel.sealing import Sealed, Signer, Statement, Verified, Verifier, seal
 from skerry.core.kernel.values import Value, decode, digest, encode
+from skerry.core.stages.history.model import USED, Reading
+from skerry.core.stages.ir.issuing import Held
 from skerry.core.stages.ir.model import IntermediateRepresentation, Roster
 from skerry.core.stages.negotiation.model import SITE, Plan, Section
 from skerry.core.stages.ratification.model import Verdict
@@ -164,6 +166,34 @@ class ManagerSite:
     def values(self, prefix: str) -> list[Any]:
         """The documents whose names begin so."""
         return [k.value for n, k in sorted(self.custody.kept.items()) if n.startswith(prefix)]
+
+    def held(self) -> Held:
+        """What the site has of this manager's word now."""
+        return Held(
+            settings=next(iter(self.values("site")), None),
+            catalogue=next(iter(self.values("catalogue")), None),
+            irs=tuple(self.irs()),
+        )
+
+    def readings(self) -> list[Reading]:
+        """All that the site's journal says for an account, chain by chain."""
+        found: list[Reading] = []
+        for chain in sorted(self.journal.heads):
+            for sealed in self.journal.entries(chain, 0):
+                statement = decode(sealed.statement, Statement)
+                entry = decode(statement.body, Entry)
+                if entry.what in USED:
+                    reading = Reading(
+                        node=statement.signer,
+                        life=statement.life,
+                        number=statement.number,
+                        what=entry.what,
+                        about=entry.about,
+                        data=entry.data,
+                        wall_ms=entry.wall_ms,
+                    )
+                    found.append(reading)
+        return found
 
     # --- the calling convention -----------------------------------------------------------------------------------
 
@@ -368,6 +398,20 @@ class ManagerSite:
                 break
             found.append(kept.sealed)
         return found
+
+
+def opened_events(node: NodeId, payload: bytes, site: str, roster: Roster, verifier: Verifier) -> list[ManagerEvent]:
+    """What a member's statement is for a manager: what it carries, each piece verified by itself, then itself, so that
+    all of it is kept before it is answered. Raises `Refused` for the statement itself, `DecodeError`."""
+    said = open_sealed(decode(payload, Sealed), site, lambda s: key_in(roster, s), verifier)
+    events: list[ManagerEvent] = []
+    for item in decode(said.body.carried, Exchange).items if isinstance(said.body, Question) else ():
+        try:
+            carried = open_sealed(item, site, lambda s: key_in(roster, s), verifier)
+            events.append(SiteSaid(node=node, said=carried))
+        except Refused as refused:
+            events.append(ItemRefused(node=node, sealed=item, why=str(refused)))
+    return [*events, SiteSaid(node=node, said=said)]
 
 
 def _order(name: str) -> tuple[int, str]:

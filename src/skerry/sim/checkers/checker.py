@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from skerry.core.actors.manager import ManagerEvent
 from skerry.core.kernel.effects import Effects, Persist
 from skerry.core.kernel.ids import NodeId
 from skerry.core.kernel.inputs import Input
@@ -30,6 +31,18 @@ class Checker:
 
     def after_step(self, shell: Shell, given: Input[Any], effects: Effects) -> None:
         """It has; nothing of the effects has been done yet."""
+
+    def before_manager_step(self, given: Input[ManagerEvent]) -> None:
+        """The manager is about to take an event."""
+
+    def after_manager_step(self, given: Input[ManagerEvent], effects: Effects) -> None:
+        """It has; nothing of the effects has been done yet."""
+
+    def before_manager_persist(self, changes: Sequence[Persist]) -> None:
+        """The manager's store is about to take these changes, all or none."""
+
+    def on_answer(self, node: NodeId, message: Any) -> None:
+        """An answer is about to leave the manager."""
 
     def before_persist(self, machine: Machine, changes: Sequence[Persist]) -> None:
         """These changes are about to become durable."""

@@ -1,7 +1,9 @@
-"""I6: no second of an instance is counted twice.
+"""I6: instance seconds are those counted and those unknown; none is counted twice, and none is missing.
 
-Judged from the readings that holders write into their journals, against the time for which processes were really there.
-That none is missing (unknown time is bounded by the reading's period and a crash) is not judged yet.
+Judged twice. On each disk, from the readings that a holder writes into its journal, against the time for which
+processes were really there. And at the end from the account that the manager itself makes of the journals that it has:
+it counts what the highest readings say and no more, and what it does not know of is no more than it says it does not
+know. An instance provides something while its agent takes it for active and is there to see it.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from skerry.core.group.journal.model import Entry
 from skerry.core.kernel.effects import Persist, Put
 from skerry.core.kernel.sealing import Sealed, Statement
 from skerry.core.kernel.values import decode
+from skerry.core.stages.history.rules import compliance
 from skerry.sim.checkers.checker import Checker
 
 if TYPE_CHECKING:
@@ -23,6 +26,11 @@ if TYPE_CHECKING:
     from skerry.sim.world import World
 
 SLACK_S = 2
+TICK_US = 250_000
+LAG_S = 2
+"""The last readings are on their way."""
+STINT_S = 1
+"""A stint ends with a second that is not over."""
 
 
 class Metering(Checker):
@@ -36,11 +44,19 @@ class Metering(Checker):
         """(node, instance) -> (life, activation) -> seconds."""
         self._there_us: dict[tuple[str, str], int] = defaultdict(int)
         self._since_us: dict[int, int] = {}
+        self._at_manager: dict[tuple[str, str, str, int], int] = {}
+        """(node, instance, life, activation) -> the highest reading in the manager's store."""
+        self._provided_us: dict[str, int] = defaultdict(int)
+        self._starts: dict[str, int] = defaultdict(int)
+        self._stints: dict[str, int] = defaultdict(int)
+        """How often an instance began to provide something, or an agent looked away and came back."""
+        self._providing: set[tuple[str, object, str]] = set()
 
     def on_workload(self, machine: Machine, workload: Workload, what: str) -> None:
         """It was there for so long."""
         if what == "started":
             self._since_us[workload.pid] = self.world.loop.now_us
+            self._starts[workload.instance] += 1
         else:
             since_us = self._since_us.pop(workload.pid)
             self._there_us[machine.name, workload.instance] += self.world.loop.now_us - since_us
@@ -55,9 +71,63 @@ class Metering(Checker):
                 if entry.what == "instance.seconds":
                     self._reading(machine, statement.life, entry)
 
+    def before_manager_persist(self, changes: Sequence[Persist]) -> None:
+        """A reading has come to the manager."""
+        for change in changes:
+            if not change.key.startswith(ENTRY_PREFIX) or not isinstance(change, Put):
+                continue
+            statement = decode(decode(change.value, Sealed).statement, Statement)
+            entry = decode(statement.body, Entry)
+            if entry.what == "instance.seconds":
+                account = (statement.signer, entry.about, statement.life, int(entry.data["activation"]))
+                self._at_manager[account] = max(self._at_manager.get(account, 0), _seconds(entry))
+
+    def on_tick(self) -> None:
+        """What is provided now."""
+        providing: set[tuple[str, object, str]] = set()
+        for name, machine in self.world.machines.items():
+            shell = machine.shell
+            if shell is None or shell.hung or not machine.answers:
+                continue
+            for instance in shell.agent.keeper.instances():
+                if instance.phase in ("active", "draining") and instance.instance in machine.guard.workloads:
+                    providing.add((name, shell, instance.instance))
+        for one in providing:
+            if one in self._providing:
+                self._provided_us[one[2]] += TICK_US
+            else:
+                self._stints[one[2]] += 1
+        self._providing = providing
+
+    def at_end(self) -> None:
+        """The manager's own account."""
+        site = self.world.manager.site
+        assert site is not None
+        settings = site.held().settings
+        every_s = settings.reading_every_ms // 1_000 if settings is not None else 0
+        rows = {row["instance"]: row for row in compliance(site.readings(), every_s, self.world.manager.wall_ms())}
+        walls_differ = "clock.wall_steps" in self.world.options.faults
+        for instance in sorted({*rows, *self._provided_us}):
+            row = rows.get(instance, {"connected_s": 0, "isolated_s": 0, "unknown_s": 0})
+            counted_s = row["connected_s"] + row["isolated_s"]
+            highest_s = sum(s for (_, about, _, _), s in self._at_manager.items() if about == instance)
+            if counted_s != highest_s:
+                self.broken(f"the manager counts {counted_s} s of {instance}, and its readings come to {highest_s} s")
+            if walls_differ:
+                continue  # what is unknown is told by the nodes' wall clocks (H4)
+            provided_s = self._provided_us[instance] // 1_000_000
+            slack_s = LAG_S + STINT_S * self._stints[instance]
+            if provided_s > counted_s + row["unknown_s"] + slack_s:
+                self.broken(
+                    f"{instance} was provided for {provided_s} s; the manager knows of {counted_s} s, and of "
+                    f"{row['unknown_s']} s that it knows nothing"
+                )
+            if row["unknown_s"] > every_s * (self._stints[instance] + self._starts[instance]):
+                self.broken(f"the manager says that it knows nothing of {row['unknown_s']} s of {instance}")
+
     def _reading(self, machine: Machine, life: str, entry: Entry) -> None:
         account = self._counted[machine.name, entry.about]
-        seconds = int(entry.data["connected_s"]) + int(entry.data["isolated_s"])
+        seconds = _seconds(entry)
         activation = (life, int(entry.data["activation"]))
         if seconds < account.get(activation, 0):
             self.broken(f"a reading of {entry.about} on {machine.name} goes back to {seconds} s")
@@ -72,3 +142,7 @@ class Metering(Checker):
             self.broken(
                 f"{entry.about} on {machine.name}: {sum(account.values())} s counted, at most {most_s} s were there"
             )
+
+
+def _seconds(entry: Entry) -> int:
+    return int(entry.data["connected_s"]) + int(entry.data["isolated_s"])

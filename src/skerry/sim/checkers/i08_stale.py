@@ -1,18 +1,26 @@
 """I8: a message that is malformed, forged, replayed or stale changes nothing.
 
-What is malformed or forged must not reach the core at all. What a life of an agent has already heard word for word must
+What is malformed or forged must not reach the core at all, and a manager keeps no entry that its author did not write,
+whoever hands it on. What a life of an agent has already heard word for word must
 leave every machine as it was; judged when nothing else is due at that moment, since time alone may move a machine.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from skerry.core.actors.manager import ManagerEvent, SiteSaid
 from skerry.core.conversation import Heard
-from skerry.core.kernel.effects import Effects
+from skerry.core.group.custody.machine import DOCUMENT_PREFIX
+from skerry.core.group.journal.machine import ENTRY_PREFIX
+from skerry.core.group.uplink.wire import Question
+from skerry.core.kernel.effects import Effects, Persist, Put
 from skerry.core.kernel.inputs import Input
+from skerry.core.kernel.sealing import Sealed
+from skerry.core.kernel.values import decode
 from skerry.sim.checkers.checker import Checker
-from skerry.sim.trace import state_of
+from skerry.sim.trace import manager_state, state_of
 
 if TYPE_CHECKING:
     from skerry.sim.machine import Machine
@@ -20,7 +28,7 @@ if TYPE_CHECKING:
     from skerry.sim.world import World
 
 
-VERSIONED = ("role_fit", "plan", "ir", "roster", "site", "entry")
+VERSIONED = ("role_fit", "plan", "ir", "roster", "site", "catalogue", "verdict", "entry")
 """What is carried by many, and judged by its version (I10): refused once, it may be just right later."""
 
 
@@ -33,6 +41,12 @@ class Stale(Checker):
         super().__init__(world)
         self._heard: dict[str, tuple[object, set[bytes]]] = {}
         self._before: tuple[bytes, str] | None = None
+        self._asked: set[bytes] = set()
+        """Signatures of the questions that this life of the manager has heard."""
+        self._asked_life: object = None
+        self._asked_before: bytes | None = None
+        self._written: dict[str, bytes] = {}
+        """Every entry of every journal, as its author's own disk took it."""
 
     def on_refused(self, machine: Machine, payload: bytes, why: str) -> None:
         """The shell kept it out."""
@@ -76,3 +90,47 @@ class Stale(Checker):
             )
         if state_of(shell.agent.machines) != before:
             self.broken(f"a {kind} that {shell.machine.name} had already heard changes its state")
+
+    # --- the manager ----------------------------------------------------------------------------------------------
+
+    def before_persist(self, machine: Machine, changes: Sequence[Persist]) -> None:
+        """What a node itself writes is what it said."""
+        own = f"{ENTRY_PREFIX}{machine.name}/"
+        self._written.update((c.key, c.value) for c in changes if isinstance(c, Put) and c.key.startswith(own))
+
+    def before_manager_persist(self, changes: Sequence[Persist]) -> None:
+        """The manager keeps nothing else, and no document of somebody who may not say it."""
+        overstepping = self.world.adversary.overstepping
+        for change in changes:
+            if not isinstance(change, Put):
+                continue
+            if change.key.startswith(ENTRY_PREFIX) and self._written.get(change.key) != change.value:
+                self.broken(f"the manager keeps {change.key}, which its author never wrote so")
+            if change.key.startswith(DOCUMENT_PREFIX) and decode(change.value, Sealed).signature in overstepping:
+                self.broken(f"the manager took {change.key} as its author never said it")
+
+    def before_manager_step(self, given: Input[ManagerEvent]) -> None:
+        """Has this life of the manager been asked this before?"""
+        self._asked_before = None
+        site = self.world.manager.site
+        if site is not self._asked_life:
+            self._asked_life, self._asked = site, set()
+        if not isinstance(given.event, SiteSaid) or site is None:
+            return
+        sealed = given.event.said.sealed
+        if sealed.signature in self.world.adversary.forged:
+            self.broken(f"a forged {given.event.said.statement.kind} reached the core of the manager")
+        if not isinstance(given.event.said.body, Question):
+            return
+        if sealed.signature in self._asked:
+            self._asked_before = manager_state(site)
+        self._asked.add(sealed.signature)
+
+    def after_manager_step(self, given: Input[ManagerEvent], effects: Effects) -> None:
+        """Then it neither answers nor changes."""
+        if self._asked_before is None:
+            return
+        self.premise()
+        site = self.world.manager.site
+        if effects.persist or effects.instruct or site is None or manager_state(site) != self._asked_before:
+            self.broken("the manager answers a question that it had already heard")

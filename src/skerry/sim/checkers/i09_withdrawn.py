@@ -17,24 +17,26 @@ BOOT_US = 3_000_000
 
 
 class Withdrawn(Checker):
-    """Looks for processes that nobody wants any more. Reconnection is the healing: from then on all are joined."""
+    """Looks for processes that nobody wants any more. Reconnection is the healing: from then on all are joined; what
+    the manager refuses of that which was handed in at the site meanwhile is withdrawn only after it."""
 
     property_id = "I9"
 
     def on_workload(self, machine: Machine, workload: Workload, what: str) -> None:
         """Its processes end."""
-        if what == "gone" and self._is_withdrawn(IntentId(workload.instance.rsplit("/", 1)[0])):
+        if what == "gone" and self._withdrawn_us(IntentId(workload.instance.rsplit("/", 1)[0])) is not None:
             self.premise()
 
     def on_tick(self) -> None:
         """None of them is left in time."""
-        healed_us = self.world.healed_us
-        if healed_us is None or self.world.loop.now_us < healed_us + WITHIN_US + BOOT_US:
+        healed_us, now_us = self.world.healed_us, self.world.loop.now_us
+        if healed_us is None:
             return
         for machine in self.world.machines.values():
             for instance in machine.guard.workloads if machine.powered else ():
-                if self._is_withdrawn(IntentId(instance.rsplit("/", 1)[0])):
+                withdrawn_us = self._withdrawn_us(IntentId(instance.rsplit("/", 1)[0]))
+                if withdrawn_us is not None and now_us >= max(healed_us, withdrawn_us) + WITHIN_US + BOOT_US:
                     self.broken(f"{instance} still runs on {machine.name}, and its intent was withdrawn")
 
-    def _is_withdrawn(self, intent: IntentId) -> bool:
-        return any(ir.withdrawn for ir in self.world.manager.intents.values() if ir.intent == intent)
+    def _withdrawn_us(self, intent: IntentId) -> int | None:
+        return self.world.manager.withdrawn_us.get(intent)

@@ -1,24 +1,32 @@
-"""I10: followed terms, plan ids, generations and roster versions at a node never go back; numbers of a life grow."""
+"""I10: followed terms, plan ids, generations and roster versions never go back; numbers of a life grow.
+
+That holds for every node's disk and for the manager's store, which besides gives no word to the site before it has kept
+it: a generation or verdict that was said and forgotten would be given a second time with other content (J4).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from skerry.core.conversation import KINDS, Exchange
 from skerry.core.group.custody.machine import DOCUMENT_PREFIX
 from skerry.core.group.election.machine import FOLLOWED_KEY
 from skerry.core.group.election.wire import Follow
 from skerry.core.group.journal.machine import ENTRY_PREFIX
+from skerry.core.group.uplink.wire import Answer
 from skerry.core.kernel.effects import Drop, Persist
+from skerry.core.kernel.ids import NodeId
 from skerry.core.kernel.sealing import Sealed, Statement
 from skerry.core.kernel.values import decode
 from skerry.core.stages.fit.model import RoleFit
-from skerry.core.stages.ir.model import IntermediateRepresentation, Roster, SiteDocument
 from skerry.core.stages.negotiation.model import Plan
+from skerry.core.stages.ratification.model import Verdict
 from skerry.sim.checkers.checker import Checker
 
 if TYPE_CHECKING:
     from skerry.sim.machine import Machine
+    from skerry.sim.world import World
 
 
 class Forward(Checker):
@@ -26,47 +34,69 @@ class Forward(Checker):
 
     property_id = "I10"
 
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._kept: set[bytes] = set()
+        """Signatures of all documents that the manager's store ever held."""
+
     def before_persist(self, machine: Machine, changes: Sequence[Persist]) -> None:
         """Whatever has a version gets a higher one."""
+        self._forward(machine.name, machine.disk, changes)
+
+    def before_manager_persist(self, changes: Sequence[Persist]) -> None:
+        """At the manager too."""
+        self._forward("the manager", self.world.manager.store, changes)
+        self._kept.update(
+            decode(c.value, Sealed).signature
+            for c in changes
+            if not isinstance(c, Drop) and c.key.startswith(DOCUMENT_PREFIX)
+        )
+
+    def on_answer(self, node: NodeId, message: Any) -> None:
+        """It says nothing that it has not kept."""
+        for sealed in decode(message.carried, Exchange).items if isinstance(message, Answer) else ():
+            if sealed.signature not in self._kept:
+                said = decode(sealed.statement, Statement)
+                self.broken(f"the manager says {said.kind} {said.number} and has not kept it")
+
+    def _forward(self, whose: str, held: dict[str, bytes], changes: Sequence[Persist]) -> None:
         keys = {change.key for change in changes}
         for change in changes:
             if isinstance(change, Drop):
                 if change.key.startswith(DOCUMENT_PREFIX) or change.key == FOLLOWED_KEY:
-                    self.broken(f"{machine.name} forgets {change.key}")
+                    self.broken(f"{whose} forgets {change.key}")
                 continue
-            old = machine.disk.get(change.key)
+            old = held.get(change.key)
             if change.key.startswith(ENTRY_PREFIX):
-                self._has_predecessor(machine, change.key, keys)
+                self._has_predecessor(whose, held, change.key, keys)
             elif old is None:
                 continue
             elif change.key == FOLLOWED_KEY:
-                self._grows(machine, change.key, (decode(old, Follow).term,), (decode(change.value, Follow).term,))
+                self._grows(whose, change.key, (decode(old, Follow).term,), (decode(change.value, Follow).term,))
             elif change.key.startswith(DOCUMENT_PREFIX):
-                self._grows(machine, change.key, _version(old), _version(change.value))
+                self._grows(whose, change.key, _version(old), _version(change.value))
 
-    def _grows(self, machine: Machine, key: str, old: tuple[object, ...], new: tuple[object, ...]) -> None:
+    def _grows(self, whose: str, key: str, old: tuple[object, ...], new: tuple[object, ...]) -> None:
         self.premise()
         if not new > old:
-            self.broken(f"{key} on {machine.name} goes from {old} to {new}")
+            self.broken(f"{key} at {whose} goes from {old} to {new}")
 
-    def _has_predecessor(self, machine: Machine, key: str, keys: set[str]) -> None:
+    def _has_predecessor(self, whose: str, held: dict[str, bytes], key: str, keys: set[str]) -> None:
         chain, number = key.rsplit("/", 1)
         before = f"{chain}/{int(number) - 1:08d}"
-        if int(number) > 1 and before not in machine.disk and before not in keys:
-            self.broken(f"{machine.name} keeps {key} and not {before}")
+        if int(number) > 1 and before not in held and before not in keys:
+            self.broken(f"{whose} keeps {key} and not {before}")
 
 
 def _version(raw: bytes) -> tuple[object, ...]:
     statement = decode(decode(raw, Sealed).statement, Statement)
-    match statement.kind:
-        case "plan":
-            plan = decode(statement.body, Plan)
-            return (plan.id.term, plan.id.leader, plan.id.number)
-        case "ir":
-            return (decode(statement.body, IntermediateRepresentation).generation,)
-        case "site":
-            return (decode(statement.body, SiteDocument).generation,)
-        case "role_fit":
-            return (decode(statement.body, RoleFit).version,)
+    body: Any = decode(statement.body, KINDS[statement.kind])
+    match body:
+        case Plan(id=plan):
+            return (plan.term, plan.leader, plan.number)
+        case RoleFit(version=version):
+            return (version,)
+        case Verdict(number=number):
+            return (number,)
         case _:
-            return (decode(statement.body, Roster).version,)
+            return (body.generation,)

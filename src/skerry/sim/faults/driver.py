@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from skerry.sim.chance import Chance
-from skerry.sim.faults import links, nodes, people
+from skerry.sim.faults import links, managers, nodes, people
 
 if TYPE_CHECKING:
     from skerry.sim.world import World
@@ -41,7 +41,11 @@ KINDS: Mapping[str, Begin] = {
     "manager.raises_limit": people.raises_limit,
     "manager.adds_intent": people.adds_intent,
     "manager.withdraws": people.withdraws,
-    "manager.restarts": people.restarts,
+    "manager.restarts": managers.restarts,
+    "manager.crashes": managers.crashes,
+    "manager.slow": managers.slow,
+    "manager.refuses": managers.refuses,
+    "operator.hands_in": people.hands_in,
 }
 """Each begins a fault and gives what ends it; None if this world has nothing that it could happen to."""
 
@@ -76,7 +80,7 @@ class FaultDriver:
         for end in list(self._ends.values()):
             end()
         self._ends.clear()
-        self.world.manager.up = True
+        self.world.manager.start()
         self.world.network.mend_all()
         for machine in self.world.machines.values():
             machine.thaw()
@@ -98,7 +102,7 @@ class FaultDriver:
     def _begun(self, kind: str, end: End) -> None:
         world = self.world
         self.changed_us = world.loop.now_us
-        inside = not kind.startswith(("uplink.", "manager."))
+        inside = not kind.startswith(("uplink.", "manager.", "operator."))
         if inside:
             self.inside_changed_us = world.loop.now_us
         world.coverage.hit(f"fault.{kind}")

@@ -30,4 +30,8 @@ FAULTS = (
     "manager.adds_intent",
     "manager.withdraws",
     "manager.restarts",
+    "manager.crashes",
+    "manager.slow",
+    "manager.refuses",
+    "operator.hands_in",
 )

@@ -1,4 +1,4 @@
-"""What people at head office do meanwhile, and what happens to their manager."""
+"""What people do meanwhile, at head office and at the site."""
 
 from __future__ import annotations
 
@@ -15,45 +15,39 @@ End = Callable[[], None]
 
 def raises_limit(world: World, chance: Chance) -> End | None:
     """An intent is applied again, with other limits."""
-    live = [name for name, ir in world.manager.intents.items() if not ir.withdrawn]
-    if not live:
+    live = sorted(world.manager.manifests.intents)
+    if not live or not world.manager.up:
         return None
-    world.manager.want(chance.pick(live), chance.pick((50, 100, 130, 180)))
+    world.manager.apply(chance.pick(live), chance.pick((50, 100, 130, 180)))
     return _nothing
 
 
 def adds_intent(world: World, chance: Chance) -> End | None:
-    """An intent that the site does not have is applied; perhaps again, after it was withdrawn."""
-    intents = world.manager.intents
-    absent = [name for name in world.book.intents if name not in intents or intents[name].withdrawn]
-    if not absent:
+    """An intent that head office does not have is applied; perhaps again, after it was withdrawn."""
+    absent = [name for name in world.book.intents if name not in world.manager.manifests.intents]
+    if not absent or not world.manager.up:
         return None
-    world.manager.want(chance.pick(absent), 100)
+    world.manager.apply(chance.pick(absent), 100)
     return _nothing
 
 
 def withdraws(world: World, chance: Chance) -> End | None:
-    """An intent is withdrawn."""
-    live = [name for name, ir in world.manager.intents.items() if not ir.withdrawn]
-    if not live:
+    """An intent is withdrawn, one that was handed in at the site perhaps."""
+    live = sorted(ir.name for ir in world.manager.irs.values() if not ir.withdrawn)
+    if not live or not world.manager.up:
         return None
     world.manager.withdraw(chance.pick(live))
     return _nothing
 
 
-def restarts(world: World, chance: Chance) -> End | None:
-    """The manager is away; what it stored is still there."""
-    manager = world.manager
-    if not manager.up:
+def hands_in(world: World, chance: Chance) -> End | None:
+    """An operator, seldom one who may not, hands an intent in at a node (U4)."""
+    shells = [m.shell for m in world.machines.values() if m.answers and m.shell is not None and not m.shell.hung]
+    if not shells:
         return None
-    manager.up = False
-    manager.review_sessions()
-
-    def end() -> None:
-        manager.up = True
-        manager.review_sessions()
-
-    return end
+    operator = "ann" if chance.happens(850) else "bob"
+    world.manager.office.hand_in(chance.pick(shells), operator, chance.pick(list(world.book.intents)))
+    return _nothing
 
 
 def _nothing() -> None:

@@ -1,0 +1,70 @@
+"""R1: a verdict names what the site decided, and a temporary plan is made final only on the evidence that led to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from skerry.core.actors.manager import VERDICT_PREFIX
+from skerry.core.group.custody.machine import DOCUMENT_PREFIX
+from skerry.core.group.journal.machine import ENTRY_PREFIX
+from skerry.core.group.journal.model import Entry
+from skerry.core.kernel.effects import Persist, Put
+from skerry.core.kernel.ids import PlanId
+from skerry.core.kernel.sealing import Sealed, Statement
+from skerry.core.kernel.values import decode
+from skerry.core.stages.negotiation.model import Plan
+from skerry.core.stages.ratification.model import Verdict
+from skerry.sim.checkers.checker import Checker
+
+if TYPE_CHECKING:
+    from skerry.sim.world import World
+
+PLAN_KEY = f"{DOCUMENT_PREFIX}plan"
+
+
+class Verdicts(Checker):
+    """Reads the manager's store as it grows."""
+
+    property_id = "R1"
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._plans: dict[PlanId, Plan] = {}
+        self._committed: set[tuple[str, str]] = set()
+        """Leader and plan of each commit that the stored journal tells of."""
+        self._numbers: set[int] = set()
+
+    def before_manager_persist(self, changes: Sequence[Persist]) -> None:
+        """In the order in which it decided: what one act keeps together may rest on each other."""
+        for change in changes:
+            if not isinstance(change, Put):
+                continue
+            if change.key.startswith(VERDICT_PREFIX):
+                self._verdict(decode(change.value, Verdict))
+            elif change.key == PLAN_KEY:
+                plan = decode(_statement(change).body, Plan)
+                self._plans[plan.id] = plan
+            elif change.key.startswith(ENTRY_PREFIX):
+                statement = _statement(change)
+                entry = decode(statement.body, Entry)
+                if entry.what == "plan.committed":
+                    self._committed.add((statement.signer, entry.about))
+
+    def _verdict(self, verdict: Verdict) -> None:
+        self.world.coverage.hit(f"verdict.{verdict.word}{'.temporary' if verdict.temporary else ''}")
+        if verdict.number in self._numbers:
+            self.broken(f"two verdicts have the number {verdict.number}")
+        self._numbers.add(verdict.number)
+        plan = self._plans.get(verdict.plan)
+        section = plan.sections.get(verdict.intent) if plan is not None else None
+        if section is None or section.digest != verdict.digest:
+            self.broken(f"a verdict on {verdict.intent} in {verdict.plan}, which the manager does not hold so")
+        if verdict.word == "final" and verdict.temporary:
+            self.premise()
+            if (str(verdict.plan.leader), str(verdict.plan)) not in self._committed:
+                self.broken(f"{verdict.plan} was decided alone and is final, and nothing stored tells of its commit")
+
+
+def _statement(change: Put) -> Statement:
+    return decode(decode(change.value, Sealed).statement, Statement)

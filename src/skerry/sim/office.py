@@ -1,0 +1,143 @@
+"""What operators do at head office and at the site, by the rules that make documents of it.
+
+Manifests are kept in the manager's store with the documents that came of them, or neither is.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from skerry.core.conversation import kind_of, open_sealed
+from skerry.core.kernel.ids import ManagerId
+from skerry.core.kernel.sealing import Sealed, Statement, seal
+from skerry.core.kernel.values import encode
+from skerry.core.stages.intent.events import LocalIntent, LocalIntentGiven
+from skerry.core.stages.intent.local import RIGHT
+from skerry.core.stages.intent.model import Intent, Site
+from skerry.core.stages.ir.issuing import Applied, Held, Word, words_for
+from skerry.core.stages.ir.model import IntermediateRepresentation, Operator
+from skerry.core.stages.ir.rules import translate
+from skerry.sim.keys import StandInSigner
+
+if TYPE_CHECKING:
+    from skerry.sim.shell import Shell
+    from skerry.sim.world import World
+
+OPERATORS = {"ann": (RIGHT,), "bob": ()}
+"""Who may do what at the site itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifests:
+    """What head office has in its books."""
+
+    intents: dict[str, Intent] = field(default_factory=dict)
+    local: dict[str, Intent] = field(default_factory=dict)
+    """Handed in at the site, and taken over."""
+
+    def without(self, name: str) -> Manifests:
+        """All but this intent."""
+        return Manifests(
+            intents={n: i for n, i in self.intents.items() if n != name},
+            local={n: i for n, i in self.local.items() if n != name},
+        )
+
+
+class Office:
+    """The people of one world, and their keys."""
+
+    def __init__(self, world: World, owner: ManagerId) -> None:
+        self.world = world
+        self.owner = owner
+        self.signers = {name: StandInSigner(name, world.options.seed) for name in OPERATORS}
+        self.place = self._placed(world.book.place)
+        self._said = 0
+
+    def _placed(self, written: Site) -> Site:
+        """The example's site, with this world's times."""
+        options = self.world.options
+        uplink = msgspec.structs.replace(
+            written.spec.uplink, lost_after=f"{options.lost_after_ms}ms", back_after=f"{options.back_after_ms}ms"
+        )
+        spec = msgspec.structs.replace(
+            written.spec, uplink=uplink, tie_breaker=options.tie_breaker, run_once_lease=f"{options.lease_ms}ms"
+        )
+        metadata = msgspec.structs.replace(written.metadata, name=self.world.site)
+        return msgspec.structs.replace(written, spec=spec, metadata=metadata)
+
+    def operators(self) -> dict[str, Operator]:
+        """As rosters name them."""
+        return {
+            name: Operator(name=name, public_key=self.signers[name].public_key, may=may)
+            for name, may in OPERATORS.items()
+        }
+
+    def asked(self, name: str, percent: int) -> Intent:
+        """An intent of the book, with so much of its limits."""
+        intent = self.world.book.intents[name]
+        limits = {n: _scaled(str(v), percent) for n, v in intent.spec.limits.items()}
+        return msgspec.structs.replace(intent, spec=msgspec.structs.replace(intent.spec, limits=limits))
+
+    def words(self, held: Held, manifests: Manifests) -> tuple[Word, ...]:
+        """What the site is to be told, for these manifests."""
+        book = self.world.book
+        applied = Applied(
+            place=self.place,
+            catalogue=book.catalogue,
+            text=book.catalogue_text,
+            intents=manifests.intents,
+            local=manifests.local,
+        )
+        return words_for(held, applied, expressions=book.expressions, owner=self.owner)
+
+    def translated(self, text: str) -> IntermediateRepresentation:
+        """What was handed in at the site, looked up here. Raises ValueError."""
+        return self._translated(self.world.book.read(text), generation=1, local=False)
+
+    def hand_in(self, shell: Shell, operator: str, name: str) -> None:
+        """An operator gives an intent to a node, whose API checks the signature and translates it (U4)."""
+        picture = shell.agent.picture
+        said = open_sealed(
+            self._word(operator, self.world.book.texts[name]),
+            self.world.site,
+            lambda signer: self.signers[signer].public_key if signer in self.signers else None,
+            self.world.verifier,
+        )
+        known = next((ir for ir in picture.irs().values() if ir.name == name), None)
+        generation = known.generation + 1 if known is not None else 1
+        ir = self._translated(self.world.book.read(said.body.manifests), generation=generation, local=True)
+        self.world.irs.append(ir)
+        shell.post(LocalIntentGiven(request="", operator=operator, ir=ir, evidence=said.sealed))
+
+    def _translated(self, intent: Intent, *, generation: int, local: bool) -> IntermediateRepresentation:
+        book = self.world.book
+        return translate(
+            intent,
+            book.catalogue,
+            expressions=book.expressions,
+            owner=self.owner,
+            generation=generation,
+            local=local,
+        )
+
+    def _word(self, operator: str, text: str) -> Sealed:
+        self._said += 1
+        body = LocalIntent(manifests=text)
+        statement = Statement(
+            kind=kind_of(body),
+            site=self.world.site,
+            signer=operator,
+            life=operator,
+            number=self._said,
+            body=encode(body),
+        )
+        return seal(self.signers[operator], statement)
+
+
+def _scaled(amount: str, percent: int) -> str:
+    """An amount in per cent: `20/s` at 150 is `30/s`."""
+    return re.sub(r"^\d+", lambda digits: str(int(digits[0]) * percent // 100), amount)
