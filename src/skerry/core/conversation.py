@@ -101,11 +101,20 @@ class Carried(Value, frozen=True, kw_only=True):
     protocol: int = 1
 
 
-class Exchange(Value, frozen=True, kw_only=True):
-    """What question and answer carry: what I hold, and what I think that you lack."""
+class Exchange(Value, frozen=True, kw_only=True, omit_defaults=True):
+    """What question and answer carry: what I hold, and what I think that you lack. An answer that carries nothing at
+    all says: nothing has changed on either side."""
 
-    versions: dict[str, Version]
-    heads: dict[str, int]
+    accord: bytes = b""
+    """Instead of all the rest, in a question: a digest of what both of us hold, as I know it."""
+    digest: str = ""
+    """Of all that I hold."""
+    base: str = ""
+    """Of what I held when it was what the lists start from; empty: they are whole."""
+    known: str = ""
+    """Of what you hold, as I know it; empty: I do not."""
+    versions: dict[str, Version] = {}
+    heads: dict[str, int] = {}
     items: tuple[Sealed, ...] = ()
 
 
@@ -186,6 +195,8 @@ def opened(sealed: Sealed, site: str, key_of: Callable[[str], bytes | None], ver
     match said.body:
         case Carry(items=items):
             return _each(items, site, key_of, verifier)
+        case Answer(carried=b""):
+            return [said]
         case Question(carried=carried) | Answer(carried=carried):
             try:
                 exchange = decode(carried, Exchange)

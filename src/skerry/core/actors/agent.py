@@ -362,13 +362,14 @@ class Agent:
     def _on_answer(self, said: Verified[Answer], given: Input[Any]) -> Effects:
         """The manager answered: whatever it sent is opened like anything else, and what it lacks goes with the next."""
         manager = ManagerId(said.statement.signer)
-        try:
-            exchange = decode(said.body.carried, Exchange)
-        except msgspec.DecodeError:
-            self.refused += 1
-            return Effects()
-        if self.picture.take_answer(manager, exchange, given.at_ms):
-            self.uplink.ask_now(manager)
+        if said.body.carried:
+            try:
+                exchange = decode(said.body.carried, Exchange)
+            except msgspec.DecodeError:
+                self.refused += 1
+                return Effects()
+            if self.picture.take_answer(manager, exchange):
+                self.uplink.ask_now(manager)
         return self._run("uplink", Answered(manager=manager, answer=said.body), given)
 
     def _repair(self, peer: NodeId) -> tuple[Send, ...]:

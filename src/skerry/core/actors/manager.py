@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from skerry.core.actors.dealings import Dealings, Stock
 from skerry.core.actors.handed_in import HandedIn
 from skerry.core.conversation import Exchange, Refused, document_of, key_in, kind_of, open_sealed
 from skerry.core.group.custody.machine import DOCUMENT_PREFIX, Custody
@@ -89,6 +90,8 @@ class ManagerSite:
     _committed: set[tuple[str, str]] = field(default_factory=set)
     """Leader and plan, of every commit that the journal holds."""
     _heard: Once = field(default_factory=Once)
+    _dealings: dict[NodeId, Dealings] = field(default_factory=dict)
+    """With each member that ever asked; the roster bounds them."""
 
     @classmethod
     def recover(
@@ -356,20 +359,27 @@ class ManagerSite:
     def _answer(self, node: NodeId, question: Question, given: Input[ManagerEvent]) -> Effects:
         """What I hold, and what of my word the site lacks; in the next answer what did not fit."""
         try:
-            theirs = decode(question.carried, Exchange)
+            asked = decode(question.carried, Exchange)
         except msgspec.DecodeError as error:
             return Effects(
                 note=(Note(what="item.refused", about=node, data={"why": f"a malformed question: {error}"}),)
             )
         judged = self._judge(given)
-        behind = self._is_behind(theirs.versions, given.at_ms)
-        mine = Exchange(
-            versions=self.custody.versions(),
-            heads=self.journal.heads,
-            items=tuple(self._lacking(theirs.versions, without="intent/" if behind else None)),
-        )
-        answer = Answer(number=question.number, carried=encode(mine))
+        dealings = self._dealings.setdefault(node, Dealings())
+        dealings.hear(asked)
+        carried = self._carried(dealings, asked, given.at_ms)
+        answer = Answer(number=question.number, carried=carried)
         return judged + Effects(instruct=(Instruct(site=self.site, node=node, message=answer),))
+
+    def _carried(self, dealings: Dealings, asked: Exchange, at_ms: int) -> bytes:
+        mine = Stock(versions=self.custody.versions(), heads=self.journal.heads)
+        items: tuple[Sealed, ...] = ()
+        if dealings.theirs is not None:
+            theirs = dealings.theirs.versions
+            items = tuple(self._lacking(theirs, without="intent/" if self._is_behind(theirs, at_ms) else None))
+        if not items and dealings.agrees(asked, mine):
+            return b""
+        return encode(dealings.tell(mine, items))
 
     def _is_behind(self, theirs: Mapping[str, Version], at_ms: int) -> bool:
         """Whether the site decided something that is still to be judged: new generations wait for that, for a short

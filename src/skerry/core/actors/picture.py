@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from skerry.core.actors.dealings import Dealings, Stock
 from skerry.core.conversation import Carried, Exchange
 from skerry.core.group.custody.machine import Custody, Holdings, holdings_digest
 from skerry.core.group.custody.model import CARRY_MAX, Version, is_older
@@ -53,7 +54,7 @@ class Picture:
     """Grows when `facts` or what the manager holds changes."""
     agent: Agent = field(init=False)
     at_ms: int = 0
-    manager_holds: dict[ManagerId, Exchange] = field(default_factory=dict)
+    dealings: dict[ManagerId, Dealings] = field(default_factory=dict)
     _carried: dict[NodeId, tuple[bytes, Carried]] = field(default_factory=dict)
     _listed: tuple[str, int] = ("", 0)
     _roster: tuple[int, Roster] | None = None
@@ -247,20 +248,26 @@ class Picture:
 
     # --- the manager ----------------------------------------------------------------------------------------------
 
-    def question(self) -> bytes:
+    def question(self, manager: ManagerId) -> bytes:
         """What the next question carries: what I hold, and what the manager lacked when it last answered."""
-        versions, heads = self.custody.versions(), self.agent.journal.heads
-        items: list[Sealed] = []
-        for held in self.manager_holds.values():
-            items += [k.sealed for n, k in sorted(self.custody.kept.items()) if _lacks(held.versions, n, k.version)]
-            items += self.agent.journal.lacking(held.heads)
-        return encode(Exchange(versions=versions, heads=heads, items=tuple(items[:CARRY_MAX])))
+        dealings = self.dealings.setdefault(manager, Dealings())
+        mine = Stock(versions=self.custody.versions(), heads=self.agent.journal.heads)
+        return dealings.ask(mine, tuple(self._owed(dealings, CARRY_MAX)))
 
-    def take_answer(self, manager: ManagerId, exchange: Exchange, at_ms: int) -> bool:
+    def take_answer(self, manager: ManagerId, exchange: Exchange) -> bool:
         """Note what the manager holds; whether it still lacks something."""
-        self.manager_holds[manager] = exchange
-        lacks = any(_lacks(exchange.versions, n, k.version) for n, k in self.custody.kept.items())
-        return lacks or bool(self.agent.journal.lacking(exchange.heads, 1))
+        dealings = self.dealings.setdefault(manager, Dealings())
+        dealings.hear(exchange)
+        return bool(self._owed(dealings, 1))
+
+    def _owed(self, dealings: Dealings, most: int) -> list[Sealed]:
+        """What the manager lacks, documents first; nothing before it has said what it holds."""
+        theirs = dealings.theirs
+        if theirs is None:
+            return []
+        kept = sorted(self.custody.kept.items())
+        owed = [document.sealed for name, document in kept if _lacks(theirs.versions, name, document.version)]
+        return [*owed, *self.agent.journal.lacking(theirs.heads)][:most]
 
 
 def _carried(raw: bytes) -> Carried:

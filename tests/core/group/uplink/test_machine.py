@@ -38,7 +38,7 @@ def view(**fields) -> UplinkView:
         "settings": UplinkSettings(lost_after_ms=GRACE_MS, back_after_ms=SETTLE_MS),
         "reports": {},
         "declared": None,
-        "carry": lambda: b"",
+        "carry": lambda _: b"",
         **fields,
     }
     return UplinkView(**given)

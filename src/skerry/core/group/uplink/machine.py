@@ -78,8 +78,8 @@ class UplinkView(Value, frozen=True, kw_only=True):
     """Of each member in contact: when its latest beat arrived, and what it says."""
     declared: dict[ManagerId, ModeState] | None
     """What my leader's beats say; None: nothing was heard of it."""
-    carry: Callable[[], bytes]
-    """Makes what my next question is to carry."""
+    carry: Callable[[ManagerId], bytes]
+    """Makes what my next question to a manager is to carry."""
 
 
 @dataclass
@@ -271,7 +271,7 @@ class Uplink:
         line.asked_ms[line.number] = at_ms
         line.next_ms = at_ms + grace_ms // GRACE_DIVISOR
         self._wake(line.next_ms)
-        return Effects(report=(Report(manager=manager, message=Question(number=line.number, carried=view.carry())),))
+        return Effects(report=(Report(manager=manager, message=Question(number=line.number, carried=view.carry(manager))),))
 
     def ask_now(self, manager: ManagerId) -> None:
         """There is something to say: let the next question leave at once."""

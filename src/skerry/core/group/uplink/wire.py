@@ -6,14 +6,14 @@ from skerry.core.kernel.values import Value
 
 
 class Question(Value, frozen=True, kw_only=True, tag="question"):
-    """Are you there? With it goes all that the manager should know of the site's state."""
+    """Are you there? With it goes what the manager does not know yet of the site's state."""
 
     number: int
     carried: bytes
 
 
 class Answer(Value, frozen=True, kw_only=True, tag="answer"):
-    """I am. With it goes all that the site should know of the manager's state."""
+    """I am. With it goes what the site does not know yet of the manager's state, or nothing."""
 
     number: int
-    carried: bytes
+    carried: bytes = b""

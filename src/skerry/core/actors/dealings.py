@@ -1,0 +1,92 @@
+"""What a site and its manager tell each other of what they hold: everything once, then what has changed, then nothing.
+
+Each side remembers what the other holds, and what the other has shown to know of its own. Every list goes with the
+digest of the whole that it leads to and, where it is not whole itself, of what it starts from: a memory that does not
+fit (a restart, another node that asks, an answer that was lost) is seen at once, and the next list is whole again. So
+none of it hangs on a single message (R1), and a site at rest asks with eight bytes.
+
+Not to be confused with `Holdings`, by which the members of a site compare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from skerry.core.conversation import Exchange
+from skerry.core.group.custody.model import Version
+from skerry.core.kernel.sealing import Sealed
+from skerry.core.kernel.values import Value, digest, encode
+
+T = TypeVar("T")
+
+
+class Stock(Value, frozen=True, kw_only=True):
+    """What somebody holds: the version of each document, and of each chain the number of its last entry."""
+
+    versions: dict[str, Version] = {}
+    heads: dict[str, int] = {}
+
+
+@dataclass
+class Dealings:
+    """One side's memory of one other. Lost with its process, and found again within two questions."""
+
+    theirs: Stock | None = None
+    """What they hold; None: not known."""
+    _told: Stock | None = None
+    _known: Stock | None = None
+    """Of what I told, what they have shown to know."""
+
+    def ask(self, mine: Stock, items: tuple[Sealed, ...]) -> bytes:
+        """What a question carries: if both sides know each other's stock and nothing is to be handed over, only that
+        they do."""
+        if items or self.theirs is None or self._known != mine:
+            return encode(self.tell(mine, items))
+        return encode(Exchange(accord=accord(mine, self.theirs)))
+
+    def tell(self, mine: Stock, items: tuple[Sealed, ...]) -> Exchange:
+        """What I hold, as far as they do not know it, and these items."""
+        self._told = mine
+        start = self._known or Stock()
+        return Exchange(
+            digest=digest(mine),
+            base=digest(self._known) if self._known is not None else "",
+            known=digest(self.theirs) if self.theirs is not None else "",
+            versions=_changed(start.versions, mine.versions),
+            heads=_changed(start.heads, mine.heads),
+            items=items,
+        )
+
+    def agrees(self, asked: Exchange, mine: Stock) -> bool:
+        """Whether the asker has shown to know all that I hold, and that it holds what I think."""
+        if self.theirs is None or asked.accord != accord(self.theirs, mine):
+            return False
+        self._known = mine
+        return True
+
+    def hear(self, said: Exchange) -> None:
+        """Take what they tell of their stock, and find out what they know of mine."""
+        if said.accord:
+            return
+        self.theirs = self._whole(said)
+        fits = (one for one in (self._told, self._known) if one is not None and said.known == digest(one))
+        self._known = next(fits, None)
+
+    def _whole(self, said: Exchange) -> Stock | None:
+        start = self.theirs if said.base else Stock()
+        if start is None or (said.base and digest(start) != said.base):
+            return None
+        whole = Stock(versions={**start.versions, **said.versions}, heads={**start.heads, **said.heads})
+        # Who gives no digest tells everything each time.
+        return whole if said.digest in ("", digest(whole)) else None
+
+
+def accord(site: Stock, manager: Stock) -> bytes:
+    """Eight bytes that are equal where two agree on what both hold."""
+    return bytes.fromhex(digest((site, manager)))
+
+
+def _changed(before: Mapping[str, T], now: Mapping[str, T]) -> dict[str, T]:
+    return {name: value for name, value in now.items() if before.get(name) != value}
