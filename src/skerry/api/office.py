@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from skerry.adapters.keys.x509 import Authority
-from skerry.adapters.manifests import check, dump, load
+from skerry.adapters.manifests import check, dump, load, refuse
 from skerry.adapters.store.store import Applied, Store
 from skerry.api.correspondence import Correspondence
 from skerry.api.enrolling import Enrolling
@@ -23,7 +23,7 @@ from skerry.core.kernel.expressions import Expressions
 from skerry.core.kernel.ids import ManagerId
 from skerry.core.kernel.sealing import Signer, Verifier
 from skerry.core.stages.intent.local import RIGHT
-from skerry.core.stages.intent.model import Catalogue, Intent, Manifest, Site, identity
+from skerry.core.stages.intent.model import Catalogue, Finding, Intent, Manifest, Site, identity
 from skerry.core.stages.ir.model import (
     CatalogueDocument,
     IntermediateRepresentation,
@@ -31,7 +31,7 @@ from skerry.core.stages.ir.model import (
     Roster,
     SiteDocument,
 )
-from skerry.core.stages.ir.rules import site_document, translate
+from skerry.core.stages.ir.rules import check_lease, site_document, translate
 from skerry.ports.transport import Hub
 from skerry.shell.events import EventStream
 
@@ -142,6 +142,8 @@ class Office:
                 for name, site in {**self.sites, **new}.items()
                 if name in places
             }
+            found = [f for name, said in words.items() for f in _leases_too_short({**self.sites, **new}[name], said)]
+            refuse(found, documents)
             before = {(kept.kind, kept.name): kept.text for kept in await self._store.manifests()}
             applied = [Applied(kind=d.kind, name=identity(d.manifest), text=dump([d.manifest])) for d in documents]
             await self.correspondence.say(words, new=new, applied=applied)
@@ -228,6 +230,19 @@ class Office:
         kept = Applied(kind="Intent", name=f"{site}/{identity(manifest)}", text=dump([manifest]))
         self._remember(kept, manifest)
         return kept
+
+
+def _leases_too_short(site: ManagerSite, words: Iterable[Any]) -> list[Finding]:
+    """What these words make wrong with the site's lease; what was wrong before does not keep others from acting."""
+
+    def found(words: Iterable[Any]) -> list[Finding]:
+        said = list(words)
+        settings = [one for one in (*site.values("site"), *said) if isinstance(one, SiteDocument)]
+        irs = {ir.intent: ir for ir in (*site.irs(), *said) if isinstance(ir, IntermediateRepresentation)}
+        return check_lease(settings[-1], irs.values()) if settings else []
+
+    before = found(())
+    return [one for one in found(words) if one not in before]
 
 
 def _next(document: SiteDocument | CatalogueDocument | IntermediateRepresentation | None) -> int:
