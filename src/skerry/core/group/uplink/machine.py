@@ -17,6 +17,7 @@ from skerry.core.group.uplink.model import (
     BEAT_PERIOD_MS,
     FLAP_MAX,
     GRACE_DIVISOR,
+    NEW_LEADER_WAIT_MS,
     QUIET_SETTLINGS,
     SESSION_TRY_MS,
     STOOD_STILL_MS,
@@ -118,6 +119,8 @@ class Uplink:
     """Grows whenever `modes` changes."""
     _lines: dict[ManagerId, _Line] = field(default_factory=dict)
     _flaps: dict[ManagerId, _Flap] = field(default_factory=dict)
+    _known_ms: dict[ManagerId, int] = field(default_factory=dict)
+    """When the last question was asked of whose answer my leader or my part has told, whoever leads since."""
     _leading_since_ms: int | None = None
     _number: int = 0
     _deadline_ms: int | None = None
@@ -163,6 +166,7 @@ class Uplink:
                 self._on_answer(manager, answer, given.at_ms)
             case DeadlinePassed() | Reconsider():
                 pass
+        self._remember(given.at_ms, view)
         done = Effects()
         for manager in sorted(view.managers):
             done = done + self._duty(manager, given.at_ms, view) + self._question(manager, given.at_ms, view)
@@ -181,9 +185,11 @@ class Uplink:
         """Time in which this agent stood still itself is no silence of the manager."""
         if self._deadline_ms is None or at_ms - self._deadline_ms <= STOOD_STILL_MS:
             return
+        stood_ms = at_ms - self._deadline_ms
         for line in self._lines.values():
             if line.answered_ms is not None:
-                line.answered_ms += at_ms - self._deadline_ms
+                line.answered_ms += stood_ms
+        self._known_ms = {manager: known_ms + stood_ms for manager, known_ms in self._known_ms.items()}
 
     # --- my own line ----------------------------------------------------------------------------------------------
 
@@ -287,22 +293,29 @@ class Uplink:
             notes.append(Note(what=f"mode.{mode}", about=manager, data={"term": view.term, "number": self._number}))
         return self._keep({**self.modes, **changed}, tuple(notes)) if changed else Effects()
 
+    def _remember(self, at_ms: int, view: UplinkView) -> None:
+        """A leader may be lost, or new to its part: what it and its part were answered is not forgotten with it."""
+        for manager in view.managers:
+            ages = [self._heard_age(n, manager, at_ms, view) for n in (*view.part, view.leader) if n is not None]
+            ages.append(_age(at_ms, self._lines.get(manager, _Line())))
+            asked = [at_ms - age for age in ages if age is not None]
+            self._known_ms[manager] = max([self._known_ms.get(manager, self.started_ms), *asked])
+
     def _due_mode(self, manager: ManagerId, at_ms: int, view: UplinkView) -> ModeName:
         flap = self._flaps.setdefault(manager, _Flap())
         grace_ms = view.settings.lost_after_ms * flap.factor
         settle_ms = view.settings.back_after_ms * flap.factor
-        ages = [a for n in view.part if (a := self._heard_age(n, manager, at_ms, view)) is not None]
-        own = _age(at_ms, self._lines.get(manager, _Line()))
-        ages += [own] if own is not None else []
         # Never answered at all: the grace runs from the start of this node.
-        silent_ms = min(ages, default=at_ms - self.started_ms)
+        silent_ms = at_ms - self._known_ms[manager]
         if self.mode(manager) == "connected":
-            if silent_ms > grace_ms:
+            assert self._leading_since_ms is not None, "only a leader declares"
+            wait_ms = max(grace_ms - silent_ms + 1, self._leading_since_ms + NEW_LEADER_WAIT_MS - at_ms)
+            if wait_ms <= 0:
                 return "isolated"
-            self._wake(at_ms + grace_ms - silent_ms + 1)
+            self._wake(at_ms + wait_ms)
             return "connected"
         up_ms = self._up_for_ms(manager, at_ms, view)
-        if ages and silent_ms <= view.settings.lost_after_ms and up_ms >= settle_ms:
+        if silent_ms <= view.settings.lost_after_ms and up_ms >= settle_ms:
             return "connected"
         if up_ms > 0:
             self._wake(at_ms + max(settle_ms - up_ms, 1))
