@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skerry.core.group.election.machine import INELIGIBLE_FOR_MS
+from skerry.core.group.election.model import INELIGIBLE_FOR_MS
 from skerry.core.stages.ir.model import AssentClause, Governance, ManagementRole, ManagementRow, SiteDocument
 from skerry.core.stages.negotiation.model import Plan
 from tests.core.things import SHOP, element, instance, ir
