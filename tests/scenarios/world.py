@@ -89,6 +89,8 @@ class Node:
     disk: dict[str, bytes] = field(default_factory=dict)
     workloads: dict[InstanceId, Workload] = field(default_factory=dict)
     agent: Agent | None = None
+    serves_ops: int = 150
+    """What others measure of an instance that runs here."""
     lives: int = 0
     inputs: int = 0
     sessions: set[str] = field(default_factory=set)
@@ -184,6 +186,17 @@ class World:
         self.cut.clear()
         self._review()
 
+    def finds(self, name: str, assurance_permille: int = 500) -> None:
+        """The sensors of a node tell what it has."""
+        facts = NodeFacts(
+            caps=mib(1_000),
+            programs=("program",),
+            hardware=name,
+            assurance_permille=assurance_permille,
+            cpu_cores=2,
+        )
+        self.step(self.nodes[name], FactsFound(facts=facts))
+
     def issue(self, document: Any) -> None:
         """The manager's word; the site gets it with the next answer."""
         sealed = self._sealed(HQ, self.hq, document)
@@ -207,11 +220,8 @@ class World:
         documents = stored_documents(node.disk, "shop", self.verifier)
         node.agent, effects = Agent.recover(identity, node.signer, EXPRESSIONS, node.disk, found, documents, given)
         self._carry_out(node, effects, given)
-        facts = NodeFacts(
-            caps=mib(1_000), programs=("program",), hardware=node.name, assurance_permille=500, cpu_cores=2
-        )
-        for event in (Started(), FactsFound(facts=facts)):
-            self.step(node, event)
+        self.step(node, Started())
+        self.finds(node.name)
 
     def _input(self, node: Node, event: Any) -> Input[Any]:
         node.inputs += 1
@@ -369,7 +379,8 @@ class World:
                 )
             case MeasureInstance(instance=instance, holder=holder, digest=digest):
                 reached = self.linked(node.name, holder) and instance in self.nodes[holder].workloads
-                found: dict[str, Any] = {"figures_milli": {"ops": 150_000}} if reached else {"failure": "refused"}
+                ops = self.nodes[holder].serves_ops
+                found: dict[str, Any] = {"figures_milli": {"ops": ops * 1_000}} if reached else {"failure": "refused"}
                 self._later(
                     node, act.for_ms, InstanceMeasured(instance=instance, holder=holder, digest=digest, **found)
                 )

@@ -17,6 +17,8 @@ import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -141,6 +143,22 @@ class RunningManager:
         return self.stranger.ask(
             "/v1/join", body=json.dumps(body).encode(), headers={"Content-Type": "application/json"}
         )
+
+
+@contextmanager
+def with_two_sites(running: RunningManager) -> Iterator[RunningManager]:
+    """Started, with the example's catalogue and the sites `shop` and `depot`; at the end it has to end well."""
+    running.start()
+    try:
+        shop = (EXAMPLE / "site.yaml").read_text()
+        depot = shop.replace("name: shop", "name: depot").replace("type: shop", "type: depot")
+        status, answer = running.apply((EXAMPLE / "catalogue.yaml").read_text(), shop, depot)
+        assert status == 200, answer
+        yield running
+    finally:
+        if running.process is not None:
+            code, complained = running.end()
+            assert (code, complained) == (0, "")
 
 
 class Member:

@@ -18,7 +18,7 @@ from skerry.core.kernel.values import decode
 from skerry.core.stages.intent.events import LocalIntent, LocalIntentGiven
 from skerry.core.stages.intent.model import Catalogue, Intent
 from skerry.core.stages.ir.model import CatalogueDocument, IntermediateRepresentation
-from skerry.core.stages.ir.rules import TranslationError, translate
+from skerry.core.stages.ir.rules import TranslationError, check_lease, translate
 from skerry.shell.agent import AgentShell
 
 BODY_MAX_BYTES = 1024 * 1024
@@ -81,8 +81,12 @@ def _translated(shell: AgentShell, text: str) -> IntermediateRepresentation:
     known = next((ir for ir in picture.irs().values() if ir.name == intents[0].metadata.name), None)
     generation = known.generation + 1 if known is not None else 1
     try:
-        return translate(
+        ir = translate(
             intents[0], catalogue, expressions=shell.outside.expressions, owner=owner, generation=generation, local=True
         )
     except TranslationError as error:
         raise NotTaken(400, {"error": str(error)}) from error
+    site = picture.site()
+    if site is not None and (found := check_lease(site, [ir])):
+        raise NotTaken(400, {"error": "; ".join(map(str, found))})
+    return ir

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from skerry.adapters.keys.x509 import Authority
-from skerry.adapters.manifests import check, dump, load
+from skerry.adapters.manifests import check, dump, load, refuse
 from skerry.adapters.store.store import Applied, Store
 from skerry.api.correspondence import Correspondence
 from skerry.api.enrolling import Enrolling
@@ -135,6 +135,11 @@ class Office:
                 for name, site in {**self.sites, **new}.items()
                 if name in places
             }
+            sites = {**self.sites, **new}
+            refuse(
+                [one for name, said in words.items() for one in issuing.wrong_leases(sites[name].held(), said)],
+                documents,
+            )
             before = {(kept.kind, kept.name): kept.text for kept in await self._store.manifests()}
             applied = [Applied(kind=d.kind, name=identity(d.manifest), text=dump([d.manifest])) for d in documents]
             await self.correspondence.say(words, new=new, applied=applied)

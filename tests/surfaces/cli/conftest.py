@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.command import Verbs
-from tests.support.office import EXAMPLE, REPOSITORY, RunningManager
+from tests.support.office import REPOSITORY, RunningManager, with_two_sites
 
 
 class ByCommand(RunningManager):
@@ -42,18 +42,8 @@ def nobody_named(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
 @pytest.fixture(scope="module")
 def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningManager]:
     """Running, with the example's catalogue, the site `shop` and a second site `depot`."""
-    running = ByCommand(tmp_path_factory.mktemp("manager") / "hq")
-    running.start()
-    try:
-        shop = (EXAMPLE / "site.yaml").read_text()
-        depot = shop.replace("name: shop", "name: depot").replace("type: shop", "type: depot")
-        status, answer = running.apply((EXAMPLE / "catalogue.yaml").read_text(), shop, depot)
-        assert status == 200, answer
+    with with_two_sites(ByCommand(tmp_path_factory.mktemp("manager") / "hq")) as running:
         yield running
-    finally:
-        if running.process is not None:
-            code, complained = running.end()
-            assert (code, complained) == (0, "")
 
 
 @pytest.fixture

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import http.client
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,6 +51,30 @@ def test_a_joined_machine_has_all_that_its_agent_needs_and_only_its_owner_can_re
     newest = max((one for one in documents if isinstance(one, Roster)), key=lambda roster: roster.version)
     assert newest.members["whole"].public_key == key
     assert [one for one in folder.parent.iterdir() if one != folder] == []
+
+
+def test_the_key_is_made_on_the_machine_and_never_leaves_it(
+    verbs: Verbs, manager: RunningManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[bytes] = []
+
+    really = http.client.HTTPConnection.send
+
+    def overheard(connection: http.client.HTTPConnection, data: Any) -> None:
+        sent.append(data if isinstance(data, bytes) else str(data).encode())
+        really(connection, data)
+
+    monkeypatch.setattr(http.client.HTTPConnection, "send", overheard)
+    assert verbs.join(verbs.token("shop"), "shop", "secretive", tmp_path / "a").code == 0
+    pem = (tmp_path / "a" / "key.pem").read_bytes()
+    seed = ed25519.load_key(tmp_path / "a" / "key.pem")
+    spellings = (seed, seed.hex().encode(), base64.b64encode(seed)[:40], pem.splitlines()[1])
+    told = b"".join(sent)
+    assert b"BEGIN CERTIFICATE REQUEST" in told, "this is where it would have been"
+    kept = b"".join(path.read_bytes() for path in manager.folder.rglob("*") if path.is_file())
+    assert ed25519.public_key(seed) in kept
+    for spelling in spellings:
+        assert spelling not in told and spelling not in kept
 
 
 def test_what_is_not_said_gets_a_sensible_default(verbs: Verbs, manager: RunningManager, tmp_path: Path) -> None:

@@ -7,24 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.office import EXAMPLE, RunningManager
+from tests.support.office import RunningManager, with_two_sites
 
 
 @pytest.fixture(scope="session")
 def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningManager]:
     """Running, with catalogue and site `shop`, and a second site `depot`."""
-    running = RunningManager(tmp_path_factory.mktemp("manager") / "hq")
-    running.start()
-    try:
-        shop = (EXAMPLE / "site.yaml").read_text()
-        depot = shop.replace("name: shop", "name: depot").replace("type: shop", "type: depot")
-        status, answer = running.apply((EXAMPLE / "catalogue.yaml").read_text(), shop, depot)
-        assert status == 200, answer
+    with with_two_sites(RunningManager(tmp_path_factory.mktemp("manager") / "hq")) as running:
         yield running
-    finally:
-        if running.process is not None:
-            code, complained = running.end()
-            assert (code, complained) == (0, "")
 
 
 @pytest.fixture

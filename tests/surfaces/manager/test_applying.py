@@ -83,3 +83,28 @@ def test_an_intent_whose_labels_no_longer_fit_is_withdrawn_where_it_was(manager:
     manager.apply(INTENT.replace("shop-files", "moving").replace("type: shop", "type: depot"))
     found = intents(manager)
     assert found[("shop", "moving")]["withdrawn"] and not found[("depot", "moving")]["withdrawn"]
+
+
+def test_a_lease_too_short_for_an_exclusive_role_is_refused_whichever_comes_last(empty: RunningManager) -> None:
+    """X6: a guard would end the role before its lease had begun."""
+    empty.start()
+    catalogue, site = ((EXAMPLE / name).read_text() for name in ("catalogue.yaml", "site.yaml"))
+    brief = site.replace("spec:", "spec:\n  runOnceLease: 2s", 1)
+    head, exclusive, rest = catalogue.partition("onSplit: run_once")
+    slow = head + exclusive + rest.replace("ready:", "stop: {within: 2s}\n      ready:", 1)
+
+    assert empty.apply(slow, site, INTENT)[0] == 200
+    status, answer = empty.apply(brief)
+    (error,) = answer["errors"]
+    assert (status, error["field"], error["line"]) == (400, "spec.runOnceLease", 6), answer
+    assert "`placement`" in error["message"] and "2s" in error["message"]
+
+    assert empty.apply(catalogue)[0] == 200
+    assert empty.apply(brief)[0] == 200
+    status, answer = empty.apply(slow)
+    assert (status, "runOnceLease" in answer["errors"][0]["field"]) == (400, True), answer
+    assert empty.apply(catalogue)[1]["applied"][0]["change"] == "unchanged", "nothing of it was kept"
+
+    assert empty.delete("/v1/intents/shop-files")[0] == 200
+    assert empty.apply(slow)[0] == 200, "nobody wants it here"
+    assert (empty.apply(INTENT)[0], empty.apply(site)[0], empty.apply(INTENT)[0]) == (400, 200, 200)

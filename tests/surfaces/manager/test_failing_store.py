@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -31,6 +32,18 @@ def _tell(manager: RunningManager, statement: str) -> None:
     with closing(sqlite3.connect(manager.folder / "manager.db", timeout=10)) as database:
         database.execute(statement)
         database.commit()
+
+
+@contextmanager
+def no_room(manager: RunningManager) -> Iterator[None]:
+    """As long as the block runs the system lets the manager's process write to no file, as on a full disk."""
+    assert manager.process is not None
+    before = resource.prlimit(manager.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(manager.process.pid, resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(manager.process.pid, resource.RLIMIT_FSIZE, before)
 
 
 def generations(manager: RunningManager) -> dict[tuple[str, str], int]:
@@ -65,3 +78,28 @@ def test_what_cannot_be_kept_is_not_acknowledged(manager: RunningManager, tmp_pa
     assert answer.number == 2
     assert b"insists/1" not in answer.carried
     assert member.ask(entry).heads["insists/1"] == 1
+
+
+def test_without_room_on_the_disk_nothing_is_applied_joined_or_acknowledged_and_with_room_all_of_it_is(
+    manager: RunningManager, tmp_path: Path
+) -> None:
+    member, text, token = (
+        Member(manager, "depot", "stores", tmp_path / "n"),
+        INTENT.replace("shop-files", "roomless"),
+        manager.token("depot"),
+    )
+    entry, before = member.write("something"), generations(manager)
+    with no_room(manager):
+        status, answer = manager.apply(text)
+        assert status == 507 and "is the disk full" in answer["error"]
+        assert manager.ask_to_join(token, "depot", "roomy")[0] == 507
+        assert generations(manager) == before, "it still answers, with what it had"
+        (answered,) = member.converse([member.question(1, (entry,)), member.question(2)], until=2)
+        assert b"stores/1" not in answered.carried
+    assert manager.apply(text)[0] == 200
+    assert generations(manager) == {**before, ("shop", "roomless"): 1}
+    assert manager.ask_to_join(token, "depot", "roomy")[0] == 200
+    assert member.ask(entry).heads["stores/1"] == 1
+    manager.end()
+    manager.start()
+    assert generations(manager) == {**before, ("shop", "roomless"): 1}

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from skerry.adapters.keys import x509
+from skerry.core.kernel.ids import ElementName, GrantKey, IntentId, PlanId, instance_id
 from skerry.core.kernel.values import digest
 from skerry.core.stages.ir.model import CatalogueDocument, IntermediateRepresentation, Roster, SiteDocument
+from skerry.core.stages.negotiation.model import Assignment, Plan, Section
 from tests.support.office import EXAMPLE, Member, RunningManager, authority_digest
 
 pytestmark = pytest.mark.timeout(180)  # a busy machine takes its time to start processes
@@ -65,6 +68,28 @@ def test_two_nodes_of_one_name_cannot_both_join_and_the_second_keeps_its_token(m
     status, answer = manager.ask_to_join(token, "shop", "twin")
     assert status == 409 and "twin" in answer["error"]
     assert manager.ask_to_join(token, "shop", "other-twin")[0] == 200
+
+
+def test_nobody_joins_while_the_site_plans_what_must_not_run_twice_and_the_token_stays_good(
+    empty: RunningManager, tmp_path: Path
+) -> None:
+    empty.start()
+    empty.apply(*((EXAMPLE / name).read_text() for name in ("catalogue.yaml", "site.yaml", "intent.yaml")))
+    member = Member(empty, "shop", "n1", tmp_path / "n1")
+    intent, element, key = IntentId("hq/shop-files"), ElementName("placement"), GrantKey("hq/shop-files/placement")
+    exclusive = Assignment(
+        instance=instance_id(intent, element, 1), element=element, holder=member.name, digest="d", key=key
+    )
+    sections = {intent: Section(intent=intent, generation=1, connected={exclusive.instance: exclusive})}
+    plan = Plan(id=PlanId(term=1, leader=member.name, number=1), members=(member.name,), sections=sections)
+    member.ask(member.say(plan))
+    token = empty.token("shop")
+    status, answer = empty.ask_to_join(token, "shop", "n2")
+    assert status == 409 and "hq/shop-files/placement" in answer["error"] and "delete that intent" in answer["error"]
+    assert empty.admin.get("/v1/sites/shop")["members"] == ["n1"]
+    freed = msgspec.structs.replace(plan, id=PlanId(term=1, leader=member.name, number=2), sections={})
+    member.ask(member.say(freed))
+    assert empty.ask_to_join(token, "shop", "n2")[0] == 200
 
 
 @pytest.mark.parametrize("name", ["", "a b", "*", "../up", "x" * 64, "n1/n2"])

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from skerry.adapters.manifests.checking import check
+from skerry.adapters.manifests.checking import check, refuse
 from skerry.adapters.manifests.documents import Document, load, load_file
 from skerry.adapters.manifests.errors import ManifestError, ManifestErrors
 from skerry.adapters.manifests.writing import dump, schema
 
-__all__ = ["Document", "ManifestError", "ManifestErrors", "check", "dump", "load", "load_file", "schema"]
+__all__ = ["Document", "ManifestError", "ManifestErrors", "check", "dump", "load", "load_file", "refuse", "schema"]

@@ -22,9 +22,14 @@ def check(documents: Sequence[Document], catalogue: Catalogue, expressions: Expr
     found += check_manifests(_touched(documents, after), after, expressions)
     if not found:
         found += _translated(documents, after, expressions)
+    refuse(found, documents)
+    return after
+
+
+def refuse(found: Sequence[Finding], documents: Sequence[Document]) -> None:
+    """Raises `ManifestErrors` if anything was found, each with its place if it is in one of the documents."""
     if found:
         raise ManifestErrors(_located(finding, documents) for finding in found)
-    return after
 
 
 def _touched(documents: Sequence[Document], catalogue: Catalogue) -> list[Functionality]:

@@ -43,19 +43,26 @@ class Store:
         self._engine: AsyncEngine | None = None
 
     async def open(self) -> None:
-        """Bring the schema up to date. Raises `StoreError`."""
+        """Bring the schema up to date. Raises `StoreError`; then nothing is left open."""
         try:
             engine = self._engine = create_async_engine(self._url)
             if engine.dialect.name == "sqlite":
                 _for_the_owner_alone(engine.url.database)
                 event.listen(engine.sync_engine, "connect", _durable)
-            async with engine.begin() as connection:
-                await connection.run_sync(_migrate)
+            await self._bring_up_to_date(engine)
         except (SQLAlchemyError, CommandError, ImportError, OSError) as error:
             raise StoreError(
                 f"{self._shown()}: the manager's store cannot be opened: {_reason(error)}; expected a database "
                 "that this process may write, by an async driver, last used by this version or an older one"
             ) from error
+
+    async def _bring_up_to_date(self, engine: AsyncEngine) -> None:
+        try:
+            async with engine.begin() as connection:
+                await connection.run_sync(_migrate)
+        except BaseException:  # whoever could not open does not close either, also if it was interrupted
+            await self.close()
+            raise
 
     async def close(self) -> None:
         """Let go."""

@@ -14,6 +14,7 @@ from skerry.core.group.uplink.machine import (
     UplinkView,
 )
 from skerry.core.group.uplink.model import (
+    NEW_LEADER_WAIT_MS,
     SESSION_TRY_MS,
     ModeId,
     ModeState,
@@ -22,7 +23,7 @@ from skerry.core.group.uplink.model import (
 )
 from skerry.core.group.uplink.wire import Answer, Question
 from skerry.core.kernel.effects import Put
-from tests.core.things import HQ, A, B
+from tests.core.things import HQ, A, B, C
 from tests.support.conversation import Talk, anything, at, does, keeps, notes, reports, sees, talk, until
 
 GRACE_MS, SETTLE_MS = 2_000, 3_000
@@ -139,6 +140,33 @@ def test_m2_while_any_member_is_answered_the_part_is_connected() -> None:
     for now in range(1_000, 10_000, 500):
         assert t >> at(now) << anything >> sees(reports={B: (now, {HQ: report(100)})}) << anything
     assert t.machine.mode(HQ) == "connected"
+
+
+@pytest.mark.parametrize("still_there", [True, False], ids=["it hands over", "it is lost"])
+def test_m2_a_new_leader_counts_the_grace_from_what_the_one_before_was_answered(still_there: bool) -> None:
+    t = talk(Uplink(me=B, started_ms=0), view(leader=A, part=frozenset()))
+    for now in range(0, 61_000, 500):
+        assert t >> at(now) << anything >> sees(reports={A: (now, {HQ: report(100)})}) << anything
+    left = {A: (60_500, {HQ: report(100)})} if still_there else {}
+    assert t >> at(60_600) >> sees(leader=B, term=2, part=frozenset({B}), reports=left) << anything
+    assert t >> until(60_400 + GRACE_MS) << anything
+    assert t.machine.mode(HQ) == "connected"
+    assert t >> until(60_400 + GRACE_MS + 1) << anything << notes("mode.isolated", HQ, term=2)
+
+
+def test_m2_a_new_leader_waits_a_round_for_what_its_part_knows() -> None:
+    """Somebody else has the session, and has not followed yet at the moment in which it takes over."""
+    t = talk(Uplink(me=B, started_ms=0), view(leader=A, part=frozenset()))
+    assert t >> sees() << anything >> until(60_000) << anything
+    answered_c = {C: (60_000, {HQ: report(100)})}
+    assert t >> sees(leader=B, term=2, part=frozenset({B}), reports=answered_c) << anything
+    assert t >> at(60_000 + NEW_LEADER_WAIT_MS - 1) << anything >> sees(part=frozenset({B, C})) << anything
+    assert t >> until(60_000 + 1_500) << anything
+    assert t.machine.mode(HQ) == "connected"
+    alone = talk(Uplink(me=B, started_ms=0), view(leader=A, part=frozenset()))
+    assert alone >> sees() << anything >> until(60_000) << anything
+    assert alone >> sees(leader=B, term=2, part=frozenset({B})) << anything
+    assert alone >> until(60_000 + NEW_LEADER_WAIT_MS) << anything << notes("mode.isolated", HQ, term=2)
 
 
 def test_m2_a_member_of_another_part_does_not_count() -> None:

@@ -18,6 +18,7 @@ from skerry.core.stages.ir.rules import (
     TranslationError,
     assent_clauses,
     check_functionality,
+    check_lease,
     management_roles,
     site_document,
     translate,
@@ -269,6 +270,23 @@ def test_a_site_file_becomes_a_site_document_with_its_governance() -> None:
     assert document.governance == ir_of().governance
     with pytest.raises(TranslationError, match="no governance"):
         site_document(site, Catalogue(), generation=1)
+
+
+@pytest.mark.parametrize(("stop", "lease", "told"), [("3s", "3s", True), ("3s", "3001ms", False), ("5m", "10s", True)])
+def test_x6_a_lease_that_is_not_longer_than_an_exclusive_role_may_take_to_stop_is_told(
+    stop: str, lease: str, told: bool
+) -> None:
+    exclusive = CATALOGUE.index("onSplit: run_once")
+    slow = CATALOGUE[:exclusive] + changed(CATALOGUE[exclusive:], ("ready:", f"stop: {{within: {stop}}}\n      ready:"))
+    place = load(
+        changed(FOLDER.joinpath("site.yaml").read_text(), ("tieBreaker", f"runOnceLease: {lease}\n  tieBreaker")), "s"
+    )[0].manifest
+    assert isinstance(place, Site)
+    document = site_document(place, catalogue_of(), generation=1)
+    found = [str(one) for one in check_lease(document, [ir_of(slow)])]
+    assert len(found) == told
+    assert all("spec.runOnceLease" in one and "role `placement`" in one for one in found)
+    assert check_lease(document, [msgspec.structs.replace(ir_of(slow), withdrawn=True)]) == []
 
 
 @pytest.mark.parametrize("example", ["hello", "tiered-storage"])

@@ -97,6 +97,9 @@ def test_d16_a_conflict_holds_both_ways_and_for_what_is_required() -> None:
     assert conflict(disk, [hungry]) == "hungry"
     assert conflict(hungry, [disk]) == "disk"
     assert conflict(one, [disk]) is None
+    special = configuration("special", requires=("storage.nvme",))
+    assert conflict(special, [hungry]) == "hungry"
+    assert conflict(configuration("tape", conflicts=("storage.tape",)), [disk, special]) is None
 
 
 @given(st.dictionaries(st.sampled_from([A, B, C]), st.tuples(st.integers(1, 999), st.integers(0, 1_000)), min_size=1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from skerry.core.group.granting.model import Held
@@ -133,9 +134,10 @@ def test_what_is_given_to_another_or_withdrawn_or_of_another_digest_is_not_start
     assert node_a(plan=None) >> sees()
 
 
-def test_d16_something_that_conflicts_waits_for_the_stop_of_what_still_runs() -> None:
-    rival = configuration("rival", conflicts=("stack",))
-    wish = ir(element(), element("cache", rival))
+@pytest.mark.parametrize("word", ["stack", "storage"], ids=["its name", "a kind that it requires"])
+def test_d16_something_that_conflicts_waits_for_the_stop_of_what_still_runs(word: str) -> None:
+    rival = configuration("rival", conflicts=(word,))
+    wish = ir(element("store", msgspec.structs.replace(STACK, requires=("storage.disk",))), element("cache", rival))
     t = serving(irs={SHOP: wish})
     assert t >> sees(plan=plan(assigned(A, "cache", rival))) << does(AwaitDrained, instance=STORE) << anything
     assert t.machine.runs[CACHE].reason == f"waits for the stop of {STORE}"

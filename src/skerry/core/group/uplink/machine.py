@@ -17,6 +17,7 @@ from skerry.core.group.uplink.model import (
     BEAT_PERIOD_MS,
     FLAP_MAX,
     GRACE_DIVISOR,
+    NEW_LEADER_WAIT_MS,
     QUIET_SETTLINGS,
     SESSION_TRY_MS,
     STOOD_STILL_MS,
@@ -117,10 +118,9 @@ class Uplink:
     version: int = 0
     """Grows whenever `modes` changes."""
     _lines: dict[ManagerId, _Line] = field(default_factory=dict)
-    _reached_ms: dict[ManagerId, int] = field(default_factory=dict)
-    """When the last question of my part that was answered was asked; that it was stays true when whoever asked it is
-    gone."""
     _flaps: dict[ManagerId, _Flap] = field(default_factory=dict)
+    _known_ms: dict[ManagerId, int] = field(default_factory=dict)
+    """When the last question was asked of whose answer my leader or my part has told, whoever leads since."""
     _leading_since_ms: int | None = None
     _number: int = 0
     _deadline_ms: int | None = None
@@ -166,7 +166,7 @@ class Uplink:
                 self._on_answer(manager, answer, given.at_ms)
             case DeadlinePassed() | Reconsider():
                 pass
-        self._remember(view)
+        self._remember(given.at_ms, view)
         done = Effects()
         for manager in sorted(view.managers):
             done = done + self._duty(manager, given.at_ms, view) + self._question(manager, given.at_ms, view)
@@ -185,23 +185,11 @@ class Uplink:
         """Time in which this agent stood still itself is no silence of the manager."""
         if self._deadline_ms is None or at_ms - self._deadline_ms <= STOOD_STILL_MS:
             return
+        stood_ms = at_ms - self._deadline_ms
         for line in self._lines.values():
             if line.answered_ms is not None:
-                line.answered_ms += at_ms - self._deadline_ms
-        for manager in self._reached_ms:
-            self._reached_ms[manager] += at_ms - self._deadline_ms
-
-    def _remember(self, view: UplinkView) -> None:
-        known = [(m, line.answered_ms) for m, line in self._lines.items() if line.answered_ms is not None]
-        for node, (heard_ms, reports) in view.reports.items():
-            if node in view.part:
-                known += [
-                    (m, heard_ms - report.answered_age_ms)
-                    for m, report in reports.items()
-                    if report.answered_age_ms is not None
-                ]
-        for manager, asked_ms in known:
-            self._reached_ms[manager] = max(self._reached_ms.get(manager, asked_ms), asked_ms)
+                line.answered_ms += stood_ms
+        self._known_ms = {manager: known_ms + stood_ms for manager, known_ms in self._known_ms.items()}
 
     # --- my own line ----------------------------------------------------------------------------------------------
 
@@ -271,7 +259,8 @@ class Uplink:
         line.asked_ms[line.number] = at_ms
         line.next_ms = at_ms + grace_ms // GRACE_DIVISOR
         self._wake(line.next_ms)
-        return Effects(report=(Report(manager=manager, message=Question(number=line.number, carried=view.carry(manager))),))
+        question = Question(number=line.number, carried=view.carry(manager))
+        return Effects(report=(Report(manager=manager, message=question),))
 
     def ask_now(self, manager: ManagerId) -> None:
         """There is something to say: let the next question leave at once."""
@@ -305,19 +294,29 @@ class Uplink:
             notes.append(Note(what=f"mode.{mode}", about=manager, data={"term": view.term, "number": self._number}))
         return self._keep({**self.modes, **changed}, tuple(notes)) if changed else Effects()
 
+    def _remember(self, at_ms: int, view: UplinkView) -> None:
+        """A leader may be lost, or new to its part: what it and its part were answered is not forgotten with it."""
+        for manager in view.managers:
+            ages = [self._heard_age(n, manager, at_ms, view) for n in (*view.part, view.leader) if n is not None]
+            ages.append(_age(at_ms, self._lines.get(manager, _Line())))
+            asked = [at_ms - age for age in ages if age is not None]
+            self._known_ms[manager] = max([self._known_ms.get(manager, self.started_ms), *asked])
+
     def _due_mode(self, manager: ManagerId, at_ms: int, view: UplinkView) -> ModeName:
         flap = self._flaps.setdefault(manager, _Flap())
         grace_ms = view.settings.lost_after_ms * flap.factor
         settle_ms = view.settings.back_after_ms * flap.factor
         # Never answered at all: the grace runs from the start of this node.
-        silent_ms = at_ms - self._reached_ms.get(manager, self.started_ms)
+        silent_ms = at_ms - self._known_ms[manager]
         if self.mode(manager) == "connected":
-            if silent_ms > grace_ms:
+            assert self._leading_since_ms is not None, "only a leader declares"
+            wait_ms = max(grace_ms - silent_ms + 1, self._leading_since_ms + NEW_LEADER_WAIT_MS - at_ms)
+            if wait_ms <= 0:
                 return "isolated"
-            self._wake(at_ms + grace_ms - silent_ms + 1)
+            self._wake(at_ms + wait_ms)
             return "connected"
         up_ms = self._up_for_ms(manager, at_ms, view)
-        if manager in self._reached_ms and silent_ms <= view.settings.lost_after_ms and up_ms >= settle_ms:
+        if silent_ms <= view.settings.lost_after_ms and up_ms >= settle_ms:
             return "connected"
         if up_ms > 0:
             self._wake(at_ms + max(settle_ms - up_ms, 1))
@@ -366,3 +365,7 @@ class Uplink:
 
     def _wake(self, at_ms: int) -> None:
         self._deadline_ms = at_ms if self._deadline_ms is None else min(self._deadline_ms, at_ms)
+
+
+def _age(at_ms: int, line: _Line) -> int | None:
+    return None if line.answered_ms is None else at_ms - line.answered_ms

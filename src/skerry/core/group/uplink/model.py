@@ -15,6 +15,8 @@ GRACE_DIVISOR = 4
 FLAP_MAX = 8
 QUIET_SETTLINGS = 10
 SESSION_TRY_MS = 1_000
+NEW_LEADER_WAIT_MS = 300
+"""A round: so long a new leader waits for what its part knows before it declares that nobody was answered (P4)."""
 BEAT_PERIOD_MS = 1_000
 """How old a report may be because its bearer has not spoken since (C1)."""
 STOOD_STILL_MS = 500

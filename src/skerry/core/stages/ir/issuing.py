@@ -12,9 +12,9 @@ import msgspec
 from skerry.core.kernel.expressions import Expressions
 from skerry.core.kernel.ids import ManagerId
 from skerry.core.kernel.values import Value
-from skerry.core.stages.intent.model import Catalogue, Intent, Site
+from skerry.core.stages.intent.model import Catalogue, Finding, Intent, Site
 from skerry.core.stages.ir.model import CatalogueDocument, IntermediateRepresentation, SiteDocument
-from skerry.core.stages.ir.rules import site_document, translate
+from skerry.core.stages.ir.rules import check_lease, site_document, translate
 
 Word = SiteDocument | CatalogueDocument | IntermediateRepresentation
 
@@ -49,6 +49,20 @@ def words_for(held: Held, applied: Applied, *, expressions: Expressions, owner: 
     if held.catalogue is None or held.catalogue.manifests != applied.text:
         words.append(CatalogueDocument(generation=_next(held.catalogue), manifests=applied.text))
     return (*words, *_irs_for(held, applied, expressions, owner))
+
+
+def wrong_leases(held: Held, words: Iterable[Word]) -> list[Finding]:
+    """What these words make wrong with a site's lease; what was wrong before does not keep others from acting."""
+
+    def found(words: Iterable[Word]) -> list[Finding]:
+        said = list(words)
+        settings = next((one for one in said if isinstance(one, SiteDocument)), held.settings)
+        fresh = {ir.intent: ir for ir in said if isinstance(ir, IntermediateRepresentation)}
+        irs = {ir.intent: ir for ir in held.irs} | fresh
+        return check_lease(settings, irs.values()) if settings is not None else []
+
+    before = found(())
+    return [one for one in found(words) if one not in before]
 
 
 def withdrawn(ir: IntermediateRepresentation) -> IntermediateRepresentation:

@@ -60,6 +60,17 @@ class Configuration(Value, frozen=True, kw_only=True):
     digest: str = ""
     """Content digest; a fit belongs to one digest (D8a)."""
 
+    def conflicts_with(self, other: Configuration) -> bool:
+        """Whether the two may not run on one node, by the word of either: it names the other, or a kind that the other
+        requires, as it is or as a more special one (D16, S4)."""
+        return self._excludes(other) or other._excludes(self)
+
+    def _excludes(self, other: Configuration) -> bool:
+        return any(
+            word == other.name or any(kind == word or kind.startswith(f"{word}.") for kind in other.requires)
+            for word in self.conflicts
+        )
+
 
 class Weights(Value, frozen=True, kw_only=True):
     """Of the objective function (D11); relative to each other."""

@@ -7,7 +7,7 @@ to the number of its nodes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from skerry.core.kernel.expressions import Expressions, holds
@@ -186,6 +186,30 @@ def site_document(site: manifest.Site, catalogue: Catalogue, *, generation: int)
         run_once_lease_ms=parse(site.spec.run_once_lease, "duration"),
         reading_every_ms=parse(site.spec.reading_every, "duration"),
     )
+
+
+def check_lease(site: SiteDocument, irs: Iterable[IntermediateRepresentation]) -> list[Finding]:
+    """Each `run_once` role of `irs` that this site could never hold: a guard kills it at the end of its lease less its
+    stopping time (X6), so a lease that is not longer than that time ends before it has begun."""
+    faults = [
+        Finding(
+            kind="Site",
+            name=site.name,
+            path="spec.runOnceLease",
+            message=f"expected more than the {configuration.stop_within_ms / 1000:g}s that configuration "
+            f"`{configuration.name}` of the `run_once` role `{element.role}` (intent `{ir.name}`) may take to stop, "
+            f"found {site.run_once_lease_ms / 1000:g}s",
+            hint="lengthen `runOnceLease` of the Site, or shorten `stop.within` of the configuration",
+        )
+        for ir in irs
+        if not ir.withdrawn
+        for mode in _MODES
+        for element in ir.sets[mode].elements.values()
+        if element.key is not None
+        for configuration in element.configurations.values()
+        if configuration.stop_within_ms >= site.run_once_lease_ms
+    ]
+    return list(dict.fromkeys(faults))  # what both sets share is wrong once
 
 
 def management_roles(

@@ -99,12 +99,7 @@ def _configurations(
 
 def conflict(configuration: Configuration, others: Collection[Configuration]) -> str | None:
     """The name of a configuration that may not run on the same node, by its own word or the other's (D16)."""
-    for other in others:
-        if other.name in configuration.conflicts or configuration.name in other.conflicts:
-            return other.name
-        if set(configuration.conflicts) & set(other.requires) or set(other.conflicts) & set(configuration.requires):
-            return other.name
-    return None
+    return next((other.name for other in others if configuration.conflicts_with(other)), None)
 
 
 def _score(

@@ -70,9 +70,9 @@ def conflicting(instance: InstanceId, want: Wanted, runs: Mapping[InstanceId, Ru
             continue
         ir = irs.get(run.intent)
         specs = [s for roles in ir.sets.values() for s in roles.elements.values()] if ir is not None else []
-        for configuration in (c for s in specs for c in s.configurations.values() if c.digest == run.digest):
-            if want.configuration.name in configuration.conflicts or configuration.name in want.configuration.conflicts:
-                return other
+        running = (c for s in specs for c in s.configurations.values() if c.digest == run.digest)
+        if any(want.configuration.conflicts_with(one) for one in running):
+            return other
     return None
 
 

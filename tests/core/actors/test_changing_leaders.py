@@ -1,0 +1,57 @@
+"""L6, D4: a leader whose criterion fails hands over to another; nothing that was agreed changes by that."""
+
+from __future__ import annotations
+
+from skerry.core.group.election.model import INELIGIBLE_FOR_MS
+from skerry.core.stages.ir.model import AssentClause, Governance, ManagementRole, ManagementRow, SiteDocument
+from skerry.core.stages.negotiation.model import Plan
+from tests.core.things import SHOP, element, instance, ir
+from tests.scenarios.world import World
+
+SURE = ManagementRole(name="leader", does=("leader",), criteria="node.assurance >= 0.5", weights={"assurance": 1})
+GOVERNANCE = Governance(name="sure", management=(ManagementRow(roles={"leader": SURE}),), assent=(AssentClause(),))
+SETTLED_MS = 6_000
+HANDED_OVER_MS = INELIGIBLE_FOR_MS + 3_000
+
+
+def settled_site() -> World:
+    world = World("abc", ir(element("store"), element("db", key=f"{SHOP}/db")))
+    world.issue(SiteDocument(name="shop", generation=2, governance=GOVERNANCE))
+    world.start("a", "b", "c")
+    world.run(SETTLED_MS)
+    return world
+
+
+def leaders(world: World) -> set[str]:
+    return {str(n.agent.election.leadership.leader) for n in world.nodes.values() if n.agent is not None}
+
+
+def plans(world: World) -> list[Plan | None]:
+    return [n.agent.picture.plan() for n in world.nodes.values() if n.agent is not None]
+
+
+def pids(world: World) -> dict[str, int]:
+    return {str(i): w.pid for node in world.nodes.values() for i, w in node.workloads.items()}
+
+
+def test_a_leader_that_runs_on_its_battery_hands_over_and_no_plan_changes() -> None:
+    world = settled_site()
+    assert leaders(world) == {"a"}
+    agreed, processes = plans(world), pids(world)
+    assert set(processes) == {str(instance("store")), str(instance("db"))}
+
+    world.finds("a", assurance_permille=300)
+    world.run(INELIGIBLE_FOR_MS - 500)
+    assert leaders(world) == {"a"}, "not yet"
+    world.run(HANDED_OVER_MS)
+    (successor,) = leaders(world)
+    assert successor in ("b", "c")
+    assert plans(world) == agreed
+    assert pids(world) == processes
+
+
+def test_a_leader_whose_criterion_holds_leads_on() -> None:
+    world = settled_site()
+    world.finds("a", assurance_permille=1_000)
+    world.run(HANDED_OVER_MS)
+    assert leaders(world) == {"a"}

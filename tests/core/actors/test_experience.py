@@ -1,0 +1,76 @@
+"""P5: a voter says no to a node of which it has measured that it does worse than it claims, and to nobody else.
+
+The site of three runs `store`; its validator measures it from another node. Then a second intent comes, for which the
+holder of `store`, with the best fit of all, is the first candidate again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from skerry.core.kernel.effects import Effects
+from skerry.core.kernel.ids import IntentId
+from skerry.core.kernel.inputs import Input
+from skerry.core.stages.ir.model import AssentClause, Governance, ManagementRole, ManagementRow, SiteDocument
+from skerry.core.stages.negotiation.wire import Ballot
+from tests.core.things import STACK, element, ir
+from tests.scenarios.world import Node, World
+
+NOTES = IntentId("hq/notes")
+OFFICES = {
+    "leader": ManagementRole(name="leader", does=("leader",)),
+    "validator": ManagementRole(name="validator", does=("validator",), apart_from=("leader",)),
+}
+GOVERNANCE = Governance(
+    name="watched", management=(ManagementRow(roles=OFFICES),), assent=(AssentClause(by="unanimous"),)
+)
+FLOOR_OPS = 60
+
+
+class Listener:
+    """Keeps every no that a ballot bears."""
+
+    def __init__(self) -> None:
+        self.noes: list[tuple[str, str, str]] = []
+
+    def __call__(self, node: Node, given: Input[Any], effects: Effects) -> None:
+        """After each step, before its effects."""
+        for send in effects.send:
+            if isinstance(send.message, Ballot):
+                self.noes += [(node.name, no.reason, no.evidence) for no in send.message.no.values()]
+
+
+def noes_when_the_holder_serves(ops: int) -> tuple[World, list[tuple[str, str, str]]]:
+    """What voters refuse, from the first start until the second intent is agreed."""
+    listener = Listener()
+    world = World("abc", ir(element("store"), governance=GOVERNANCE), watch=listener)
+    world.issue(SiteDocument(name="shop", generation=2, governance=GOVERNANCE))
+    world.start("a", "b", "c")
+    world.run(4_000)
+    holder = next(node for node in world.nodes.values() if node.workloads)
+    assert holder.name == "c", "the best fit"
+    holder.serves_ops = ops
+    world.run(30_000)
+    world.issue(ir(element("store"), intent=NOTES, governance=GOVERNANCE))
+    world.run(10_000)
+    return world, listener.noes
+
+
+def holder_of(world: World, intent: str) -> str:
+    (found,) = [n.name for n in world.nodes.values() for i in n.workloads if i.startswith(intent)]
+    return found
+
+
+def test_five_measurements_under_the_floor_are_a_no_with_its_evidence_and_the_role_goes_to_the_next() -> None:
+    world, noes = noes_when_the_holder_serves(FLOOR_OPS // 2)
+    assert noes
+    assert {who for who, _, _ in noes} == {"b"}, "the validator, and nobody without experience"
+    assert all("median fit 0.50 of the floor" in reason and evidence for _, reason, evidence in noes)
+    assert holder_of(world, NOTES) != "c"
+
+
+def test_without_a_slowed_workload_there_is_no_no() -> None:
+    world, noes = noes_when_the_holder_serves(FLOOR_OPS + 1)
+    assert noes == []
+    assert holder_of(world, NOTES) == "c"
+    assert all(STACK.digest == w.digest for n in world.nodes.values() for w in n.workloads.values())
