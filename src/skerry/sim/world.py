@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 import msgspec
 
 from skerry.core.actors.manager import ManagerEvent
-from skerry.core.conversation import Refused, key_in, opened
+from skerry.core.conversation import Exchange, Refused, key_in, opened
+from skerry.core.group.uplink.wire import Answer
 from skerry.core.kernel.effects import Effects, Persist
 from skerry.core.kernel.ids import InstanceId, NodeId
 from skerry.core.kernel.inputs import Input
@@ -196,9 +197,11 @@ class World:
             checker.before_manager_persist(changes)
 
     def on_answer(self, node: NodeId, message: Any) -> None:
-        """An answer is about to leave the manager."""
-        for checker in self._hooks["on_answer"]:
-            checker.on_answer(node, message)
+        """Something is about to leave the manager; an answer that carries nothing says nothing new."""
+        if isinstance(message, Answer) and message.carried:
+            exchange = decode(message.carried, Exchange)
+            for checker in self._hooks["on_answer"]:
+                checker.on_answer(node, exchange)
 
     def on_refused_up(self, payload: bytes, why: str) -> None:
         """The manager's shell refused what a member, or somebody in its name, said."""
