@@ -24,6 +24,7 @@ from skerry.sim.book import Book
 from skerry.sim.chance import Chance
 from skerry.sim.checkers.all import CHECKERS
 from skerry.sim.checkers.checker import Checker
+from skerry.sim.client import Client
 from skerry.sim.coverage import Coverage, reason_name
 from skerry.sim.faults.driver import FaultDriver
 from skerry.sim.guard import Workload
@@ -93,6 +94,7 @@ class World:
         self.verifier = StandInVerifier([*signers.values(), *self.manager.office.signers.values()])
         self.network = Network(self)
         self.adversary = Adversary(self)
+        self.client = Client(self)
         self.faults = FaultDriver(self)
         self.checkers = [kind(self) for kind in CHECKERS]
         self._hooks: dict[str, list[Checker]] = {
@@ -108,6 +110,7 @@ class World:
         """To the end. Raises `Violation`."""
         self._boot()
         self._tick()
+        self.client.begin()
         if self.options.faults:
             self.faults.begin()
         if self.options.adversary:
