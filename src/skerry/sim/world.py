@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 import msgspec
 
 from skerry.core.actors.manager import ManagerEvent
-from skerry.core.conversation import Refused, key_in, opened
+from skerry.core.conversation import Exchange, Refused, key_in, opened
+from skerry.core.group.uplink.wire import Answer
 from skerry.core.kernel.effects import Effects, Persist
 from skerry.core.kernel.ids import InstanceId, NodeId
 from skerry.core.kernel.inputs import Input
@@ -200,8 +201,11 @@ class World:
 
     def on_answer(self, node: NodeId, message: Any) -> None:
         """An answer is about to leave the manager."""
+        if not isinstance(message, Answer) or not message.carried:
+            return
+        carried = decode(message.carried, Exchange)
         for checker in self._hooks["on_answer"]:
-            checker.on_answer(node, message)
+            checker.on_answer(node, carried)
 
     def on_refused_up(self, payload: bytes, why: str) -> None:
         """The manager's shell refused what a member, or somebody in its name, said."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from skerry.core.actors.manager import ManagerEvent
+from skerry.core.conversation import Exchange
 from skerry.core.kernel.effects import Effects, Persist
 from skerry.core.kernel.ids import NodeId
 from skerry.core.kernel.inputs import Input
@@ -41,8 +42,8 @@ class Checker:
     def before_manager_persist(self, changes: Sequence[Persist]) -> None:
         """The manager's store is about to take these changes, all or none."""
 
-    def on_answer(self, node: NodeId, message: Any) -> None:
-        """An answer is about to leave the manager."""
+    def on_answer(self, node: NodeId, carried: Exchange) -> None:
+        """An answer is about to leave the manager; one that carries nothing is not shown."""
 
     def before_persist(self, machine: Machine, changes: Sequence[Persist]) -> None:
         """These changes are about to become durable."""

@@ -8,14 +8,12 @@ in its store when the answer leaves (J3).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from skerry.core.conversation import Exchange
 from skerry.core.group.journal.machine import ENTRY_PREFIX
-from skerry.core.group.uplink.wire import Answer
 from skerry.core.kernel.effects import Drop, Persist
 from skerry.core.kernel.ids import NodeId
-from skerry.core.kernel.values import decode
 from skerry.sim.checkers.checker import Checker
 
 if TYPE_CHECKING:
@@ -49,11 +47,9 @@ class JournalArrives(Checker):
                     self.broken(f"the manager keeps {change.key} after {self._stored.get(chain, 0)} entries")
                 self._stored[chain] = number
 
-    def on_answer(self, node: NodeId, message: Any) -> None:
+    def on_answer(self, node: NodeId, carried: Exchange) -> None:
         """Nothing is acknowledged that the store does not hold."""
-        if not isinstance(message, Answer):
-            return
-        for chain, number in decode(message.carried, Exchange).heads.items():
+        for chain, number in carried.heads.items():
             if number > self._stored.get(chain, 0):
                 self.broken(
                     f"the manager acknowledges {number} entries of {chain}, and has stored {self._stored.get(chain, 0)}"

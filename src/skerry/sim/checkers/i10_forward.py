@@ -14,7 +14,6 @@ from skerry.core.group.custody.machine import DOCUMENT_PREFIX
 from skerry.core.group.election.machine import FOLLOWED_KEY
 from skerry.core.group.election.wire import Follow
 from skerry.core.group.journal.machine import ENTRY_PREFIX
-from skerry.core.group.uplink.wire import Answer
 from skerry.core.kernel.effects import Drop, Persist
 from skerry.core.kernel.ids import NodeId
 from skerry.core.kernel.sealing import Sealed, Statement
@@ -52,9 +51,9 @@ class Forward(Checker):
             if not isinstance(c, Drop) and c.key.startswith(DOCUMENT_PREFIX)
         )
 
-    def on_answer(self, node: NodeId, message: Any) -> None:
+    def on_answer(self, node: NodeId, carried: Exchange) -> None:
         """It says nothing that it has not kept."""
-        for sealed in decode(message.carried, Exchange).items if isinstance(message, Answer) else ():
+        for sealed in carried.items:
             if sealed.signature not in self._kept:
                 said = decode(sealed.statement, Statement)
                 self.broken(f"the manager says {said.kind} {said.number} and has not kept it")
