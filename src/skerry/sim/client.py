@@ -116,6 +116,6 @@ class Client:
         workload.use.fine.add(its_second)
         self.fine.add(second)
         self.served_by.add(workload.pid)
-        if machine.shell is not None and not machine.shell.hung:
+        if machine.answers and machine.shell is not None and not machine.shell.hung:
             self.seen.add(second)
         world.coverage.hit("state.client.served")
