@@ -14,6 +14,8 @@ import msgspec
 import pytest
 
 from skerry.core import conversation
+from skerry.core.actors import manager
+from skerry.core.actors.manager import ManagerSite
 from skerry.core.actors.picture import Picture
 from skerry.core.group.custody.machine import Custody
 from skerry.core.group.election.machine import Election
@@ -26,6 +28,8 @@ from skerry.core.group.uplink.machine import Uplink
 from skerry.core.group.voting.rules import Outcome
 from skerry.core.kernel.effects import Effects
 from skerry.core.kernel.once import Once
+from skerry.core.kernel.sealing import Verifier
+from skerry.core.stages.history import rules as history
 from skerry.core.stages.monitoring.machine import Monitoring
 from skerry.core.stages.negotiation import machine as negotiation
 from skerry.core.stages.negotiation.voter import Voter
@@ -110,6 +114,12 @@ def quiet(options: Options) -> Options:
 
 def cut_off(options: Options) -> Options:
     return replace(options, faults=("uplink.cut", "link.split"), cold=True)
+
+
+def overseen(options: Options) -> Options:
+    """Much goes on between the site and its manager, which dies and comes back; somebody changes what is handed on."""
+    faults = ("uplink.cut", "uplink.flap", "manager.restarts", "manager.crashes", "manager.raises_limit")
+    return replace(options, faults=faults, adversary=True, fault_gap_max_ms=4_000)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -282,6 +292,60 @@ def _plans_go_back(patch: Patch) -> None:
     patch.setattr(Custody, "newer", lambda self, name, version: name == "plan" or newer(self, name, version))
 
 
+def _acknowledged_and_not_stored(patch: Patch) -> None:
+    take = ManagerSite._take_entry
+    patch.setattr(ManagerSite, "_take_entry", lambda self, said: msgspec.structs.replace(take(self, said), persist=()))
+
+
+def _said_and_not_kept(patch: Patch) -> None:
+    """A verdict leaves, and is not in the manager's store."""
+    say = ManagerSite._say
+    patch.setattr(ManagerSite, "_say", lambda self, *args: msgspec.structs.replace(say(self, *args), persist=()))
+
+
+def _changed_entries_are_believed(patch: Patch) -> None:
+    """The manager takes whatever a member hands on."""
+
+    class Trusting(Verifier):
+        def verify(self, public_key: bytes, statement: bytes, signature: bytes) -> bool:
+            return True
+
+    def open_anything(sealed: Any, site: Any, key_of: Any, verifier: Any) -> Any:
+        return conversation.open_sealed(sealed, site, key_of, Trusting())
+
+    patch.setattr(manager, "open_sealed", open_anything)
+
+
+def _judged_without_evidence(patch: Patch) -> None:
+    patch.setattr(ManagerSite, "_evidence_missing", lambda self, plan: False)
+
+
+def _verdicts_are_forgotten(patch: Patch) -> None:
+    recover = ManagerSite.recover
+
+    def forgetful(cls: Any, *args: Any) -> ManagerSite:
+        site = recover(*args)
+        site.verdicts, site._number = [], 0
+        return site
+
+    patch.setattr(ManagerSite, "recover", classmethod(forgetful))
+
+
+def _repeats_are_added_up(patch: Patch) -> None:
+    """The manager adds cumulative readings, of which the highest counts."""
+
+    def summed(readings: Any) -> dict[Any, dict[str, int]]:
+        found: dict[Any, dict[str, int]] = {}
+        for reading in readings:
+            if reading.what == "instance.seconds":
+                account = found.setdefault(history._account(reading), dict.fromkeys(history.METERS, 0))
+                for meter in history.METERS:
+                    account[meter] += reading.data[meter]
+        return found
+
+    patch.setattr(history, "_metered", summed)
+
+
 SABOTAGES = (
     Sabotage(name="X2: no drift margin", plant=_no_drift_margin, seeds_known=(0, 24), noticed_by=("I2",), shape=apart),
     Sabotage(
@@ -348,4 +412,14 @@ SABOTAGES = (
         name="I9: withdrawals are overlooked", plant=_withdrawals_are_overlooked, noticed_by=("I9", "I12"), shape=moving
     ),
     Sabotage(name="I10: plans go back", plant=_plans_go_back, noticed_by=("I10",), shape=spied_on),
+    Sabotage(
+        name="J3: acknowledged and not stored", plant=_acknowledged_and_not_stored, noticed_by=("I5",), shape=overseen
+    ),
+    Sabotage(name="J4: said and not kept", plant=_said_and_not_kept, noticed_by=("I10",), shape=overseen),
+    Sabotage(
+        name="J1: changed entries are believed", plant=_changed_entries_are_believed, noticed_by=("I8",), shape=overseen
+    ),
+    Sabotage(name="D18: judged without evidence", plant=_judged_without_evidence, noticed_by=("R1",), shape=overseen),
+    Sabotage(name="R1: verdicts are forgotten", plant=_verdicts_are_forgotten, noticed_by=("R1",), shape=overseen),
+    Sabotage(name="H1: repeats are added up", plant=_repeats_are_added_up, noticed_by=("I6",)),
 )

@@ -34,7 +34,7 @@ def test_no_seed_breaks_a_property_and_everything_happened(capsys) -> None:
     with capsys.disabled():
         table = "".join(f"{times:9d}  {name}\n" for name, times in tally.counts.items())
         sys.stdout.write(
-            f"\n{tally.seeds} seeds, {tally.virtual_ms // 1000} virtual s, {tally.speedup} x real time\n{table}"
+            f"\n{tally.seeds} seeds, {tally.virtual_ms // 1000} virtual s, {tally.speedup} virtual s per CPU s\n{table}"
         )
     assert not tally.violations, "\n\n".join(told(v) for v in tally.violations[:3])
     assert tally.seeds == SEEDS

@@ -17,6 +17,7 @@ from skerry.core.kernel.expressions import Remembering
 from skerry.core.stages.intent.model import Catalogue, Intent, Site
 from skerry.sim.book import Book
 from skerry.sim.coverage import missing
+from skerry.sim.options import Shape
 from skerry.sim.runner import Tally, Verdict, run_many, run_seed
 
 app = typer.Typer(
@@ -42,12 +43,29 @@ def run(
     first_seed: First = 0,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 200,
     minutes: Annotated[int | None, typer.Option(min=1, help="Begin no seed after so long.")] = None,
+    nodes: Annotated[int | None, typer.Option(min=1, max=100, help="Of every site, whatever its seed draws.")] = None,
+    calm: Annotated[bool, typer.Option("--calm", help="Break nothing: for measuring speed.")] = False,
+    seconds: Annotated[int, typer.Option(min=1, help="Of virtual time before everything is healed.")] = 20,
     jobs: Jobs = 1,
     output: Out = Output.TEXT,
+    json: Annotated[bool, typer.Option("--json", help="The same as -o json.")] = False,
 ) -> None:
-    """Run seeds one after the other; exit 1 if any of them breaks a property."""
+    """Run seeds one after the other; exit 1 if any of them breaks a property.
+
+    Examples:
+
+      skerry sim run --seeds 50
+
+      skerry sim run --seeds 3 --calm --nodes 5 --seconds 120 --json
+    """
+    output = Output.JSON if json else output
     tally = run_many(
-        range(first_seed, first_seed + seeds), example_book, jobs=jobs, minutes=minutes, told=_teller(output)
+        range(first_seed, first_seed + seeds),
+        example_book,
+        shape=Shape(nodes=nodes, calm=calm, safety_ms=seconds * 1_000),
+        jobs=jobs,
+        minutes=minutes,
+        told=_teller(output),
     )
     if output is Output.JSON:
         _line(_summary(tally))
@@ -88,7 +106,7 @@ def coverage(
 def _teller(output: Output) -> Callable[[Verdict], None]:
     def told(verdict: Verdict) -> None:
         if output is Output.JSON:
-            shown = {"seed", "nodes", "virtual_ms", "steps", "real_ms", "violation"}
+            shown = {"seed", "nodes", "virtual_ms", "steps", "real_ms", "cpu_ms", "violation"}
             _line({k: v for k, v in msgspec.structs.asdict(verdict).items() if k in shown})
         elif verdict.violation is not None:
             typer.echo("\n".join(verdict.last))
@@ -98,12 +116,13 @@ def _teller(output: Output) -> Callable[[Verdict], None]:
     return told
 
 
-def _summary(tally: Tally) -> dict[str, int]:
+def _summary(tally: Tally) -> dict[str, int | float]:
     return {
         "seeds": tally.seeds,
         "virtual_hours": tally.virtual_ms // 3_600_000,
         "virtual_ms": tally.virtual_ms,
         "steps": tally.steps,
+        "cpu_ms": tally.cpu_ms,
         "speedup": tally.speedup,
         "violations": len(tally.violations),
     }
@@ -111,8 +130,8 @@ def _summary(tally: Tally) -> dict[str, int]:
 
 def _in_words(tally: Tally) -> str:
     return (
-        f"{tally.seeds} seeds, {tally.virtual_ms // 1000} s of virtual time in {tally.real_ms / 1000:.1f} s "
-        f"({tally.speedup} times real time), {tally.steps} transitions, {len(tally.violations)} violations"
+        f"{tally.seeds} seeds, {tally.virtual_ms // 1000} s of virtual time in {tally.real_ms / 1000:.1f} s, "
+        f"{tally.speedup} virtual seconds per CPU second, {tally.steps} transitions, {len(tally.violations)} violations"
     )
 
 

@@ -161,7 +161,9 @@ class Desk:
     # --- checks and measurements ----------------------------------------------------------------------------------
 
     def _checked(self, act: CheckInstance) -> InstanceChecked:
-        return InstanceChecked(instance=act.instance, ok=act.instance in self.shell.machine.guard.workloads)
+        workload = self.shell.machine.guard.workloads.get(act.instance)
+        use = workload.use.report() if workload is not None and act.use else {}
+        return InstanceChecked(instance=act.instance, ok=workload is not None, use=use)
 
     def _reaches(self, node: NodeId, instance: InstanceId) -> bool:
         """Whether an instance elsewhere answers over the network."""

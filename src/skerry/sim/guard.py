@@ -14,6 +14,7 @@ from skerry.core.kernel.effects import StartWorkload
 from skerry.core.kernel.ids import InstanceId
 from skerry.core.stages.subscription.machine import DEADLINE
 from skerry.core.stages.subscription.runs import Adopted
+from skerry.sim.client import Use
 
 if TYPE_CHECKING:
     from skerry.sim.machine import Machine
@@ -34,6 +35,7 @@ class Workload:
     stop_within_ms: int
     ready: bool = False
     ending: bool = False
+    use: Use = field(default_factory=Use)
     asked: list[Callable[[], None]] = field(default_factory=list)
     """Who waits for its stop."""
 

@@ -5,7 +5,7 @@ Every world draws a mix of its own (a swarm of them finds more than one that has
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from skerry.sim.chance import Chance
 from skerry.sim.clocks import DRIFT_PPM_MAX
@@ -43,6 +43,43 @@ class Options:
     adversary: bool
     stubborn_permille: int
     """Of programs that do not heed TERM, and are killed at the end of their time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """What is to be the same in every world of a run, whatever its seed draws."""
+
+    nodes: int | None = None
+    calm: bool = False
+    """Nothing is broken, lost or late: for measuring what a site costs, not what it survives."""
+    safety_ms: int | None = None
+
+    def of(self, options: Options) -> Options:
+        """The drawn world, so shaped."""
+        if self.nodes is not None and self.nodes != len(options.nodes):
+            names = tuple(f"n{i + 1}" for i in range(self.nodes))
+            drifts = list(options.drift_ppm.values())
+            options = replace(
+                options,
+                nodes=names,
+                tie_breaker=options.tie_breaker and names[0],
+                drift_ppm={name: drifts[i % len(drifts)] for i, name in enumerate(names)},
+            )
+        if self.calm:
+            options = replace(
+                options,
+                faults=(),
+                adversary=False,
+                cold=False,
+                loss_permille=0,
+                duplicate_permille=0,
+                spike_permille=0,
+                delay_max_ms=min(CALM_DELAY_MAX_MS),
+            )
+        return options if self.safety_ms is None else replace(options, safety_ms=self.safety_ms)
+
+
+AS_DRAWN = Shape()
 
 
 def draw_options(seed: int, safety_ms: int, liveness_ms: int) -> Options:

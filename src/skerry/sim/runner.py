@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from skerry.core.kernel.values import Value
 from skerry.sim.book import Book
-from skerry.sim.options import Options, draw_options
+from skerry.sim.options import AS_DRAWN, Options, Shape, draw_options
 from skerry.sim.violation import Violation
 from skerry.sim.world import World
 
@@ -32,6 +32,8 @@ class Verdict(Value, frozen=True, kw_only=True):
     virtual_ms: int
     steps: int
     real_ms: int
+    cpu_ms: int
+    """Of the process that ran it: what others do on the machine meanwhile is left out."""
     counts: dict[str, int]
     violation: str | None = None
     """The property, its sentence, and what broke it."""
@@ -48,32 +50,33 @@ class Tally(Value, frozen=True, kw_only=True):
     steps: int
     real_ms: int
     """Of the whole run; with several jobs less than the sum."""
+    cpu_ms: int
     counts: dict[str, int]
     violations: tuple[Verdict, ...]
 
     @property
-    def speedup(self) -> int:
-        """Virtual time for each unit of real time."""
-        return self.virtual_ms // max(self.real_ms, 1)
+    def speedup(self) -> float:
+        """Virtual seconds for each second of one core's time."""
+        return round(self.virtual_ms / max(self.cpu_ms, 1), 1)
 
 
 def run_seed(
     seed: int,
     book: Book,
     *,
-    safety_ms: int = SAFETY_MS,
+    shape: Shape = AS_DRAWN,
     digest: bool = False,
     show: Callable[[str], None] | None = None,
 ) -> Verdict:
     """The world of a seed."""
-    return run_world(draw_options(seed, safety_ms, LIVENESS_MS), book, digest=digest, show=show)
+    return run_world(shape.of(draw_options(seed, SAFETY_MS, LIVENESS_MS)), book, digest=digest, show=show)
 
 
 def run_world(
     options: Options, book: Book, *, digest: bool = False, show: Callable[[str], None] | None = None
 ) -> Verdict:
     """One world, from its seed to its verdict."""
-    began = time.perf_counter()
+    began, began_cpu = time.perf_counter(), time.process_time()
     world = World(options, book, digest=digest, show=show)
     violation: Violation | None = None
     try:
@@ -86,6 +89,7 @@ def run_world(
         virtual_ms=world.loop.now_us // 1_000,
         steps=world.trace.steps,
         real_ms=int((time.perf_counter() - began) * 1_000),
+        cpu_ms=int((time.process_time() - began_cpu) * 1_000),
         counts=dict(sorted(world.coverage.counts.items())),
         violation=str(violation) if violation is not None else None,
         property_id=violation.property_id if violation is not None else "",
@@ -99,7 +103,7 @@ def run_many(
     publisher: Publisher,
     *,
     jobs: int = 1,
-    safety_ms: int = SAFETY_MS,
+    shape: Shape = AS_DRAWN,
     minutes: int | None = None,
     told: Callable[[Verdict], None] = lambda verdict: None,
 ) -> Tally:
@@ -108,10 +112,11 @@ def run_many(
     until = began + minutes * 60 if minutes is not None else None
     counts: Counter[str] = Counter()
     violations: list[Verdict] = []
-    done = virtual_ms = steps = 0
-    for verdict in _verdicts(seeds, publisher, jobs, safety_ms, until):
+    done = virtual_ms = steps = cpu_ms = 0
+    for verdict in _verdicts(seeds, publisher, jobs, shape, until):
         told(verdict)
         done, virtual_ms, steps = done + 1, virtual_ms + verdict.virtual_ms, steps + verdict.steps
+        cpu_ms += verdict.cpu_ms
         counts.update(verdict.counts)
         if verdict.violation is not None:
             violations.append(verdict)
@@ -120,37 +125,38 @@ def run_many(
         virtual_ms=virtual_ms,
         steps=steps,
         real_ms=int((time.perf_counter() - began) * 1_000),
+        cpu_ms=cpu_ms,
         counts=dict(sorted(counts.items())),
         violations=tuple(violations),
     )
 
 
 def _verdicts(
-    seeds: Sequence[int], publisher: Publisher, jobs: int, safety_ms: int, until: float | None
+    seeds: Sequence[int], publisher: Publisher, jobs: int, shape: Shape, until: float | None
 ) -> Iterator[Verdict]:
     if jobs == 1:
         book = publisher()
         for seed in seeds:
             if until is not None and time.perf_counter() >= until:
                 return
-            yield run_seed(seed, book, safety_ms=safety_ms)
+            yield run_seed(seed, book, shape=shape)
         return
     # Spawned, not forked: a child of a process with threads would inherit their locks.
     context = multiprocessing.get_context("spawn")
-    with context.Pool(jobs, initializer=_begin, initargs=(publisher, safety_ms)) as pool:
+    with context.Pool(jobs, initializer=_begin, initargs=(publisher, shape)) as pool:
         for verdict in pool.imap_unordered(_run, seeds, chunksize=1):
             yield verdict
             if until is not None and time.perf_counter() >= until:
                 return
 
 
-_JOB: list[tuple[Book, int]] = []
+_JOB: list[tuple[Book, Shape]] = []
 
 
-def _begin(publisher: Publisher, safety_ms: int) -> None:
-    _JOB[:] = [(publisher(), safety_ms)]
+def _begin(publisher: Publisher, shape: Shape) -> None:
+    _JOB[:] = [(publisher(), shape)]
 
 
 def _run(seed: int) -> Verdict:
-    book, safety_ms = _JOB[0]
-    return run_seed(seed, book, safety_ms=safety_ms)
+    book, shape = _JOB[0]
+    return run_seed(seed, book, shape=shape)

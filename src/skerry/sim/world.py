@@ -25,6 +25,7 @@ from skerry.sim.book import Book
 from skerry.sim.chance import Chance
 from skerry.sim.checkers.all import CHECKERS
 from skerry.sim.checkers.checker import Checker
+from skerry.sim.client import Client
 from skerry.sim.coverage import Coverage, reason_name
 from skerry.sim.faults.driver import FaultDriver
 from skerry.sim.guard import Workload
@@ -94,6 +95,7 @@ class World:
         self.verifier = StandInVerifier([*signers.values(), *self.manager.office.signers.values()])
         self.network = Network(self)
         self.adversary = Adversary(self)
+        self.client = Client(self)
         self.faults = FaultDriver(self)
         self.checkers = [kind(self) for kind in CHECKERS]
         self._hooks: dict[str, list[Checker]] = {
@@ -109,6 +111,7 @@ class World:
         """To the end. Raises `Violation`."""
         self._boot()
         self._tick()
+        self.client.begin()
         if self.options.faults:
             self.faults.begin()
         if self.options.adversary:
@@ -197,11 +200,12 @@ class World:
             checker.before_manager_persist(changes)
 
     def on_answer(self, node: NodeId, message: Any) -> None:
-        """Something is about to leave the manager; an answer that carries nothing says nothing new."""
-        if isinstance(message, Answer) and message.carried:
-            exchange = decode(message.carried, Exchange)
-            for checker in self._hooks["on_answer"]:
-                checker.on_answer(node, exchange)
+        """An answer is about to leave the manager."""
+        if not isinstance(message, Answer) or not message.carried:
+            return
+        carried = decode(message.carried, Exchange)
+        for checker in self._hooks["on_answer"]:
+            checker.on_answer(node, carried)
 
     def on_refused_up(self, payload: bytes, why: str) -> None:
         """The manager's shell refused what a member, or somebody in its name, said."""

@@ -42,8 +42,8 @@ class Checker:
     def before_manager_persist(self, changes: Sequence[Persist]) -> None:
         """The manager's store is about to take these changes, all or none."""
 
-    def on_answer(self, node: NodeId, exchange: Exchange) -> None:
-        """An answer that carries this is about to leave the manager."""
+    def on_answer(self, node: NodeId, carried: Exchange) -> None:
+        """An answer is about to leave the manager; one that carries nothing is not shown."""
 
     def before_persist(self, machine: Machine, changes: Sequence[Persist]) -> None:
         """These changes are about to become durable."""

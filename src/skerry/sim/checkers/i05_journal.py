@@ -47,9 +47,9 @@ class JournalArrives(Checker):
                     self.broken(f"the manager keeps {change.key} after {self._stored.get(chain, 0)} entries")
                 self._stored[chain] = number
 
-    def on_answer(self, node: NodeId, exchange: Exchange) -> None:
+    def on_answer(self, node: NodeId, carried: Exchange) -> None:
         """Nothing is acknowledged that the store does not hold."""
-        for chain, number in exchange.heads.items():
+        for chain, number in carried.heads.items():
             if number > self._stored.get(chain, 0):
                 self.broken(
                     f"the manager acknowledges {number} entries of {chain}, and has stored {self._stored.get(chain, 0)}"

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from skerry.core.group.journal.machine import ENTRY_PREFIX
 from skerry.core.group.journal.model import Entry
 from skerry.core.kernel.effects import Persist, Put
 from skerry.core.kernel.sealing import Sealed, Statement
 from skerry.core.kernel.values import decode
-from skerry.core.stages.history.rules import compliance
+from skerry.core.stages.history.rules import client_use, compliance
 from skerry.sim.checkers.checker import Checker
 
 if TYPE_CHECKING:
@@ -103,10 +103,13 @@ class Metering(Checker):
         """The manager's own account."""
         site = self.world.manager.site
         assert site is not None
+        readings, now_ms = site.readings(), self.world.manager.wall_ms()
         settings = site.held().settings
         every_s = settings.reading_every_ms // 1_000 if settings is not None else 0
-        rows = {row["instance"]: row for row in compliance(site.readings(), every_s, self.world.manager.wall_ms())}
+        rows = {row["instance"]: row for row in compliance(readings, every_s, now_ms)}
         walls_differ = "clock.wall_steps" in self.world.options.faults
+        if not walls_differ:
+            self._client(next(iter(client_use(readings, every_s, now_ms)), None))
         for instance in sorted({*rows, *self._provided_us}):
             row = rows.get(instance, {"connected_s": 0, "isolated_s": 0, "unknown_s": 0})
             counted_s = row["connected_s"] + row["isolated_s"]
@@ -124,6 +127,21 @@ class Metering(Checker):
                 )
             if row["unknown_s"] > every_s * (self._stints[instance] + self._starts[instance]):
                 self.broken(f"the manager says that it knows nothing of {row['unknown_s']} s of {instance}")
+
+    def _client(self, row: dict[str, Any] | None) -> None:
+        """Its own account lies between what is known of it and that with what is not known (H5). Seconds in which it
+        was served where no agent was there to see it may be lost with the process that served it."""
+        client = self.world.client
+        own_s, seen_s = len(client.fine - client.failed), len(client.seen - client.failed)
+        known_s = row["connected_s"] + row["isolated_s"] if row is not None else 0
+        unknown_s = row["unknown_s"] if row is not None else 0
+        if known_s > own_s:
+            self.broken(f"the client was served in {own_s} seconds, and the manager knows of {known_s}")
+        if seen_s > known_s + unknown_s + LAG_S + STINT_S * len(client.served_by):
+            self.broken(
+                f"the client was served in {seen_s} seconds; the manager knows of {known_s}, and of {unknown_s} that "
+                "it knows nothing"
+            )
 
     def _reading(self, machine: Machine, life: str, entry: Entry) -> None:
         account = self._counted[machine.name, entry.about]

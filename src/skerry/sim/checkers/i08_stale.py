@@ -120,8 +120,8 @@ class Stale(Checker):
         sealed = given.event.said.sealed
         if sealed.signature in self.world.adversary.forged:
             self.broken(f"a forged {given.event.said.statement.kind} reached the core of the manager")
-        if not isinstance(given.event.said.body, Question):
-            return
+        if not isinstance(given.event.said.body, Question) or given.event.said.statement.signer != given.event.node:
+            return  # one that comes by another's session is not heard at all
         if sealed.signature in self._asked:
             self._asked_before = manager_state(site)
         self._asked.add(sealed.signature)

@@ -51,9 +51,9 @@ class Forward(Checker):
             if not isinstance(c, Drop) and c.key.startswith(DOCUMENT_PREFIX)
         )
 
-    def on_answer(self, node: NodeId, exchange: Exchange) -> None:
+    def on_answer(self, node: NodeId, carried: Exchange) -> None:
         """It says nothing that it has not kept."""
-        for sealed in exchange.items:
+        for sealed in carried.items:
             if sealed.signature not in self._kept:
                 said = decode(sealed.statement, Statement)
                 self.broken(f"the manager says {said.kind} {said.number} and has not kept it")
