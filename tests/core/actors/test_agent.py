@@ -20,7 +20,7 @@ from skerry.core.kernel.events import DeadlinePassed
 from skerry.core.kernel.ids import GrantKey, LifeId, PlanId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed, Statement, seal
-from skerry.core.kernel.values import digest, encode
+from skerry.core.kernel.values import decode, digest, encode
 from skerry.core.stages.ir.model import Roster, RosterEntry
 from skerry.core.stages.negotiation.model import Plan
 from skerry.sim.trace import state_of
@@ -95,14 +95,14 @@ def heard_by_b() -> list[Sealed]:
     for item in found:
         before = state(world.nodes["b"])
         done = tell(world, "b", item)
-        assert state(world.nodes["b"]) == before, f"replayed: {msgspec.msgpack.decode(item.statement)['kind']}"
+        assert state(world.nodes["b"]) == before, f"replayed: {decode(item.statement, Statement).kind}"
         assert not done.persist
         assert not done.act
     return found
 
 
 def test_i8_a_replay_of_everything_that_was_ever_said_changes_nothing(heard_by_b) -> None:
-    kinds = {msgspec.msgpack.decode(item.statement)["kind"] for item in heard_by_b}
+    kinds = {decode(item.statement, Statement).kind for item in heard_by_b}
     assert {"beat", "follow_me", "proposal", "carry", "grant_ask"} <= kinds
 
 
@@ -233,7 +233,7 @@ def test_i8_versions_of_another_shape_in_a_beat_crash_nobody(version) -> None:
     world = _BROKEN
     standing: list[Any] = [1, "a", 1, 0, 0]
     names = world.nodes["b"].agent.picture.custody.versions() if world.nodes["b"].agent is not None else {}
-    holdings: list[Any] = ["x", dict.fromkeys(names, version), {}]
+    holdings: list[Any] = ["x", "y", dict.fromkeys(names, version), {}]
     carried = encode({"standing": standing, "holdings": holdings})
     beat = Beat(number=next(_NUMBERS), hears={A: _life(world, "a"), B: _life(world, "b")}, carried=carried)
     tell(world, "b", sealed(world, "c", beat, number=beat.number))

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from skerry.core.actors import views
+from skerry.core.actors.facets import facets
 from skerry.core.actors.picture import Picture
 from skerry.core.conversation import (
     AgentEvent,
@@ -265,7 +266,8 @@ class Agent:
     def _sources(self) -> dict[str, tuple[Any, ...]]:
         """To each machine what it watches; all of that has a `version`, which grows with each change."""
         others = {"custody": self.picture.custody, "journal": self.journal, "picture": self.picture}
-        every = {**self.machines, **others}
+        self.picture.agent = self
+        every = {**self.machines, **others, **facets(self.picture, self.membership)}
         return {name: tuple(every[watched] for watched in views.WATCHES[name]) for name in self.machines}
 
     def _watched(self, name: str) -> list[int]:

@@ -6,14 +6,15 @@ holds; everything else is looked up in the machines when it is asked for.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from skerry.core.actors.dealings import Dealings, Stock
 from skerry.core.conversation import Carried, Exchange
-from skerry.core.group.custody.machine import Custody, Holdings, holdings_digest
+from skerry.core.group.custody.machine import Custody, Holdings
 from skerry.core.group.custody.model import CARRY_MAX, Version, is_older
 from skerry.core.group.election.model import Standing
 from skerry.core.group.granting.model import LEASE_MS
@@ -35,8 +36,13 @@ from skerry.core.stages.subscription.model import Instance
 if TYPE_CHECKING:
     from skerry.core.actors.agent import Agent
 
+T = TypeVar("T")
+
 LISTED_FOR_MS = 3_000
-"""After a change of what is held, beats list it for so long even if nobody seems to differ."""
+"""After a change of the documents held, beats list them for so long even if nobody seems to differ."""
+IN_STEP_MS = 3_000
+"""Journals grow all the time, and a beat is a moment old when it is read: who held the same entries so recently does
+not differ."""
 
 
 @dataclass
@@ -57,8 +63,11 @@ class Picture:
     dealings: dict[ManagerId, Dealings] = field(default_factory=dict)
     _carried: dict[NodeId, tuple[bytes, Carried]] = field(default_factory=dict)
     _listed: tuple[str, int] = ("", 0)
-    _roster: tuple[int, Roster] | None = None
-    """As of a version of the custody: asked for at every step."""
+    _in_step_ms: dict[NodeId, int] = field(default_factory=dict)
+    """When a member was last heard to hold the entries that I held."""
+    _found: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    """What was looked for among documents and entries, as of a version of theirs: most of it is asked for at every
+    step."""
 
     def __post_init__(self) -> None:
         self.custody = Custody(me=self.me)
@@ -71,12 +80,13 @@ class Picture:
 
     def roster(self) -> Roster:
         """The highest version held. An agent that has joined always holds one."""
-        if self._roster is None or self._roster[0] != self.custody.version:
-            held = [k.value for n, k in self.custody.kept.items() if n.startswith("roster/")]
-            newest = max(held, key=lambda r: r.version)
-            assert isinstance(newest, Roster)
-            self._roster = (self.custody.version, newest)
-        return self._roster[1]
+        return self._once("roster", self.custody.version, self._newest_roster)
+
+    def _newest_roster(self) -> Roster:
+        held = [k.value for n, k in self.custody.kept.items() if n.startswith("roster/")]
+        newest = max(held, key=lambda r: r.version)
+        assert isinstance(newest, Roster)
+        return newest
 
     def roster_digest(self) -> str:
         """What the next version has to name (N4)."""
@@ -89,11 +99,22 @@ class Picture:
 
     def irs(self) -> dict[IntentId, IntermediateRepresentation]:
         """All intents, withdrawn ones too."""
-        return {k.value.intent: k.value for n, k in self.custody.kept.items() if n.startswith("intent/")}
+        return self._once("irs", self.custody.version, lambda: {ir.intent: ir for ir in self._named("intent/")})
 
     def fits(self) -> dict[NodeId, RoleFit]:
         """What every node reported."""
-        return {k.value.node: k.value for n, k in self.custody.kept.items() if n.startswith("fit/")}
+        return self._once("fits", self.custody.version, lambda: {fit.node: fit for fit in self._named("fit/")})
+
+    def _named(self, prefix: str) -> list[Any]:
+        return [kept.value for name, kept in self.custody.kept.items() if name.startswith(prefix)]
+
+    def _once(self, what: str, version: int, find: Callable[[], T]) -> T:
+        """What `find` finds, looked for once a version of that in which it is looked for."""
+        known = self._found.get(what)
+        if known is None or known[0] != version:
+            known = self._found[what] = (version, find())
+        found: T = known[1]
+        return found
 
     def plan(self) -> Plan | None:
         """The plan that this node holds."""
@@ -120,7 +141,11 @@ class Picture:
 
     def managers(self) -> frozenset[ManagerId]:
         """The home manager and the owners of all intents."""
-        return frozenset({self.roster().manager, *(ir.owner for ir in self.irs().values())})
+        return self._once(
+            "managers",
+            self.custody.version,
+            lambda: frozenset({self.roster().manager, *(ir.owner for ir in self.irs().values())}),
+        )
 
     def modes(self) -> dict[IntentId, Mode]:
         """Each intent's mode is that of its owner (M1)."""
@@ -170,19 +195,33 @@ class Picture:
             held = sorted(name for name in self.custody.kept if name.startswith("roster/"))
             return [self.custody.kept[name].sealed for name in held[-CARRY_MAX:]]
         theirs = self.carried(peer).holdings
-        if theirs.versions is None or theirs.heads is None:
+        if theirs.entries == self._digest_of_entries():
+            self._in_step_ms[peer] = self.at_ms
+        leader = self.agent.election.leadership.leader
+        return [
+            *self._documents_lacking(peer, theirs.versions, leader),
+            *self._entries_lacking(peer, theirs.heads, leader, journal),
+        ]
+
+    def _documents_lacking(
+        self, peer: NodeId, theirs: dict[str, Version] | None, leader: NodeId | None
+    ) -> list[Sealed]:
+        if theirs is None:
             return []
         holders = {
             node: versions for node in self.contacts() if (versions := self.carried(node).holdings.versions) is not None
         }
-        leader = self.agent.election.leadership.leader
-        documents = self.custody.lacking(peer, theirs.versions, holders, leader)
-        entries = journal.lacking(theirs.heads, CARRY_MAX) if self._is_first_to_copy(peer, leader) else ()
+        return self.custody.lacking(peer, theirs, holders, leader)
+
+    def _entries_lacking(
+        self, peer: NodeId, theirs: dict[str, int] | None, leader: NodeId | None, journal: Journal
+    ) -> tuple[Sealed, ...]:
+        if theirs is None:
+            return ()
+        entries = journal.lacking(theirs, CARRY_MAX) if self._is_first_to_copy(peer, leader) else ()
         own = f"{self.me}/"
-        mine = tuple(
-            s for c in sorted(journal.heads) if c.startswith(own) for s in journal.after(c, theirs.heads.get(c, 0))
-        )
-        return documents + list(entries or mine[:CARRY_MAX])
+        mine = tuple(s for c in sorted(journal.heads) if c.startswith(own) for s in journal.after(c, theirs.get(c, 0)))
+        return entries or mine[:CARRY_MAX]
 
     def _is_first_to_copy(self, peer: NodeId, leader: NodeId | None) -> bool:
         """Others' chains are copied by the leader, or to the leader by the node with the least name."""
@@ -221,19 +260,25 @@ class Picture:
         )
 
     def _holdings(self) -> Holdings:
-        own = self._digest()
-        if own != self._listed[0]:
-            self._listed = (own, self.at_ms)
-        if not self._differs() and self.at_ms - self._listed[1] > LISTED_FOR_MS:
-            return Holdings(digest=own)
-        return Holdings(digest=own, versions=self.custody.versions(), heads=self.agent.journal.heads)
+        documents = self._digest_of_documents()
+        if documents != self._listed[0]:
+            self._listed = (documents, self.at_ms)
+        differ = any(self.carried(node).holdings.documents != documents for node in self.contacts())
+        listed = differ or self.at_ms - self._listed[1] <= LISTED_FOR_MS
+        in_step = all(self.at_ms - self._in_step_ms.get(node, -IN_STEP_MS) < IN_STEP_MS for node in self.contacts())
+        return Holdings(
+            documents=documents,
+            entries=self._digest_of_entries(),
+            versions=self.custody.versions() if listed else None,
+            heads=None if in_step else self.agent.journal.heads,
+        )
 
-    def _digest(self) -> str:
-        return holdings_digest(self.custody.versions(), self.agent.journal.heads)
+    def _digest_of_documents(self) -> str:
+        return self._once("documents", self.custody.version, lambda: digest(self.custody.versions()))
 
-    def _differs(self) -> bool:
-        own = self._digest()
-        return any(self.carried(node).holdings.digest != own for node in self.contacts())
+    def _digest_of_entries(self) -> str:
+        journal = self.agent.journal
+        return self._once("entries", journal.version, lambda: digest(journal.heads))
 
     def reach_permille(self) -> int:
         """The share of the roster that I am in contact with, myself included."""

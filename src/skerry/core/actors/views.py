@@ -78,18 +78,18 @@ MACHINE_OF_EVENT: Mapping[type, str] = {
 """Which machine understands what happens to this node."""
 
 WATCHES: Mapping[str, tuple[str, ...]] = {
-    "unattended": ("membership", "custody"),
-    "membership": ("election", "uplink", "keeper", "monitoring", "custody", "membership"),
-    "election": ("membership", "custody", "picture"),
-    "uplink": ("membership", "election", "custody"),
+    "unattended": ("lives", "custody"),
+    "membership": ("election", "uplink", "keeper", "monitoring", "custody", "lives"),
+    "election": ("standings", "custody", "picture"),
+    "uplink": ("uplinks", "election", "custody"),
     "fitting": ("custody", "picture"),
     "voter": ("election", "custody"),
-    "chair": ("membership", "unattended", "election", "uplink", "custody", "keeper", "monitoring"),
-    "granting": ("membership", "custody", "keeper"),
-    "keeper": ("membership", "unattended", "election", "uplink", "granting", "custody"),
-    "monitoring": ("membership", "unattended", "uplink", "keeper", "custody"),
+    "chair": ("work", "unattended", "election", "uplink", "custody", "keeper", "monitoring"),
+    "granting": ("lives", "custody", "keeper"),
+    "keeper": ("running", "unattended", "election", "uplink", "granting", "custody"),
+    "monitoring": ("running", "unattended", "uplink", "keeper", "custody"),
 }
-"""Whose changes make a machine reconsider."""
+"""Whose changes make a machine reconsider: machines, documents, or one side of what members say (`facets`)."""
 
 
 def membership_view(picture: Picture) -> MembershipView:

@@ -22,8 +22,8 @@ class Sealed(Value, frozen=True, kw_only=True, array_like=True):
     signature: bytes
 
 
-class Statement(Value, frozen=True, kw_only=True):
-    """What a signature covers."""
+class Statement(Value, frozen=True, kw_only=True, array_like=True):
+    """What a signature covers. Without the fields' names, since a site at rest says little else."""
 
     kind: str
     """The tag of the body's type."""

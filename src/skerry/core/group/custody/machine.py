@@ -12,15 +12,18 @@ from skerry.core.group.custody.model import CARRY_BYTES_MAX, CARRY_MAX, Carry, K
 from skerry.core.kernel.effects import Effects, Put, Send
 from skerry.core.kernel.ids import NodeId
 from skerry.core.kernel.sealing import Sealed
-from skerry.core.kernel.values import Value, digest, encode
+from skerry.core.kernel.values import Value, encode
 
 DOCUMENT_PREFIX = "document/"
 
 
 class Holdings(Value, frozen=True, kw_only=True, array_like=True):
-    """What a beat says of what its sender holds: the digest always, the list only while somebody differs."""
+    """What a beat says of what its sender holds: the digests always, a list only while somebody differs."""
 
-    digest: str = ""
+    documents: str = ""
+    """A digest of `versions`."""
+    entries: str = ""
+    """A digest of `heads`."""
     versions: dict[str, Version] | None = None
     heads: dict[str, int] | None = None
 
@@ -87,8 +90,3 @@ def packed(peer: NodeId | None, items: list[Sealed]) -> tuple[Send, ...]:
             break
         fitting.append(item)
     return (Send(to=peer, message=Carry(items=tuple(fitting))),)
-
-
-def holdings_digest(versions: dict[str, Version], heads: dict[str, int]) -> str:
-    """Equal for two nodes that hold the same."""
-    return digest((versions, heads))

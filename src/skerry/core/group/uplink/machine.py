@@ -206,8 +206,7 @@ class Uplink:
         """Who holds the session: whoever is answered; without one the leader, and others for one try each."""
         line = self._lines.setdefault(manager, _Line())
         grace_ms = view.settings.lost_after_ms
-        if line.up_since_ms is not None and line.answered_ms is not None and at_ms - line.answered_ms > grace_ms:
-            line.up_since_ms = None
+        self._let_go_by(line, at_ms, grace_ms)
         half = grace_ms // 2
         # Whoever is answered says so once a beat: that much silence between two of its beats means nothing.
         ages = {
@@ -218,6 +217,8 @@ class Uplink:
         if line.answered_ms is not None:
             ages[self.me] = at_ms - line.answered_ms
         answered = {n for n, age in ages.items() if age <= half}
+        for node in answered - {self.me}:
+            self._wake(at_ms + half - ages[node] + 1)
         leading = view.leader in (self.me, None)
         if answered:
             # One session a site is enough: the leader's, if it is answered, else the one with the least name.
@@ -231,6 +232,18 @@ class Uplink:
         if not want:
             return Effects(act=(CloseSession(manager=manager),))
         return Effects(act=(OpenSession(manager=manager),))
+
+    def _let_go_by(self, line: _Line, at_ms: int, grace_ms: int) -> None:
+        """What was answered is good for a grace, and no news any more after the longest that a grace can be."""
+        if line.answered_ms is None:
+            return
+        silent_ms = at_ms - line.answered_ms
+        if silent_ms > grace_ms:
+            line.up_since_ms = None
+        elif line.up_since_ms is not None:
+            self._wake(line.answered_ms + grace_ms + 1)
+        if silent_ms > grace_ms * FLAP_MAX and not line.wanted:
+            line.answered_ms = None
 
     def _standby_tries(self, line: _Line, least_age_ms: int | None, at_ms: int, half_ms: int) -> bool:
         """From half the grace on a standby tries once, for as long as a try takes (hole 54: our gateway may be ill)."""

@@ -33,7 +33,7 @@ class ModeId(Value, frozen=True, kw_only=True, order=True, array_like=True):
     number: int
 
 
-class ModeState(Value, frozen=True, kw_only=True):
+class ModeState(Value, frozen=True, kw_only=True, array_like=True):
     """What a leader has declared for the intents of one manager."""
 
     id: ModeId
@@ -42,7 +42,7 @@ class ModeState(Value, frozen=True, kw_only=True):
     """When, for people."""
 
 
-class UplinkReport(Value, frozen=True, kw_only=True):
+class UplinkReport(Value, frozen=True, kw_only=True, array_like=True):
     """One node's knowledge of one manager, as its beats carry it."""
 
     answered_age_ms: int | None = None
