@@ -72,7 +72,7 @@ def test_start_ticks_tell_a_process_from_a_later_one_of_the_same_number(lab: str
 def test_a_signal_interrupts_even_if_it_was_inherited_as_ignored(number: signal.Signals) -> None:
     program = (
         "import sys, time\n"
-        "from skerry.lab.processes import Interrupted, interruptible\n"
+        "from skerry.lab.interrupting import Interrupted, interruptible\n"
         "try:\n    with interruptible():\n        print('ready', flush=True)\n        time.sleep(60)\n"
         "except Interrupted as interrupted:\n    print(interrupted)\n    sys.exit(7)\n"
     )

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from skerry.lab.processes import Interrupted, interruptible
+from skerry.lab.interrupting import Interrupted, interruptible
 from skerry.lab.state import LabError
 
 FOLDER = Path(".skerry-lab")
@@ -177,6 +177,22 @@ def start(node: Node, folder: Folder = FOLDER) -> None:
     with _told():
         _lab(folder).start(node)
     typer.echo(f"{node}: its agent is started.")
+
+
+@app.command()
+def tamper(
+    node: Node,
+    chain: Annotated[str, typer.Option("--chain", help="As `skerry history` and /v1/journal name it.")],
+    number: Annotated[int, typer.Option("--entry", min=1, help="The entry's number in its chain.")],
+    folder: Folder = FOLDER,
+) -> None:
+    """Change one byte of an entry of the journal on a node's disk, while its agent is away for a moment.
+
+    Example: skerry lab tamper n2 --chain n4/4640e441e573eda9 --entry 18
+    """
+    with _told():
+        changed = _lab(folder).tamper(node, chain, number)
+    typer.echo(f"{node}: byte {changed.byte} says {changed.after!r} where {changed.before!r} was signed.")
 
 
 @app.command()

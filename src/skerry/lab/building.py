@@ -20,7 +20,7 @@ import msgspec
 
 from skerry.adapters.manifests import ManifestErrors, load_file
 from skerry.core.stages.intent.model import Site
-from skerry.lab import asking, processes, profiles, relay, state
+from skerry.lab import asking, interrupting, processes, profiles, relay, state
 from skerry.lab.profiles import NodeFile
 from skerry.lab.state import HOST, LabError, LabState, NodePlace
 from skerry.shell.clock import boot_ms
@@ -37,13 +37,20 @@ APPLY_WITHIN_S = 20.0
 LOG_TAIL_BYTES = 2_000
 
 
+CATALOGUE = Path(__file__).parent.parent / "examples" / "tiered-storage" / "catalogue.yaml"
+"""What a site's governance and intents are looked up in."""
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked of `lab up`."""
 
     nodes: int
     site_file: Path
     files: tuple[Path, ...] = ()
-    """Further manifests that the manager gets before anybody joins, beside the example's catalogue."""
+    """Further manifests that the manager gets before anybody joins, beside the catalogue."""
+    catalogue: Path = CATALOGUE
+    contingency: bool = True
+    """Whether the site votes a plan for isolation ahead."""
     first_port: int | None = None
 
 
@@ -63,6 +70,11 @@ def prepare(folder: Path, plan: Plan) -> LabState:
     # So that labs which start at once on one machine look in different places first.
     offset = int.from_bytes(hashlib.sha256(str(folder).encode()).digest()[:4], "big") % len(state.PORTS)
     ports = state.free_ports(PORTS_FOR_ALL + PORTS_PER_NODE * plan.nodes, plan.first_port, offset)
+    with interrupting.at_once():  # a memory folder that is written down nowhere would never be removed
+        return _write_down(folder, site, names, ports)
+
+
+def _write_down(folder: Path, site: str, names: list[str], ports: list[int]) -> LabState:
     memory = profiles.memory_folder()
     lab = LabState(
         id=secrets.token_hex(8),
@@ -164,7 +176,7 @@ def apply(folder: Path, lab: LabState, *files: Path) -> list[Any]:
     return applied
 
 
-def join(folder: Path, lab: LabState, tell: Tell) -> None:
+def join(folder: Path, lab: LabState, tell: Tell, *, contingency: bool = True) -> None:
     """Every node joins with a token of its own, by way of the relay. Raises `LabError`."""
     verbs = []
     for name in lab.nodes:
@@ -173,7 +185,7 @@ def join(folder: Path, lab: LabState, tell: Tell) -> None:
         verbs.append((name, begin_join(folder, lab, name, made)))
     for name, verb in verbs:
         asking.finished(verb)
-        settle_in(folder, lab, name)
+        settle_in(folder, lab, name, contingency=contingency)
         tell(f"{name} has joined")
 
 
@@ -217,7 +229,7 @@ def begin_join(folder: Path, lab: LabState, name: str, with_token: str) -> subpr
     )
 
 
-def settle_in(folder: Path, lab: LabState, name: str) -> None:
+def settle_in(folder: Path, lab: LabState, name: str, *, contingency: bool = True) -> None:
     """What is special about this machine goes into the settings that joining wrote. Raises `SettingsError`."""
     place = lab.node(name)
     home = folder / name
@@ -227,6 +239,7 @@ def settle_in(folder: Path, lab: LabState, name: str) -> None:
         nice=place.nice,
         affinity=place.cores,
         turn_lock=str(folder / "turn.lock"),
+        contingency=contingency,
     )
     fresh = home / f"{SETTINGS_FILE}.new"
     write_secret(fresh, msgspec.json.format(msgspec.json.encode(settings).decode(), indent=1) + "\n")

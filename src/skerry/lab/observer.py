@@ -128,7 +128,7 @@ class Observer:
         self._log_at += len(added)
         *lines, self._log_rest = (self._log_rest + added).split(b"\n")
         for line in lines:
-            self.add("op", **json.loads(line))
+            self.add(**{"kind": "op", **json.loads(line)})
 
     def _processes(self) -> None:
         here = {int(name) for name in os.listdir("/proc") if name.isdigit()}
@@ -181,8 +181,8 @@ class Figures:
     """What the records come to. All times in milliseconds, from the fault; None where it was not seen."""
 
     def __init__(self, records: list[Record], settings: Record) -> None:
-        self.ops, self.marks, self.events, self.starts, self.ends = (
-            [r for r in records if r["kind"] == kind] for kind in ("op", "mark", "event", "start", "end")
+        self.ops, self.marks, self.events, self.starts, self.ends, self.late = (
+            [r for r in records if r["kind"] == kind] for kind in ("op", "mark", "event", "start", "end", "late")
         )
         self.first = {mark["name"]: mark for mark in reversed(self.marks)}
         self.after_ms = settings["faulty_after_ms"]
@@ -219,7 +219,7 @@ class Figures:
             "client_failures": len(failed),
             "client_failures_without_fault": len(alone),
             "client_wrong_answers": sum(op["error"] == "wrong content" for op in self.ops),
-            "late_answers": sum(op["error"] == "late" for op in self.ops),
+            "late_answers": sum(op["error"] == "late" for op in self.ops) + len(self.late),
             "client_longest_gap_ms": max(gaps, default=None),
             "run_once_overlap_ms": overlap_ms,
         }

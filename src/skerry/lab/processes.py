@@ -151,37 +151,3 @@ def end_all(lab: str, node: str | None = None) -> list[Found]:
         for one in left:
             send(one.pid, signal.SIGKILL)
         time.sleep(LOOK_AGAIN_S)
-
-
-class Interrupted(BaseException):
-    """SIGINT, SIGTERM or SIGHUP came; not an `Exception`, so that nothing takes it for an error and goes on."""
-
-
-@contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """Turn signals into `Interrupted` inside the block, also those that this process was started with as ignored."""
-
-    def interrupt(number: int, _frame: object) -> None:
-        raise Interrupted(signal.Signals(number).name)
-
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, interrupt) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
-    """Hold signals back while the block cleans up."""
-    numbers = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
-    try:
-        yield
-    finally:
-        # What came meanwhile has been done already: take it away instead of delivering it late.
-        while (pending := signal.sigpending() & numbers) and signal.sigtimedwait(pending, 0) is not None:
-            continue
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from skerry.core.kernel.values import Value
 
+LASTING = Path("/var/tmp")  # noqa: S108 - a folder of the lab's own is made in it
 MEMORY_DISK = Path("/dev/shm")  # noqa: S108 - a folder of the lab's own is made in it
 
 
@@ -82,6 +83,21 @@ def cores(number: int, one_core: bool) -> tuple[int, ...]:
     """The cores that a node's workloads may run on; empty: all."""
     usable = sorted(os.sched_getaffinity(0))
     return (usable[number % len(usable)],) if one_core else ()
+
+
+def disk() -> Path:
+    """Where folders for a while are made, on a disk: not where the system has them in memory, unless it was told to."""
+    usual = Path(tempfile.gettempdir())
+    if "TMPDIR" not in os.environ and _in_memory(usual) and os.access(LASTING, os.W_OK | os.X_OK):
+        return LASTING
+    return usual
+
+
+def _in_memory(folder: Path) -> bool:
+    """Whether a folder lies on a memory disk, as the longest mount point above it says."""
+    mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
+    above = [(len(Path(point).parts), kind) for point, kind in mounts if folder.is_relative_to(point)]
+    return bool(above) and max(above)[1] in ("tmpfs", "ramfs")
 
 
 def memory_folder() -> Path | None:

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from skerry.guard.client import GuardClient, GuardError
-from skerry.lab import asking, building, hog, processes, slow, state
+from skerry.lab import asking, building, hog, interrupting, processes, slow, state, tampering
 from skerry.lab.building import Plan, Tell
 from skerry.lab.processes import Found
 from skerry.lab.state import LabError, LabState
+from skerry.lab.tampering import Changed
 from skerry.shell.clock import boot_ms
 
 FREEZE_LOOKS = 3
@@ -30,10 +31,6 @@ AGENT = "skerry.bootstrap.agent"
 
 def quiet(_: str) -> None:
     """Progress that nobody wants to hear."""
-
-
-CATALOGUE = Path(__file__).parent.parent / "examples" / "tiered-storage" / "catalogue.yaml"
-"""What a site's governance and intents are looked up in."""
 
 
 class Lab:
@@ -52,22 +49,25 @@ class Lab:
     def up(self, plan: Plan, *, agents: bool = True, tell: Tell = quiet) -> None:
         """Start everything and wait for a leader; without `agents`, every node joins and none is started. If it does
         not work, or is interrupted, nothing is left. Raises `LabError`."""
-        lab = building.prepare(self.folder, plan)
+        was_up = (self.folder / state.STATE_FILE).exists()
         try:
+            lab = building.prepare(self.folder, plan)
             with state.locked(self.folder):
                 lab = building.start_relay(self.folder, lab)
                 tell("the relay forwards")
                 lab = building.start_manager(self.folder, lab)
                 tell(f"the manager answers at https://{state.HOST}:{lab.manager_api_port}")
-                building.apply(self.folder, lab, CATALOGUE, plan.site_file, *plan.files)
+                building.apply(self.folder, lab, plan.catalogue, plan.site_file, *plan.files)
                 tell(f"site {lab.site} is known to the manager")
-                building.join(self.folder, lab, tell)
+                building.join(self.folder, lab, tell, contingency=plan.contingency)
                 if agents:
                     lab = self._switch_on(lab)
                     leader = building.until_led(self.folder, lab, list(lab.nodes))["leader"]
                     tell(f"{leader} leads, followed by all {len(lab.nodes)} nodes")
         except BaseException:
-            self.down(keep_logs=True)
+            with contextlib.suppress(LabError):  # what could not be prepared left nothing
+                if not was_up:
+                    self.down(keep_logs=True)
             raise
 
     def _switch_on(self, lab: LabState) -> LabState:
@@ -81,7 +81,7 @@ class Lab:
 
     def down(self, *, keep_logs: bool = False) -> None:
         """End every process of the lab and remove what it kept. Raises `LabError` if something will not die."""
-        with processes.undisturbed():
+        with interrupting.undisturbed():
             lab = self.state
             left = processes.end_all(lab.id)
             if lab.memory_folder is not None:
@@ -131,11 +131,12 @@ class Lab:
         return len(frozen)
 
     def thaw(self, name: str) -> int:
-        """Let a frozen node go on: the guard first, which ends what is past its deadline before that gets a turn, then
-        the agent, then the workloads. Returns how many. Raises `LabError`."""
+        """Let a frozen node go on: the workloads first, then the agent, the guard last. A machine that wakes up has no
+        order, and this is the worst: work whose time is over goes on before the guard can end it, and only its fence
+        tells the others. Returns how many. Raises `LabError`."""
         lab = self.state
         lab.node(name)
-        found = sorted(processes.found(lab.id, name), key=_guard_first)
+        found = sorted(processes.found(lab.id, name), key=_work_first)
         if not found:
             raise LabError(f"{name}: nothing of it runs; start it with `skerry lab start {name}`")
         for one in found:
@@ -162,6 +163,22 @@ class Lab:
             if agent is not None and agent.alive:
                 raise LabError(f"{name}: its agent runs already, as process {agent.pid}")
             building.start_agent(self.folder, lab, name)
+
+    def tamper(self, name: str, chain: str, number: int) -> Changed:
+        """Change one byte of a node's copy of a journal's entry, on its disk, while its agent is away for a moment; its
+        guard and its workloads go on. Raises `LabError`."""
+        with state.locked(self.folder):
+            lab = self.state
+            lab.node(name)
+            agent = lab.processes.get(f"agent {name}")
+            if agent is None or not agent.alive:
+                raise LabError(f"{name}: its agent does not run; start it with `skerry lab start {name}`")
+            processes.send(agent.pid, signal.SIGKILL)
+            _until_gone(agent)
+            try:
+                return tampering.change(self.folder / name, chain, number)
+            finally:
+                building.start_agent(self.folder, lab, name)
 
     def slow(self, name: str, factor: float | None) -> None:
         """Make the workloads of a node so many times slower; None: no longer. Raises `LabError`."""
@@ -267,14 +284,18 @@ def _leaves_first(one: Found) -> int:
     return 0 if AGENT in one.command else 1 if "skerry.guard" in one.command else 2
 
 
-def _guard_first(one: Found) -> int:
-    return 0 if "skerry.guard" in one.command else 1 if AGENT in one.command else 2
+def _work_first(one: Found) -> int:
+    return 2 if "skerry.guard" in one.command else 1 if AGENT in one.command else 0
 
 
 def _end(process: state.Process) -> None:
     """Ask it to end, so that it can tidy up; after five seconds, no more asking."""
     processes.send(process.pid, signal.SIGTERM)
+    _until_gone(process)
+    processes.send(process.pid, signal.SIGKILL)
+
+
+def _until_gone(process: state.Process) -> None:
     until_ms = boot_ms() + END_WITHIN_MS
     while process.alive and boot_ms() < until_ms:
         time.sleep(0.01)
-    processes.send(process.pid, signal.SIGKILL)

@@ -2,7 +2,8 @@
 
     python slow.py --folder NODE --factor 4
 
-Of every period the workloads run 1/factor and stand still for the rest. Only what a plan started is touched, never
+The workloads run 1/factor of the time and stand still for the rest, as measured: where this process is itself late to
+stop them, because the machine is busy, they stand still for the longer afterwards. Only what a plan started is touched, never
 agent, guard, trials or probes. Ends on SIGTERM, leaving all of them running. Which processes those are it asks the
 guard every few periods.
 """
@@ -21,6 +22,8 @@ from skerry.guard.client import GuardClient, GuardError
 
 PERIOD_S = 0.15
 """Short, so that a single request is slow and not lost: what it takes to answer one fits between two stops."""
+PAUSE_S_MAX = 0.3
+"""What is owed beyond it is stood still for later."""
 LOOK_EVERY_PERIODS = 5
 FACTOR_MIN, FACTOR_MAX = 1.1, 1_000.0
 
@@ -44,6 +47,10 @@ def _send(pids: list[int], number: signal.Signals) -> None:
             os.kill(pid, number)
 
 
+def _now_ns() -> int:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
 def main() -> int:
     """Slow them down until a signal comes."""
     parser = argparse.ArgumentParser(description="slow down the workloads of one node")
@@ -57,15 +64,19 @@ def main() -> int:
         signal.signal(number, lambda *_: ended.append(1))
     run_s = PERIOD_S / options.factor
     pids: list[int] = []
-    period = 0
+    period, owed_s = 0, 0.0
     while not ended:
         if period % LOOK_EVERY_PERIODS == 0:
             pids = _workloads(options.folder)
         period += 1
+        stopped_ns = _now_ns()
         _send(pids, signal.SIGSTOP)
-        time.sleep(PERIOD_S - run_s)
+        time.sleep(min(max(owed_s, PERIOD_S - run_s), PAUSE_S_MAX))
+        run_ns = _now_ns()
         _send(pids, signal.SIGCONT)
         time.sleep(run_s)
+        ran_s = (_now_ns() - run_ns) / 1e9
+        owed_s = max(0.0, owed_s - (run_ns - stopped_ns) / 1e9 + ran_s * (options.factor - 1))
     return 0
 
 

@@ -2,6 +2,10 @@
 
 A connection is looked at before it is used again, so that one which the peer has closed meanwhile costs nothing. No
 call is ever made twice in silence: whoever wants another try says so where it can be counted.
+
+A machine that stood still answers when it goes on, long after everybody has given up. Whoever wants to know of that
+says so: its connection is left open for a while after the time is over, and what comes is handed over as a late answer,
+never as the call's.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ import contextlib
 import json
 import socket
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from skerry.examples.programs.clock import Deadline
@@ -21,6 +25,9 @@ if TYPE_CHECKING:
 
 IDLE_EACH_MAX = 4
 ENDPOINTS_MAX = 16
+LATE_WITHIN_MS = 120_000
+LATE_MAX = 8
+"""Connections that are left open for late answers, at most."""
 
 
 class Unanswered(OSError):
@@ -62,9 +69,14 @@ def split_endpoint(endpoint: str) -> tuple[str, int]:
 class Caller:
     """Makes calls; may be used by several threads at once."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        """With `tls` every call opens a connection of its own, secured by that context."""
+    def __init__(
+        self, tls: ssl.SSLContext | None = None, late: Callable[[str, str, Reply], None] | None = None
+    ) -> None:
+        """With `tls` every call opens a connection of its own, secured by that context. `late` is told method, path and
+        reply of an answer that came after its call was over, in a thread of its own."""
         self._tls = tls
+        self._late = late
+        self._waiting = 0
         self._lock = threading.Lock()
         self._idle: dict[str, list[Stream]] = {}
 
@@ -80,16 +92,17 @@ class Caller:
     ) -> Reply:
         """Make one call and wait for its answer; raises `Unanswered` after `within_ms` at the latest."""
         deadline = Deadline(within_ms)
-        stream = None
+        stream, asked = None, False
         try:
             stream = self._take(endpoint) or self._connect(endpoint, deadline)
             lines = [("Host", endpoint), *headers, ("Content-Length", str(len(body)))]
             if self._tls is not None:
                 lines.append(("Connection", "close"))
             stream.send(f"{method} {path} HTTP/1.1", lines, body, deadline)
+            asked = True
             reply = _reply(stream, method, deadline)
         except (OSError, ValueError, Refused) as error:
-            if stream is not None:
+            if stream is not None and not (asked and deadline.left_ms() == 0 and self._waits(stream, method, path)):
                 stream.socket.close()
             raise Unanswered(f"{method} http://{endpoint}{path}: {error}") from error
         except BaseException:
@@ -101,6 +114,26 @@ class Caller:
         else:
             self._keep(endpoint, stream)
         return reply
+
+    def _waits(self, stream: Stream, method: str, path: str) -> bool:
+        """Leave a connection open on which nothing has come yet, if anybody wants to know; whether it is."""
+        with self._lock:
+            if self._late is None or self._waiting >= LATE_MAX or stream.pending():
+                return False
+            self._waiting += 1
+        threading.Thread(target=self._wait, args=(stream, method, path, self._late), daemon=True).start()
+        return True
+
+    def _wait(self, stream: Stream, method: str, path: str, late: Callable[[str, str, Reply], None]) -> None:
+        try:
+            with stream.socket:
+                reply = _reply(stream, method, Deadline(LATE_WITHIN_MS))
+        except (OSError, ValueError, Refused):
+            return  # it never came
+        finally:
+            with self._lock:
+                self._waiting -= 1
+        late(method, path, reply)
 
     def close(self) -> None:
         """Close what is idle."""

@@ -3,7 +3,8 @@
 It knows the addresses of a few nodes, finds the service by look-up, and looks again after a failure or when an answer
 says that the instance is about to go. It puts a new small file and gets an earlier acknowledged one, in turn. Nothing
 is ever tried twice in silence: what fails is a failure, and the next operation comes at the usual time, or at once if
-that is over. It refuses answers that bear a lower fence than it has seen (X9), and counts them.
+that is over. It refuses answers that bear a lower fence than it has seen (X9), and counts them; also those that come
+long after it has given the operation up, from a machine that had stood still (a line of kind `late` in the log).
 
 Each operation is one JSON line of the log, stamped when it ended: `t_wall_ms`, `t_mono_ms` (boot-time), `op`, `name`,
 `sha`, `ok`, `status`, `error`, `instance`, `node`, `fence`, `ms`. What it draws comes from `--seed` alone. At the end a
@@ -14,6 +15,7 @@ summary is printed. With `--verify LOG` a fresh client reads back every object t
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import signal
@@ -49,12 +51,15 @@ class Outcome(NamedTuple):
 class Client:
     """Uses the service, and keeps account."""
 
-    def __init__(self, name: str, seed: int, finder: Finder, log: TextIO) -> None:
+    def __init__(self, name: str, seed: int, finder: Finder, log: TextIO, *, any_fence: bool = False) -> None:
+        """`any_fence`: believe every answer, for comparison."""
+        self._any_fence = any_fence
+        self._lock = threading.Lock()
         self._name = name
         self._seed = seed
         self._finder = finder
         self._log = log
-        self._caller = Caller()
+        self._caller = Caller(late=self._came_late)
         self._service: Service | None = None
         # Two runs with one seed and one name must not meet each other's objects.
         self._run = f"{wall_ms():x}"
@@ -130,7 +135,7 @@ class Client:
         except (Unanswered, Refused) as failure:
             return Outcome(ok=False, error=str(failure)[:300]), None
         draining = "skerry-draining" in reply.headers
-        if fence is not None and fence < self._highest:
+        if fence is not None and fence < self._highest and not self._any_fence:
             return Outcome(ok=False, status=reply.status, error="late", fence=fence, draining=draining), None
         self._highest = max(self._highest, fence or 0)
         ok = reply.status == (201 if method == "PUT" else 200)
@@ -154,8 +159,25 @@ class Client:
             "instance": self._service.instance if self._service else None,
             "node": self._service.node if self._service else None,
         }  # fmt: skip
-        self._log.write(json.dumps(line) + "\n")
-        self._log.flush()
+        self._write(line)
+
+    def _came_late(self, method: str, path: str, reply: Reply) -> None:
+        """An operation that was given up is answered after all, perhaps by a machine that had stood still."""
+        with contextlib.suppress(Refused, Unanswered):
+            fence = whole(reply.headers, "Skerry-Fence")
+            if fence is None or fence >= self._highest:
+                return
+            line = {"t_mono_ms": boot_ms(), "op": method.lower(), "name": path.removeprefix("/o/"), "fence": fence}
+            if self._any_fence and reply.status in (200, 201):
+                sha = str(reply.json().get("sha256", "")) if method == "PUT" else sha256(reply.body)
+                self._write({**line, "sha": sha, "ok": True, "status": reply.status, "error": ""})
+            else:
+                self._write({"kind": "late", **line, "ok": False, "status": reply.status, "highest": self._highest})
+
+    def _write(self, line: dict[str, Any]) -> None:
+        with self._lock:
+            self._log.write(json.dumps(line) + "\n")
+            self._log.flush()
 
     def _draw(self, what: str) -> int:
         return int.from_bytes(hashlib.sha256(f"{self._seed}/{self._number}/{what}".encode()).digest()[:8], "big")
@@ -191,6 +213,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, help="how long (default: until SIGTERM)")
     parser.add_argument("--seed", type=int, default=1, help="what the files are drawn from (default: 1)")
     parser.add_argument("--verify", type=Path, metavar="LOG", help="read back what this log says was acknowledged")
+    parser.add_argument("--any-fence", action="store_true", help="believe answers whose time is over; never do this")
     options = parser.parse_args(argv)
     if not CLIENT_NAME.fullmatch(options.name) or "/" in options.name or "@" in options.name:
         parser.error(f"--name {options.name!r}: expected letters, digits, '.', '_' or '-', 64 at most")
@@ -201,7 +224,7 @@ def main(argv: list[str] | None = None) -> int:
             result, code = verify(options.verify, finder)
         elif options.log:
             with open(options.log, "a", encoding="utf-8") as log:
-                client = Client(options.name, options.seed, finder, log)
+                client = Client(options.name, options.seed, finder, log, any_fence=options.any_fence)
                 run(client, options.rate, None if options.seconds is None else round(options.seconds * 1_000))
             result, code = client.summary(), 0
         else:

@@ -22,8 +22,9 @@ from typing import NamedTuple
 from skerry.examples.programs.caller import Caller, Reply, Unanswered
 from skerry.examples.programs.clock import Deadline, boot_ms
 from skerry.examples.programs.engine import sha256, version_of, version_text
+from skerry.examples.programs.ledger import COPIES
 from skerry.examples.programs.messages import Answer, Refused, Request, json_answer, object_name, whole
-from skerry.examples.programs.service import arguments, common, serve
+from skerry.examples.programs.service import arguments, common, copies_argument, serve
 from skerry.examples.programs.surroundings import Peer, Surroundings
 from skerry.examples.programs.use import Door
 
@@ -33,7 +34,6 @@ STORE_MS = 600
 TRIES_MAX = 3
 AVOID_STORE_MS = 2_000
 AVOID_PLACEMENT_MS = 250
-COPIES = 2
 FAIR_MS = 200
 WRITTEN = (200, 201)
 RETRY = [("Retry-After", "1")]
@@ -82,9 +82,12 @@ class Avoided:
 class Intake:
     """Answers clients, with whatever placement and stores there are at the moment."""
 
-    def __init__(self) -> None:
+    def __init__(self, copies: int = COPIES, *, any_fence: bool = False) -> None:
+        """`copies`: what placement is expected to name. `any_fence`: take decisions of any fence, for comparison."""
+        self._copies = copies
+        self._any_fence = any_fence
         self._around = Surroundings()
-        self._caller = Caller()
+        self._caller = Caller(late=self._came_late)
         self._door = Door()
         self._avoided = Avoided()
         self._lock = threading.Lock()
@@ -179,24 +182,30 @@ class Intake:
                 self._avoided.add(placement.endpoint, AVOID_PLACEMENT_MS)
             raise Refused(503, f"placement does not answer: {error}", RETRY) from error
         with self._lock:
-            if decision.fence < self._highest:
+            if decision.fence < self._highest and not self._any_fence:
                 self._late += 1
                 raise Refused(503, f"placement's fence {decision.fence} is over; {self._highest} was seen", RETRY)
-            self._highest = decision.fence
+            self._highest = max(self._highest, decision.fence)
         if reply.status != 200:
             status = reply.status if reply.status in (404, 507) else 503
             raise Refused(status, f"placement answers {reply.status}: {reply.error()}", RETRY if status == 503 else ())
         return decision
 
+    def _came_late(self, _method: str, _path: str, reply: Reply) -> None:
+        """Somebody who stood still has answered after all: a placement whose time is over, by its fence."""
+        with contextlib.suppress(Unanswered), self._lock:
+            fence = _fence(reply)
+            self._late += 0 < fence < self._highest
+
     def _decide(self, name: str, size: int, failed: set[str], deadline: Deadline) -> Decision:
         asked = {"name": name, "size": size, "avoid": sorted(self._avoided.keys() | failed)}
         decision = self._ask(self._placement(), "POST", "/place", json.dumps(asked).encode(), deadline)
-        if len(decision.stores) != COPIES:
-            raise Refused(503, f"placement named {len(decision.stores)} stores, expected {COPIES}", RETRY)
+        if len(decision.stores) != self._copies:
+            raise Refused(503, f"placement named {len(decision.stores)} stores, expected {self._copies}", RETRY)
         return decision
 
     def _write(self, decision: Decision, name: str, sha: str, body: bytes, deadline: Deadline) -> dict[str, int]:
-        """Write to both stores at once; returns what each has answered, 0 for nothing."""
+        """Write to all stores at once; returns what each has answered, 0 for nothing."""
         statuses = {key: 0 for key, _ in decision.stores}
         version = [("Skerry-Fence", str(decision.fence)), ("Skerry-Version", decision.version), ("Skerry-Sha256", sha)]
 
@@ -207,11 +216,13 @@ class Intake:
                 if reply.status == 412:
                     self._seen(_fence(reply))
 
-        first, second = decision.stores
-        other = threading.Thread(target=write, args=second, daemon=True)
-        other.start()
+        first, *others = decision.stores
+        threads = [threading.Thread(target=write, args=other, daemon=True) for other in others]
+        for thread in threads:
+            thread.start()
         write(*first)
-        other.join()
+        for thread in threads:
+            thread.join()
         return statuses
 
     def _store(
@@ -285,8 +296,14 @@ def _probe(name: str, request: Request) -> Answer:
 
 def main(argv: list[str] | None = None) -> int:
     """Run an intake until a signal ends it; returns the exit code."""
-    options = arguments("intake", "take and give out objects").parse_args(argv)
-    return serve("intake", options.listen, Intake().handle, background=lambda: None, close=lambda: None)
+    parser = arguments("intake", "take and give out objects")
+    parser.add_argument("--copies", type=copies_argument, default=COPIES, help=f"of each object (default: {COPIES})")
+    parser.add_argument(
+        "--any-fence", action="store_true", help="believe a placement whose time is over; never do this"
+    )
+    options = parser.parse_args(argv)
+    intake = Intake(options.copies, any_fence=options.any_fence)
+    return serve("intake", options.listen, intake.handle, background=lambda: None, close=lambda: None)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ Pure: no clock, no sockets, no threads (whoever uses it holds a lock). The map i
 that nothing has to be kept by placement itself.
 
 A store *counts* as a place for copies while it is listed, has told what it holds, and is not being drained. An object
-is *short* while it lies in fewer than `COPIES` nodes' counting stores; the set of short ones is kept up to date with
-every change, since looking through all objects on each would not scale.
+is *short* while it lies in fewer nodes' counting stores than it should (two, unless said otherwise); the set of short
+ones is kept up to date with every change, since looking through all objects on each would not scale.
 
 Still ugly: an object is never forgotten, and if every store with its newest version is lost, an older version
 elsewhere is not offered in its stead; it is answered as missing for now.
@@ -54,7 +54,9 @@ class CopyOrder(NamedTuple):
 class Ledger:
     """The map, and the stores that it may count on."""
 
-    def __init__(self) -> None:
+    def __init__(self, copies: int = COPIES) -> None:
+        """`copies`: on how many nodes each object should lie."""
+        self._copies = copies
         self.entries: dict[str, Entry] = {}
         self.places: dict[str, Place] = {}
         self.short: dict[str, None] = {}
@@ -119,7 +121,7 @@ class Ledger:
         return not any(key in self.entries[name].holders for name in self.short)
 
     def _review(self, name: str) -> None:
-        if len(self._counted_nodes(self.entries[name])) < COPIES:
+        if len(self._counted_nodes(self.entries[name])) < self._copies:
             self.short[name] = None
         else:
             self.short.pop(name, None)
@@ -143,13 +145,13 @@ class Ledger:
         return CopyOrder(name, entry.version, sources[self._turn % len(sources)], targets[self._turn % len(targets)])
 
 
-def choose(places: Iterable[Place], avoid: Collection[str], turn: int) -> list[Place]:
-    """`COPIES` stores on as many nodes, taking turns; those to be avoided come last. Fewer if there are not as many."""
+def choose(places: Iterable[Place], avoid: Collection[str], turn: int, copies: int = COPIES) -> list[Place]:
+    """So many stores on as many nodes, taking turns; those to be avoided come last. Fewer if there are not as many."""
     usable = sorted((place for place in places if not place.draining), key=lambda place: place.key)
     shift = turn % len(usable) if usable else 0
     usable = usable[shift:] + usable[:shift]
     chosen: dict[str, Place] = {}
     for place in sorted(usable, key=lambda place: place.key in avoid):
-        if len(chosen) < COPIES:
+        if len(chosen) < copies:
             chosen.setdefault(place.node, place)
     return list(chosen.values())

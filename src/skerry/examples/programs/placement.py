@@ -21,9 +21,9 @@ import threading
 
 from skerry.examples.programs.copying import Watch
 from skerry.examples.programs.engine import OBJECTS_MAX, version_of, version_text
-from skerry.examples.programs.ledger import Entry, Ledger, Place, choose
+from skerry.examples.programs.ledger import COPIES, Entry, Ledger, Place, choose
 from skerry.examples.programs.messages import Answer, Refused, Request, json_answer, object_name, whole
-from skerry.examples.programs.service import arguments, common, fence_argument, serve
+from skerry.examples.programs.service import arguments, common, copies_argument, fence_argument, serve
 from skerry.examples.programs.surroundings import Surroundings
 
 RETRY = [("Retry-After", "1")]
@@ -34,12 +34,13 @@ PROBE_OBJECTS_MAX = 1_000
 class Placement:
     """Decides for one term of office, named by its fence."""
 
-    def __init__(self, fence: int | None) -> None:
+    def __init__(self, fence: int | None, copies: int = COPIES) -> None:
         """Without a fence of its own, the endpoints file's counts."""
+        self._copies = copies
         self._own_fence = fence
         self._around = Surroundings()
         self._lock = threading.Lock()
-        self._ledger = Ledger()
+        self._ledger = Ledger(copies)
         self._scratch = Ledger()
         self._watch = Watch(self._ledger, self._lock, self._around, self.fence)
         self._number = 0
@@ -85,9 +86,10 @@ class Placement:
         with self._lock:
             if len(self._ledger.entries) >= OBJECTS_MAX and name not in self._ledger.entries:
                 raise Refused(507, f"{OBJECTS_MAX} objects are placed; no more are taken")
-            chosen = choose(self._ledger.places.values(), avoid, self._decisions)
-            if len(chosen) < 2:
-                raise Refused(503, "two copies need stores on two nodes, and there are not as many", RETRY)
+            chosen = choose(self._ledger.places.values(), avoid, self._decisions, self._copies)
+            if len(chosen) < self._copies:
+                why = f"{self._copies} copies need stores on as many nodes, and there are not as many"
+                raise Refused(503, why, RETRY)
             self._decisions += 1
             self._number = max(self._number, self._newest_number(name)) + 1
             version = (self.fence(), self._number)
@@ -185,8 +187,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--fence", type=fence_argument, default=os.environ.get("SKERRY_FENCE"), help="number of this term"
     )
+    parser.add_argument("--copies", type=copies_argument, default=COPIES, help=f"of each object (default: {COPIES})")
     options = parser.parse_args(argv)
-    placement = Placement(options.fence)
+    placement = Placement(options.fence, options.copies)
     return serve("placement", options.listen, placement.handle, background=placement.start, close=lambda: None)
 
 

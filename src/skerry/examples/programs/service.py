@@ -17,6 +17,7 @@ from skerry.examples.programs.messages import Answer, Refused, Request, json_ans
 from skerry.examples.programs.server import Handler, Server
 
 STOP_MS = 500
+COPIES_MAX = 4
 END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -35,6 +36,14 @@ def fence_argument(text: str) -> int | None:
     if not 0 <= fence <= 2**53:
         raise ValueError("a fence is a whole number, not below zero")
     return fence
+
+
+def copies_argument(text: str) -> int:
+    """A number of copies from the command line. Raises ValueError."""
+    copies = int(text)
+    if not 1 <= copies <= COPIES_MAX:
+        raise ValueError(f"expected 1 to {COPIES_MAX} copies")
+    return copies
 
 
 def common(request: Request, *, drained: bool, why: str = "") -> Answer:

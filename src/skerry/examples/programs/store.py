@@ -56,8 +56,9 @@ PROBE_NAME = re.compile(r"[a-z0-9]{1,32}")
 class Fence:
     """The highest fence number that this store has seen, kept on its disk (X9)."""
 
-    def __init__(self, folder: Path) -> None:
-        """Raises OSError, or ValueError if the file holds anything else than a number."""
+    def __init__(self, folder: Path, *, any_goes: bool = False) -> None:
+        """`any_goes`: refuse none, for comparison. Raises OSError, or ValueError if the file holds no number."""
+        self._any_goes = any_goes
         self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         self._lock = threading.Lock()
         self.refused = 0
@@ -75,7 +76,7 @@ class Fence:
                 except OSError as error:
                     raise Refused(507, f"the fence cannot be written down: {error.strerror}") from error
                 self.highest = fence
-            if fence < self.highest:
+            if fence < self.highest and not self._any_goes:
                 self.refused += 1
                 reason = f"fence {fence} is over; {self.highest} was seen here"
                 raise Refused(412, reason, [("Skerry-Fence", str(self.highest))])
@@ -147,11 +148,13 @@ class Probes:
 class Store:
     """Answers for one folder of objects."""
 
-    def __init__(self, folder: Path, engine: Callable[[Path], Engine], limit_bytes: int) -> None:
+    def __init__(
+        self, folder: Path, engine: Callable[[Path], Engine], limit_bytes: int, *, any_fence: bool = False
+    ) -> None:
         """Opens what the folder holds, or makes it; raises OSError or ValueError."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._engine = engine(folder / "objects")
-        self._fence = Fence(folder)
+        self._fence = Fence(folder, any_goes=any_fence)
         self._probes = Probes(folder / "probe", engine)
         self._limit_bytes = limit_bytes
         self._around = Surroundings()
@@ -286,9 +289,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--dir", required=True, type=Path, help="folder for the objects; made if it is not there")
     parser.add_argument("--engine", choices=sorted(ENGINES), default="log", help="how they are kept (default: log)")
     parser.add_argument("--limit-bytes", type=int, default=LIMIT_BYTES, help="take no more than this (default: 2 GiB)")
+    parser.add_argument("--any-fence", action="store_true", help="obey a placement whose time is over; never do this")
     options = parser.parse_args(argv)
     try:
-        store = Store(options.dir, ENGINES[options.engine], options.limit_bytes)
+        store = Store(options.dir, ENGINES[options.engine], options.limit_bytes, any_fence=options.any_fence)
     except (OSError, ValueError) as error:
         sys.stderr.write(
             f"skerry-store: cannot use folder {options.dir}: {error}; give --dir a folder it may write to\n"

@@ -37,10 +37,12 @@ def thaw(stage: Stage, name: str) -> None:
         return status
 
     status = stage.until(f"{name} is one of the others again", settled, JOINED_WITHIN_S)
-    late = stage.figures()["late_answers"]
+    to_clients, to_services = stage.figures()["late_answers"], looking.refused_by_fence(status, INTENT)
+    stage.found["late_answers"] = to_clients + to_services
     stage.say(
         f"{name} is back under {status['leader']}, in term {status['term']}; what it ran alone is over (fence "
-        f"{stage.fences.get(name)} against {looking.fence(status, INTENT, 'placement')}); {late} late answers refused"
+        f"{stage.fences.get(name)} against {looking.fence(status, INTENT, 'placement')}); of what it still said, "
+        f"clients refused {to_clients} and intakes and stores {to_services}"
     )
 
 
@@ -84,8 +86,8 @@ def raise_limit(stage: Stage) -> dict[str, str]:
         raise DemoFailed(f"the manager refused the new limit: {said}")
     stage.say(
         f"{raised.rates['putRate']} puts and {raised.rates['getRate']} gets a second are asked for now: more than "
-        f"{raised.holder} measured for {raised.instance}; every other figure is {raised.margin_permille / 1_000:.2f} "
-        "times what is needed, or better"
+        f"{raised.holder} measured for {raised.instance}; no figure that counts lies nearer to that than a factor of "
+        f"{raised.margin_permille / 1_000:.2f}"
     )
     return {raised.instance: raised.holder}
 

@@ -9,6 +9,10 @@ REQUESTS = 500
 """Fewer would say little about a client's experience."""
 
 
+CHANCE, CHANCE_MS = 3, 200
+"""By how much a count or a time differs from run to run though nothing was changed."""
+
+
 class Timers(NamedTuple):
     """What the figures depend on, in milliseconds; printed first."""
 
@@ -26,25 +30,38 @@ class Reach(NamedTuple):
 
     text: str
     holds: Callable[[Any], bool]
+    less_is_better: bool = False
 
 
 def _at_most(most: int) -> Reach:
-    return Reach(f"≤ {most:,}", lambda value: value is not None and value <= most)
+    return Reach(f"≤ {most:,}", lambda value: value is not None and value <= most, less_is_better=True)
 
 
 def _at_least(least: int) -> Reach:
     return Reach(f"≥ {least:,}", lambda value: value is not None and value >= least)
 
 
-ZERO = Reach("0", lambda value: value == 0)
+ZERO = Reach("0", lambda value: value == 0, less_is_better=True)
+ANY_BUT_LESS_IS_BETTER = Reach("any", lambda value: value is not None, less_is_better=True)
 ANY = Reach("any", lambda value: value is not None)
 POSITIVE = Reach("> 0", lambda value: value is not None and value > 0)
+
+
+def is_worse(reach: Reach, before: Any, after: Any) -> bool:
+    """Whether a figure that was reached is so no longer, or a time or count grew by more than half, and by more than
+    chance."""
+    if not reach.holds(after):
+        return reach.holds(before)
+    if not (reach.less_is_better and type(before) is int and type(after) is int):
+        return False
+    return after > before + before // 2 + (CHANCE_MS if reach.text != "any" else CHANCE)
 
 
 def client() -> dict[str, Reach]:
     """Whatever was done to the site, this is what its client may notice."""
     return {
         "client_requests": _at_least(REQUESTS),
+        "client_failures": ANY_BUT_LESS_IS_BETTER,
         "client_failures_without_fault": ZERO,
         "client_wrong_answers": ZERO,
         "client_acked_lost": ZERO,

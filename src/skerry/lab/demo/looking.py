@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
+
+from skerry.examples.programs.caller import Caller, Unanswered
+
+STATS_WITHIN_MS = 1_000
 
 
 def functionality(status: dict[str, Any], intent: str) -> dict[str, Any] | None:
@@ -35,6 +40,21 @@ def fence(status: dict[str, Any], intent: str, element: str) -> int | None:
         if instance["phase"] == "active" and instance["instance"].startswith(f"{intent}/{element}#")
     ]
     return max((fence for fence in fences if fence is not None), default=None)
+
+
+def refused_by_fence(status: dict[str, Any], intent: str) -> int:
+    """How often intakes and stores were told something by a placement whose time was over, and refused it: their own
+    public counts."""
+    counted = {"intake": "late_answers", "store": "refused_fence"}
+    refused = 0
+    for member in status["members"]:
+        for instance in member["instances"]:
+            kind = instance["instance"].removeprefix(f"{intent}/").partition("#")[0]
+            if instance["phase"] == "active" and kind in counted:
+                with contextlib.suppress(Unanswered):  # it has just ended
+                    stats = Caller().call(instance["endpoint"], "GET", "/stats", within_ms=STATS_WITHIN_MS).json()
+                    refused += int(stats.get(counted[kind], 0))
+    return refused
 
 
 def mode(status: dict[str, Any]) -> str:

@@ -17,10 +17,10 @@ FITS_WITHIN_S = 120.0
 STORE_CONFIGURATIONS = 2
 
 
-def apply(stage: Stage) -> None:
+def apply(stage: Stage, catalogue: Path) -> None:
     """D1, D2: what is wanted, not where."""
     stage.act(2, "Catalogue and intent are applied at the manager")
-    for one in building.apply(stage.lab.folder, stage.lab.state, EXAMPLE / "catalogue.yaml", INTENT_FILE):
+    for one in building.apply(stage.lab.folder, stage.lab.state, catalogue, INTENT_FILE):
         stage.say(f"{one['kind']} {one['name']}: {one['change']}")
 
 

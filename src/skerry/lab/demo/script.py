@@ -16,13 +16,14 @@ import msgspec
 from skerry.adapters.manifests import load_file
 from skerry.core.stages.intent.model import Site
 from skerry.core.stages.intent.model.quantities import parse
-from skerry.lab import building, processes
+from skerry.lab import building, interrupting, processes, profiles
 from skerry.lab.asking import Unanswered
 from skerry.lab.building import Plan
 from skerry.lab.demo import (
     accounting,
     agreeing,
     coming_back,
+    comparing,
     cutting,
     dying,
     enrolling,
@@ -32,12 +33,15 @@ from skerry.lab.demo import (
     measuring,
     owner,
     starting_cold,
+    tampering,
 )
+from skerry.lab.demo.comparing import Outcome
 from skerry.lab.demo.figures import Reach, Timers
+from skerry.lab.demo.parts import Part, catalogue
 from skerry.lab.demo.stage import DemoFailed, Stage
-from skerry.lab.processes import Interrupted, interruptible
+from skerry.lab.interrupting import Interrupted, interruptible
 from skerry.lab.site import Lab
-from skerry.lab.state import LabError
+from skerry.lab.state import STATE_FILE, LabError
 
 SITE_FILE = measuring.EXAMPLE / "site.yaml"
 VERIFIED_WITHIN_S = 70.0
@@ -52,6 +56,9 @@ class Options(NamedTuple):
     as_json: bool = False
     keep: bool = False
     cold: bool = False
+    tamper: bool = False
+    without: tuple[Part, ...] = ()
+    """Played again without each of these, to see what it buys."""
     folder: Path | None = None
 
 
@@ -63,43 +70,62 @@ def timers(site_file: Path = SITE_FILE) -> Timers:
 
 
 def run(options: Options) -> int:
-    """Play it; returns the exit code: 0 if every figure was reached, 1 if not, 130 if it was interrupted."""
-    home = None if options.folder is not None else Path(tempfile.mkdtemp(prefix="skerry-demo-"))
-    folder = options.folder if home is None else home / "lab"
-    assert folder is not None
-    stage = Stage(Lab(folder), seed=options.seed, as_json=options.as_json)
-    times = timers()
-    stage.line({"timers": times._asdict(), "nodes": options.nodes, "seed": options.seed})
-    kept = options.keep
+    """Play it; returns the exit code: 0 if every figure was reached, 1 if not, 130 if it was interrupted. With parts
+    left out it is 0 as soon as every performance came to its end."""
     try:
         with interruptible():
-            reaches = _play(stage, options, times)
-            reached = _end(stage, options, reaches, "")
-        return 0 if reached else 1
+            outcome = perform(options)
+            if not options.without or outcome.failed:
+                return 0 if outcome.ok else 1
+            others = {part: perform(options, part) for part in options.without}
+            comparing.show(Stage.spoken(options.as_json), outcome, others)
+            return 1 if any(other.failed for other in others.values()) else 0
     except Interrupted as interrupted:
-        kept = False
-        stage.say(f"interrupted by {interrupted}; nothing is left running")
+        Stage.spoken(options.as_json).say(f"interrupted by {interrupted}; nothing is left running")
         return 130
+
+
+def perform(options: Options, without: Part | None = None) -> Outcome:
+    """One performance, perhaps with a part left out. Nothing of it is left, however it ends, unless it is kept."""
+    with interrupting.at_once():  # a folder that nobody knows of would never be removed
+        home = Path(tempfile.mkdtemp(prefix="skerry-demo-", dir=profiles.disk())) if options.folder is None else None
+        stage = Stage(Lab(options.folder or home / "lab"), seed=options.seed, as_json=options.as_json)  # type: ignore[operator] # one of both is there
+    try:
+        try:
+            outcome = _outcome(stage, options, without)
+        finally:
+            with interrupting.undisturbed():
+                if not (options.keep and not interrupting.came()):
+                    _leave(stage, home)
+    except Interrupted:
+        _leave(stage, home)  # the signal may have come just before anything was left; further ones wait
+        raise
+    folder = stage.lab.folder
+    if options.keep and (folder / STATE_FILE).exists():
+        stage.say(f"the lab goes on in {folder}; end it with: skerry lab down --folder {folder}")
+    return outcome
+
+
+def _outcome(stage: Stage, options: Options, without: Part | None) -> Outcome:
+    times = timers()
+    stage.line({"timers": times._asdict(), "nodes": options.nodes, "seed": options.seed, "without": without})
+    if without is not None:
+        stage.say(f"once more, without {without}")
+    try:
+        return _end(stage, options, _play(stage, options, times, without), "")
     except (DemoFailed, LabError, Unanswered) as failed:
-        _end(stage, options, {}, str(failed))
-        return 1
-    finally:
-        _leave(stage, home, kept=kept)
+        return _end(stage, options, {}, str(failed))
 
 
-def _play(stage: Stage, options: Options, times: Timers) -> dict[str, Reach]:
+def _play(stage: Stage, options: Options, times: Timers, without: Part | None) -> dict[str, Reach]:
     if options.cold:
         return _play_cold(stage, options)
-    plan = Plan(nodes=options.nodes, site_file=SITE_FILE)
-    enrolling.play(stage, plan, agents=True)
-    enrolling.refused_tokens(stage)
-    measuring.apply(stage)
-    measuring.show_representation(stage)
-    measuring.fits(stage)
-    agreeing.agree(stage)
-    agreeing.offices(stage)
-    agreeing.serve(stage)
-    forging.begin(stage)
+    stage.without = without
+    example = catalogue(without, stage.lab.folder)
+    plan = Plan(
+        nodes=options.nodes, site_file=SITE_FILE, catalogue=example, contingency=without is not Part.CONTINGENCY
+    )
+    _agree(stage, plan)
     dying.slow(stage)
     cutting.play(stage)
     leader = dying.leader_falls_silent(stage)
@@ -110,6 +136,8 @@ def _play(stage: Stage, options: Options, times: Timers) -> dict[str, Reach]:
     coming_back.thaw(stage, leader)
     coming_back.power_cycle(stage, reporter)
     moving = coming_back.raise_limit(stage)
+    if options.tamper:
+        tampering.play(stage)
     coming_back.heal(stage, moving)
     stage.until("the client has asked often enough", lambda: _asked(stage) or None, ASKED_WITHIN_S)
     summary = verify(stage)
@@ -117,6 +145,19 @@ def _play(stage: Stage, options: Options, times: Timers) -> dict[str, Reach]:
     accounting.show(stage, summary)
     forging.end(stage)
     return {**figures.client(), **figures.cut(times), **figures.losses(times), **figures.reconnection()}
+
+
+def _agree(stage: Stage, plan: Plan) -> None:
+    """Acts 1 to 6: from nothing to a site that serves."""
+    enrolling.play(stage, plan, agents=True)
+    enrolling.refused_tokens(stage)
+    measuring.apply(stage, plan.catalogue)
+    measuring.show_representation(stage)
+    measuring.fits(stage)
+    agreeing.agree(stage)
+    agreeing.offices(stage)
+    agreeing.serve(stage)
+    forging.begin(stage)
 
 
 def _asked(stage: Stage) -> bool:
@@ -151,33 +192,30 @@ def verify(stage: Stage) -> dict[str, Any]:
     return summary
 
 
-def _end(stage: Stage, options: Options, reaches: dict[str, Reach], failed: str) -> bool:
-    """Show the figures; returns whether all were reached."""
+def _end(stage: Stage, options: Options, reaches: dict[str, Reach], failed: str) -> Outcome:
+    """Show the figures; returns them."""
     try:
         values = {**stage.figures(), **stage.found} if stage.watches else dict(stage.found)
     except DemoFailed as gone:
         values, failed = dict(stage.found), failed or str(gone)
-    missed = [name for name, reach in reaches.items() if not reach.holds(values.get(name))]
-    ok = not missed and not failed
+    outcome = Outcome(values=values, reaches=reaches, failed=failed)
     rows = [
-        [name, values.get(name), reach.text, "" if reach.holds(values.get(name)) else "not reached"]
+        [name, values.get(name), reach.text, "not reached" if name in outcome.missed else ""]
         for name, reach in reaches.items()
     ]
     if rows and not stage.as_json:
         stage.table("What was reached", ["figure", "value", "to reach", ""], rows)
     if failed:
         stage.say(f"it did not come about: {failed}")
-    stage.line({"ok": ok, "nodes": options.nodes, "seed": options.seed, **values, "missed": missed, "failed": failed})
+    asked = {"nodes": options.nodes, "seed": options.seed}
+    stage.line({"ok": outcome.ok, **asked, **values, "missed": outcome.missed, "failed": failed})
     if not stage.as_json and not failed:
-        stage.say("everything was reached" if ok else f"not reached: {', '.join(missed)}")
-    return ok
+        stage.say("everything was reached" if outcome.ok else f"not reached: {', '.join(outcome.missed)}")
+    return outcome
 
 
-def _leave(stage: Stage, home: Path | None, *, kept: bool) -> None:
-    """Nothing runs on, unless it is to be kept."""
-    if kept and (stage.lab.folder / "lab.json").exists():
-        stage.say(f"the lab goes on in {stage.lab.folder}; end it with: skerry lab down --folder {stage.lab.folder}")
-        return
+def _leave(stage: Stage, home: Path | None) -> None:
+    """Nothing runs on. May be called twice."""
     with contextlib.suppress(LabError):  # it never came up, or is down already
         stage.lab.down()
     if home is not None:

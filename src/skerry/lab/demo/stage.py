@@ -6,19 +6,20 @@ which moment this is (`mark`), and the observer, another process, says afterward
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.table import Table
 
-from skerry.lab import asking, building, observer, processes, state
+from skerry.lab import asking, building, interrupting, observer, processes, state
+from skerry.lab.draws import draw
 from skerry.lab.site import Lab
 from skerry.shell.clock import boot_ms
 
@@ -60,7 +61,14 @@ class Stage:
         self.loaded = ""
         """The node whose owner took memory away."""
         self.client: subprocess.Popen[bytes] | None = None
+        self.without: str | None = None
+        """The part that is left out in this performance."""
         self._observer: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def spoken(cls, as_json: bool) -> Stage:
+        """Somebody to say a last word, with no lab."""
+        return cls(Lab(Path()), seed=0, as_json=as_json)
 
     # ---- the timeline ----
 
@@ -104,7 +112,7 @@ class Stage:
 
     def draw(self, what: str, below: int) -> int:
         """A number that the seed decides, from 0."""
-        return int.from_bytes(hashlib.sha256(f"{self.seed}/{what}".encode()).digest()[:8], "big") % below
+        return draw(self.seed, what, below=below)
 
     # ---- looking ----
 
@@ -154,6 +162,7 @@ class Stage:
 
     def watch(self) -> None:
         """What must go on does. Raises `DemoFailed`."""
+        interrupting.heed()
         if self.client is not None and self.client.poll() is not None:
             raise DemoFailed(f"the client ended: {building.tail(self.lab.folder / 'client.log')}")
         if self._observer is not None and self._observer.poll() is not None:
@@ -223,7 +232,8 @@ class Stage:
         urls = ",".join(f"https://{lab.nodes[name].api}" for name in known)
         tls = [str(identity / name) for name in ("cert.pem", "key.pem", "ca.pem")]
         argv = [sys.executable, "-m", "skerry.examples.programs.client", "--nodes", urls, "--tls", *tls]
-        return [*argv, "--name", CLIENT, "--seed", str(self.seed), *words]
+        fence = ["--any-fence"] if self.without == "fence" else []
+        return [*argv, "--name", CLIENT, "--seed", str(self.seed), *fence, *words]
 
     def start_client(self) -> None:
         """From now on somebody uses the service, ten times a second."""
