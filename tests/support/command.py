@@ -27,11 +27,12 @@ class Ran(NamedTuple):
 
 def skerry(*words: str | Path) -> Ran:
     """Run one verb. Nothing of it may ever be a traceback."""
-    out, err = io.StringIO(), io.StringIO()
+    out, err = io.TextIOWrapper(io.BytesIO(), write_through=True), io.StringIO()  # some verbs print bytes
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main([str(word) for word in words])
     assert "Traceback" not in err.getvalue()
-    return Ran(code, out.getvalue(), err.getvalue())
+    out.seek(0)
+    return Ran(code, out.read(), err.getvalue())
 
 
 class Verbs:

@@ -44,6 +44,8 @@ class Place(NamedTuple):
     """The device on which it looks for others."""
     capabilities: tuple[str, ...] = ()
     """As its owner declares them."""
+    programs: tuple[str, ...] = ()
+    """That its owner allows; none: those that Skerry brings."""
 
 
 def make_site(folder: Path, manifests: Path, places: Mapping[str, Place]) -> dict[str, Path]:
@@ -129,5 +131,9 @@ def _owners_word(site: str, name: str, place: Place) -> dict[str, Any]:
         "apiVersion": "skerry/v1",
         "kind": "Node",
         "metadata": {"name": name, "site": site},
-        "spec": {"offers": {"memory": "2Gi", "disk": "10Gi"}, "declares": {"capabilities": list(place.capabilities)}},
+        "spec": {
+            "offers": {"memory": "2Gi", "disk": "10Gi"},
+            "declares": {"capabilities": list(place.capabilities)},
+            "allows": {"programs": list(place.programs)},
+        },
     }

@@ -12,7 +12,7 @@ import typer
 
 from skerry.cli.client import Server
 from skerry.cli.errors import Failed
-from skerry.cli.render import Format, Output, Whole, WholeOutput, milli, plain, share, show, table, wall
+from skerry.cli.render import Format, Output, Whole, WholeOutput, in_a_line, milli, plain, share, show, table, wall
 from skerry.cli.tables import AT_MANAGER, AT_NODE, What
 from skerry.cli.target import As, At, SiteName, manager_first, node_first, only_manager, only_node, site_path
 
@@ -254,7 +254,7 @@ def _event(event: dict[str, Any], output: Format) -> None:
         show(event, output)
     else:
         words = (wall(event["wallMs"]), f"{event['number']:>5}", event["node"], event["what"], event["about"])
-        typer.echo(" ".join(word for word in (*words, plain(event["data"])) if word))
+        typer.echo(in_a_line(" ".join(word for word in (*words, plain(event["data"])) if word)))
 
 
 def history(
@@ -271,7 +271,7 @@ def history(
     rows = asked.get("/v1/history")["history"]
     if functionality is not None:
         intents = asked.get("/v1/intents")["intents"]
-        wanted = {i["intent"] for i in intents if functionality in (i["functionality"], i["intent"], i["name"])}
+        wanted = {i["intent"] for i in intents if _is_meant(i, functionality)}
         if not wanted:
             raise _unknown("functionality", functionality, (i["functionality"] for i in intents))
         rows = [row for row in rows if row["instance"].rpartition("/")[0] in wanted]
@@ -291,6 +291,14 @@ def history(
     show({"history": rows}, output, lambda: [table(headers, shown)])
 
 
+def _is_meant(intent: dict[str, Any], by: str) -> bool:
+    """By the intent's name or id, or by its functionality as intents refer to one: `hello`, `hello@1`."""
+    whole = str(intent["functionality"])
+    return by in (whole, whole.partition("@")[0], intent["intent"], intent["name"]) or (
+        "@" in by and whole.startswith(f"{by}.")
+    )
+
+
 def use(
     client: Annotated[str | None, typer.Argument(help="One client alone.", metavar="CLIENT")] = None,
     server: At = None,
@@ -300,7 +308,10 @@ def use(
     """Seconds in which each client was served and nothing failed; unknown ones are no one's and shown by themselves."""
     asked = manager_first(server, identity)
     only_manager(asked, "the accounts of clients")
-    rows = [row for row in asked.get("/v1/use")["use"] if client in (None, row["client"])]
+    everybody = asked.get("/v1/use")["use"]
+    rows = [row for row in everybody if client in (None, row["client"])]
+    if client is not None and not rows:
+        raise _unknown("client", client, (row["client"] for row in everybody))
     shown = [
         (row["site"], row["client"], row["connected_s"], row["isolated_s"], row["failed_s"], row["unknown_s"])
         for row in rows

@@ -97,6 +97,11 @@ def plain(value: Any, within: bool = False) -> str:
     return str(value)
 
 
+def in_a_line(text: str) -> str:
+    """Text of several lines, such as the end of a program's log, as one."""
+    return " | ".join(line for raw in text.splitlines() if (line := raw.strip()))
+
+
 def age(milliseconds: int | None) -> str:
     """How long ago, in the unit that fits."""
     if milliseconds is None:

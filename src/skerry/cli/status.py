@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from skerry.cli.render import Format, Output, age, show, table, wall
+from skerry.cli.render import Format, Output, age, in_a_line, show, table, wall
 from skerry.cli.tables import AT_MANAGER, What
 from skerry.cli.target import As, At, node_first
 
@@ -54,6 +54,10 @@ def _screen(found: dict[str, Any]) -> Iterable[RenderableType]:
     yield f"plan {found['plan'] or 'none yet'}{temporary}"
     yield ""
     yield table(("node", "contact", "heard", "follows", "runs"), map(_member, found["members"]))
+    for member in found["members"]:
+        for one in member["instances"]:
+            if one["reason"] and one["phase"] in ("waiting", "failed"):
+                yield _styled(f"{one['instance']} {one['phase']} on {member['node']}: {in_a_line(one['reason'])}", BAD)
     for functionality in found["functionalities"]:
         yield from _functionality(functionality)
     if found["given_up"]:
@@ -69,7 +73,7 @@ def _links(found: dict[str, Any]) -> Iterable[RenderableType]:
         own = found["uplink"].get(manager, {"session": False, "answered_age_ms": None})
         answered = own["answered_age_ms"]
         if not own["session"]:
-            heard = "this node does not ask it"
+            heard = "this node has no session with it"
         else:
             heard = f"it answered {age(answered)} ago" if answered is not None else "it has not answered yet"
         since = f" since {wall(mode['since_wall_ms'])}" if mode["since_wall_ms"] else ""
@@ -95,8 +99,16 @@ def _functionality(found: dict[str, Any]) -> Iterable[RenderableType]:
     yield _styled(f"{found['intent']}: {found['state']}, {found['mode']}{local}", STATES.get(found["state"], ""))
     if not found["withdrawn"]:
         yield table(("role", "active", "verified", "held by", "agreed"), map(_role, found["roles"]))
-    for slot, why in found["unfilled"].items():
-        yield _styled(f"unfilled: {slot}: {why}", MIDDLING)
+    for slots, why in _unfilled(found["unfilled"]):
+        yield _styled(f"unfilled: {slots}: {in_a_line(why)}", MIDDLING)
+
+
+def _unfilled(slots: dict[str, str]) -> Iterable[tuple[str, str]]:
+    """What both sets lack for the same reason is told once."""
+    reasons: dict[str, list[str]] = {}
+    for slot, why in slots.items():
+        reasons.setdefault(why, []).append(slot)
+    return ((", ".join(named), why) for why, named in reasons.items())
 
 
 def _role(row: dict[str, Any]) -> tuple[Any, ...]:

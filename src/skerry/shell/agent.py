@@ -38,7 +38,7 @@ from skerry.core.kernel.sealing import Sealed, Signer, Verifier
 from skerry.core.kernel.values import decode, encode
 from skerry.core.stages.capability.events import FactsFound, UsageSampled
 from skerry.core.stages.subscription.runs import Adopted
-from skerry.ports.sensors import Sensors
+from skerry.ports.sensors import SensorError, Sensors
 from skerry.ports.storage import Storage
 from skerry.ports.transport import Fabric, Uplink
 from skerry.ports.workload import Workloads
@@ -304,9 +304,20 @@ class AgentShell:
             await asyncio.sleep(USAGE_PERIOD_S)
 
     async def _sample_facts(self) -> None:
-        """The owner's file and the machine may change under a running agent."""
+        """The owner's file and the machine may change under a running agent.
+
+        What cannot be read changes nothing, and is told once.
+        """
+        told = ""
         while True:
             await asyncio.sleep(FACTS_PERIOD_S)
-            facts = self.outside.sensors.facts()
+            try:
+                facts = self.outside.sensors.facts()
+            except SensorError as error:
+                if str(error) != told:
+                    told = str(error)
+                    self.note(Note(what="facts.refused", about=self.settings.node, data={"why": told}))
+                continue
+            told = ""
             if facts != self.agent.picture.facts:
                 self.post(FactsFound(facts=facts))

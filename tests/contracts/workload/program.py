@@ -34,10 +34,21 @@ def serve(port: int, *ways: str) -> None:
         with connection:
             request = connection.recv(4096).decode()
             path = request.split(" ")[1:2]
+            time.sleep(sum(int(way.removeprefix("takes-ms=")) for way in ways if way.startswith("takes-ms=")) / 1000)
             about = {"pid": os.getpid(), "env": dict(os.environ), "argv": sys.argv, "limits": limits()}
             body = json.dumps(about).encode()
             status = "503 Not Now" if path == ["/never"] else "200 OK"
             connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+
+
+def rate(port: int, for_s: float) -> None:
+    """Ask one time after the other, and print what that came to."""
+    begun, answered = time.monotonic(), 0
+    while (took_s := time.monotonic() - begun) < for_s:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as asking:
+            asking.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            answered += asking.recv(4096).startswith(b"HTTP/1.1 200")
+    say(json.dumps({"figures": {"requestRate": answered / took_s}, "operations": answered, "seconds": took_s}))
 
 
 def limits() -> dict[str, str]:
@@ -59,6 +70,8 @@ def main(what: str, *words: str) -> None:
         case "say":
             say(f"measuring {words[:1]}")
             say(*words[1:])
+        case "rate":
+            rate(int(words[0]), float(words[1]))
         case "fail":
             sys.stderr.write("no such host\n")
             sys.exit(2)

@@ -13,7 +13,8 @@ import pytest
 from skerry.adapters.workload import turns
 from skerry.adapters.workload.process import ProcessWorkloads
 from skerry.core.stages.capability.model import Resources
-from skerry.core.stages.ir.model import Configuration
+from skerry.core.stages.fit.model import fit_permille
+from skerry.core.stages.ir.model import Configuration, Standard
 from skerry.ports.workload import Figures, WorkloadError
 from tests.contracts.workload.conftest import FIGURES, STORE, Node, alive, configuration, fetch, start
 
@@ -37,6 +38,23 @@ def test_a_trial_gives_figures_beside_the_running_instance_and_leaves_nothing(no
         assert len(os.listdir(node.folder / "workloads")) == 1
 
     node.play(story)
+
+
+def test_a_program_that_is_slower_has_a_fit_that_is_lower_by_about_as_much(node: Node) -> None:
+    """D9: nothing but the program under the probe differs."""
+    standard = Standard(metric="requestRate", at_least_milli=10_000)
+    fits: dict[int, int] = {}
+
+    async def story(workloads: ProcessWorkloads) -> None:
+        for takes_ms in (20, 80):
+            server = ("serve", "${port.main}", f"takes-ms={takes_ms}")
+            what = configuration(*server, probe=("program", "rate", "${port.main}", "1"), probe_for_ms=1_000)
+            figures = await _try(workloads, what)
+            fits[takes_ms] = fit_permille([standard], figures.figures_milli)
+
+    node.play(story)
+    assert 3_000 < fits[20] <= 5_000, "fifty a second at most, ten wanted"
+    assert fits[20] / fits[80] == pytest.approx(4, rel=0.3)
 
 
 def test_measuring_an_instance_fills_in_its_endpoint(node: Node) -> None:

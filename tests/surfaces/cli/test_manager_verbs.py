@@ -122,6 +122,8 @@ def test_what_does_not_exist_is_refused_with_what_does(verbs: Verbs) -> None:
         (("describe", "intent", "nothing"), "hq/shop-files"),
         (("describe", "instance", "nothing", "--site", "shop"), "none yet"),
         (("history", "nothing"), "tiered-storage@"),
+        (("history", "tiered-storage@2"), "tiered-storage@1"),
+        (("use", "nobody"), "none yet"),
     ):
         ran = verbs(*words)
         assert (ran.code, ran.out) == (1, "")
@@ -130,9 +132,15 @@ def test_what_does_not_exist_is_refused_with_what_does(verbs: Verbs) -> None:
 
 def test_accounts_of_sites_that_never_ran_are_empty_and_not_an_error(verbs: Verbs) -> None:
     assert verbs.json("history")["history"] == []
-    assert verbs.json("use", "nobody")["use"] == []
+    assert verbs.json("use")["use"] == []
     assert verbs("events").code == 0
     assert [row["site"] for row in verbs.json("status")["sites"]] == ["depot", "shop"]
+
+
+@pytest.mark.parametrize("name", ["shop-files", "hq/shop-files", "tiered-storage", "tiered-storage@1"])
+def test_history_may_be_asked_for_as_an_intent_names_its_functionality(verbs: Verbs, name: str) -> None:
+    assert verbs("apply", "-f", EXAMPLE / "intent.yaml").code == 0
+    assert verbs("history", name).code == 0
 
 
 def test_events_are_one_json_object_a_line(verbs: Verbs, tmp_path: Path) -> None:

@@ -228,14 +228,6 @@ class ProcessWorkloads:
         self, instance: InstanceId, configuration: Configuration, *, resources: Resources, with_: Mapping[str, str]
     ) -> Figures:
         """See the port. Nodes that share a turn lock probe one after the other."""
-        try:
-            return await self._trial(instance, configuration, resources, with_)
-        except WorkloadError as error:
-            raise WorkloadError(f"{instance}: trial of {configuration.name}: {error}") from error
-
-    async def _trial(
-        self, instance: InstanceId, configuration: Configuration, resources: Resources, with_: Mapping[str, str]
-    ) -> Figures:
         if not configuration.probe:
             raise WorkloadError("it has no probe, so it cannot be measured")
         job = self._jobs.make("trial:", instance, configuration, with_)

@@ -1,0 +1,194 @@
+"""One node whose manager was never there, and what its owner, its programs and its disk may do to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skerry.guard.client import GuardClient
+from tests.support.command import Ran, skerry
+from tests.support.office import REPOSITORY
+from tests.support.site_by_hand import API_PORT, FABRIC_PORT, Place, make_site
+
+pytestmark = pytest.mark.timeout(180)  # a busy machine takes its time to start processes
+
+ADDRESS = "127.77.0.1"
+NOBODY = "tls/127.0.0.1:1"
+PROGRAMS = ("skerry-hello", "skerry", "no-such-program", "sleep", "echo", "true", "sh")
+HELLO, BROKEN = "hq/hello/hello#1", "hq/broken/broken#1"
+WITHIN_S = 60.0
+RUN = """
+import sys
+from skerry.shell import agent
+agent.FACTS_PERIOD_S = 0.5
+from skerry.bootstrap.agent import main
+sys.exit(main())
+"""
+"""As `skerry agent run`; its owner's word is read again sooner, so that a test need not wait half a minute."""
+
+
+class Node:
+    """A machine of its own site, and its agent."""
+
+    def __init__(self, folder: Path) -> None:
+        manifests = folder / "site.yaml"
+        example = REPOSITORY / "src" / "skerry" / "examples" / "hello"
+        texts = (Path(__file__).with_name("alone.yaml"), example / "catalogue.yaml", example / "intent.yaml")
+        manifests.write_text("---\n".join(path.read_text() for path in texts))
+        self.folder = make_site(folder, manifests, {"n1": Place(ADDRESS, NOBODY, programs=PROGRAMS)})["n1"]
+        self.agent = self.begin()
+
+    def begin(self) -> subprocess.Popen[str]:
+        """Start the agent; returns when it runs."""
+        self.agent = run(self.folder)
+        assert self.agent.stdout is not None
+        line = self.agent.stdout.readline()
+        assert f"{ADDRESS}:{API_PORT}" in line, self.agent.communicate(timeout=WITHIN_S)
+        return self.agent
+
+    def __call__(self, *words: str) -> Ran:
+        """Run a verb against this node, with its own identity."""
+        return skerry(*words, "--server", f"https://{ADDRESS}:{API_PORT}", "--identity", self.folder)
+
+    def state_of(self, intent: str) -> str:
+        """What status says of an intent."""
+        (line,) = [line for line in self("status").out.splitlines() if line.startswith(f"{intent}: ")]
+        return line.removeprefix(f"{intent}: ")
+
+    def pid_of(self, instance: str) -> int | None:
+        """The process that is an instance now."""
+        with GuardClient(str(self.folder)) as guard:
+            found = {one["name"]: one["pid"] for one in guard.ask("list")["workloads"]}
+        return found.get(f"run:{instance}")
+
+    def answers(self, instance: str) -> int | None:
+        """The same, once it is active."""
+        members = json.loads(self("status", "-o", "json").out)["members"]
+        active = [one for one in members[0]["instances"] if one["instance"] == instance and one["phase"] == "active"]
+        return self.pid_of(instance) if active else None
+
+    def until(self, holds: Callable[[], Any]) -> Any:
+        """Wait until something holds, and return it."""
+        until = time.monotonic() + WITHIN_S
+        while not (found := holds()):
+            assert time.monotonic() < until, self("status").out
+            assert self.agent.poll() is None, self.agent.communicate()
+            time.sleep(0.1)
+        return found
+
+
+def run(folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN, str(folder)],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY / "src")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """Running, with the first intent of the examples satisfied."""
+    made = Node(tmp_path_factory.mktemp("alone"))
+    try:
+        made.until(lambda: made.state_of("hq/hello") == "satisfied, isolated")
+        yield made
+    finally:
+        if made.agent.poll() is None:
+            left = skerry("agent", "leave", "--folder", made.folder)
+            assert left.code == 0, left.err
+        made.agent.communicate(timeout=15)
+
+
+def test_a_node_that_never_saw_its_manager_decides_and_serves_alone_and_says_so(node: Node) -> None:
+    shown = node("status").out
+    assert "CUT OFF from hq" in shown
+    assert "leader n1" in shown
+    assert "decided without a manager: temporary until it is ratified" in shown
+    assert node("call", "greeting.v1").out.startswith(f"hello from {HELLO} on n1")
+
+
+def test_each_broken_program_is_named_with_what_is_wrong_and_its_role_stays_unfilled(node: Node) -> None:
+    node.until(lambda: "unfilled" in node("status").out)
+    assert node.state_of("hq/broken") == "not provided, isolated"
+    rows = {row.split()[2]: row for row in node("get", "fits").out.splitlines() if "hq/broken/broken" in row}
+    told = {
+        "absent": "'no-such-program' is allowed here but was not found; install it, or correct PATH",
+        "forbidden": "the owner does not allow the program 'cat'",
+        "deaf": "not ready within 500 ms: expected port 'main' to open",
+        "mute": "the probe printed no figure",
+        "wrong": "the probe printed requestRate = -5.0: expected a number from 0",
+        "crashing": "ended (exit 7) before it was ready",
+    }
+    assert set(rows) == set(told)
+    (unfilled,) = [line for line in node("status").out.splitlines() if line.startswith("unfilled")]
+    for configuration, words in told.items():
+        assert words in rows[configuration]
+        assert words in unfilled
+    assert f"{BROKEN} (connected), {BROKEN} (isolated)" in unfilled, "once for both sets"
+    assert node.pid_of(BROKEN) is None
+
+
+def test_an_owners_word_that_cannot_be_read_changes_nothing_and_is_told(node: Node) -> None:
+    place, pid = node.folder / "node.yaml", node.pid_of(HELLO)
+    before = place.read_text()
+    place.write_text(before.replace("2Gi", "two"))
+    try:
+        told = node.until(lambda: [line for line in node("events").out.splitlines() if "facts.refused" in line])
+    finally:
+        place.write_text(before)
+    assert "node.yaml" in told[0] and "expected a size" in told[0]
+    assert (node.agent.poll(), node.pid_of(HELLO)) == (None, pid)
+
+
+def test_an_agent_whose_port_is_taken_names_it_and_ends(node: Node, tmp_path: Path) -> None:
+    places = {"n1": Place(ADDRESS, NOBODY)}
+    second = make_site(tmp_path, Path(__file__).with_name("alone.yaml"), places)["n1"]
+    _, complained = (starting := run(second)).communicate(timeout=WITHIN_S)
+    assert starting.returncode == 1
+    assert f"{ADDRESS}:{API_PORT}" in complained or f"{ADDRESS}:{FABRIC_PORT}" in complained
+    assert "Traceback" not in complained
+    assert node.state_of("hq/hello") == "satisfied, isolated"
+
+
+def test_an_agent_that_cannot_write_ends_and_says_so_and_its_work_goes_on_until_there_is_room(node: Node) -> None:
+    """N5. As on a full disk, the system lets the agent write to no file; what it started is not hit by that."""
+    pid = node.pid_of(HELLO)
+    assert pid is not None
+    resource.prlimit(node.agent.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    _, complained = node.agent.communicate(timeout=WITHIN_S)
+    assert node.agent.returncode == 1
+    assert "state.db: cannot write the state" in complained and "Traceback" not in complained
+    assert node.pid_of(HELLO) == pid
+    node.begin()
+    node.until(lambda: node.state_of("hq/hello") == "satisfied, isolated")
+    assert node.pid_of(HELLO) == pid
+
+
+def test_a_program_that_crashes_again_and_again_is_started_again_after_longer_pauses_and_at_last_left(
+    node: Node,
+) -> None:
+    """Last in this file: it is left for a minute."""
+    for _ in range(5):
+        os.kill(node.until(lambda: node.answers(HELLO)), signal.SIGKILL)
+        node.until(lambda: node.answers(HELLO) is None)
+    told = node.until(lambda: [line for line in node("status").out.splitlines() if "failed on n1" in line])
+    assert told[0].startswith(f"{HELLO} failed on n1: signal 9")
+    assert node.state_of("hq/hello") == "not provided, isolated"
+    pauses = [
+        int(line.partition("again_in_ms=")[2].partition(",")[0])
+        for line in node("events").out.splitlines()
+        if "role.failed" in line
+    ]
+    assert pauses == [200, 400, 800, 1_600, 60_000]
