@@ -48,7 +48,7 @@ def facets(picture: Picture, membership: Membership) -> dict[str, Facet]:
         return [(n, c.life) for n, c in contacts().items()]
 
     def standings() -> Any:
-        return [(n, picture.carried(n).standing) for n in contacts()]
+        return membership.woke_ms, [(n, picture.carried(n).standing) for n in contacts()]
 
     def running() -> Any:
         return [(n, picture.carried(n).running) for n in contacts()]

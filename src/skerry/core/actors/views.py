@@ -104,6 +104,7 @@ def election_view(picture: Picture) -> ElectionView:
     return ElectionView(
         contacts={node: picture.carried(node).standing for node in picture.contacts()},
         fit_permille=_leader_fit(picture),
+        woke_ms=picture.agent.membership.woke_ms,
         plan=(plan.id.term, plan.id.leader) if plan is not None else (0, NodeId("")),
     )
 

@@ -55,6 +55,21 @@ def leader(*part: NodeId, term: int = 1) -> Talk:
     return t
 
 
+def test_t2_a_leader_that_stood_still_leads_nobody_and_listens_before_it_stands() -> None:
+    t = leader(B, C)
+    assert t >> at(60_000) >> sees(woke_ms=60_000)
+    assert (t.machine.leadership.leader, t.machine.leadership.part) == (None, frozenset())
+    assert t >> until(60_000 + START_WAIT_MS - 1)
+    assert t >> until(60_000 + START_WAIT_MS) << says(B, WouldYou) << says(C, WouldYou)
+
+
+def test_t2_what_followed_meanwhile_is_followed_by_it_too() -> None:
+    t = leader(B, C)
+    assert t >> at(60_000) >> sees(woke_ms=60_000, contacts={B: follows(2, B, leads=2), C: follows(2, B)})
+    assert t >> at(60_100) >> heard(B, FollowMe(term=2)) << keeps(FOLLOWED_KEY) << says(B, Follow(term=2, leader=B))
+    assert t.machine.leadership.leader == B
+
+
 # --- standing ---------------------------------------------------------------------------------------------------------
 
 

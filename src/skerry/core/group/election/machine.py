@@ -42,6 +42,8 @@ class ElectionView(Value, frozen=True, kw_only=True):
     """Those in contact, with what their latest beats say."""
     fit_permille: int
     """How well I would lead; `INELIGIBLE` if I may not."""
+    woke_ms: int = -(10**9)
+    """When this agent last went on after standing still."""
     plan: tuple[int, NodeId] = (0, NodeId(""))
     """Term and leader of the plan that I hold: as a leader I can only go on from one of an earlier leadership (P1)."""
 
@@ -99,6 +101,8 @@ class Election:
 
     def step(self, given: Input[ElectionEvent], view: ElectionView) -> Effects:
         """Take a message or the passing of time."""
+        if view.woke_ms > self.started_ms:
+            self._begin_anew(view.woke_ms)
         done = Effects()
         match given.event:
             case Verified(statement=statement, body=body, sealed=sealed):
@@ -121,6 +125,12 @@ class Election:
             )
             assert self.leadership.part <= {self.me, *self.certificate}, "I1: a part without the follows of it"
         assert self.followed is None or self.highest >= self.followed.term, "I10: the highest known term went back"
+
+    def _begin_anew(self, at_ms: int) -> None:
+        """Whoever stood still for so long is led by nobody as after a start, and leads nobody: the others have not
+        waited, and it hears of them before it stands (T2)."""
+        self.started_ms = at_ms
+        self._asking = self._stand_at_ms = self._alone_since_ms = None
 
     # --- what peers say -------------------------------------------------------------------------------------------
 

@@ -78,8 +78,10 @@ class Membership:
     departed: dict[NodeId, bytes] = field(default_factory=dict)
     """Members whose token went while they were in contact, until they are again, with what their last beat carried."""
     hung: frozenset[NodeId] = frozenset()
+    woke_ms: int = -(10**9)
+    """When this agent last went on after it had stood still for so long that the others take it for lost."""
     version: int = 0
-    """Grows whenever `contacts` changes."""
+    """Grows whenever `contacts` or `woke_ms` changes."""
     _peers: dict[NodeId, _Peer] = field(default_factory=dict)
     _number: int = 0
     _sent_ms: int = -(10**9)
@@ -120,6 +122,9 @@ class Membership:
         if self._deadline_ms is not None and at_ms - self._deadline_ms > STOOD_STILL_MS:
             for peer in self._peers.values():
                 peer.heard_ms += at_ms - self._deadline_ms
+            if at_ms - self._deadline_ms >= FRESH_MS:
+                self.woke_ms = at_ms
+                self.version += 1
             self._deadline_ms = at_ms
 
     def _hear(self, heard: Verified[Beat], at_ms: int, view: MembershipView) -> None:
