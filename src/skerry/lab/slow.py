@@ -3,9 +3,9 @@
     python slow.py --folder NODE --factor 4
 
 The workloads run 1/factor of the time and stand still for the rest, as measured: where this process is itself late to
-stop them, because the machine is busy, they stand still for the longer afterwards. Only what a plan started is touched, never
-agent, guard, trials or probes. Ends on SIGTERM, leaving all of them running. Which processes those are it asks the
-guard every few periods.
+stop them, because the machine is busy, they stand still for the longer afterwards. Only what a plan started is touched,
+never agent, guard, trials or probes. Ends on SIGTERM, leaving all of them running. Which processes those are it asks
+the guard every few periods.
 """
 
 from __future__ import annotations
