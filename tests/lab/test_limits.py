@@ -79,7 +79,7 @@ def test_nobody_takes_the_place_of_another_whom_the_others_would_not_have() -> N
     machine = {"n1": (6000, 8000), "n2": (1000, 8000), "n3": (400, 8000)}
     known = site(machine, ("n2", "n3"))
     assert known.raised(ASKED, CEILINGS) is not None
-    assert known._replace(unfit=("n1",)).raised(ASKED, CEILINGS) is None
+    assert known._replace(unfit=(("n1", "best"),)).raised(ASKED, CEILINGS) is None
 
 
 def test_a_holder_that_could_go_on_with_its_other_program_is_asked_for_more_than_that_can_do() -> None:

@@ -77,8 +77,9 @@ def raise_limit(stage: Stage) -> dict[str, str]:
     """Head office asks for more than one holder measured; the site cannot know yet. Returns who will have to move."""
     stage.act(11, "Meanwhile head office raises a limit; then the uplink returns")
     asked, ceilings = asked_for(), ceiling()
-    site = measured_site(stage)
-    raised = site.raised(asked, ceilings)
+    site = measured_site(stage, "isolated")
+    # Rather one whose next holder has the headroom of either set; if need be of the set that will be in force.
+    raised = site.raised(asked, ceilings) or measured_site(stage, "connected").raised(asked, ceilings)
     if raised is None:
         raise DemoFailed(f"no limit was found that one holder cannot reach and another node can; {_known(site)}")
     code, said = stage.lab.manager().ask("/v1/apply", body=with_rates(raised.rates).encode())
@@ -118,12 +119,12 @@ def with_rates(rates: Mapping[str, int]) -> str:
     return text
 
 
-def measured_site(stage: Stage) -> limits.Site:
-    """What nodes measured, and who holds what, from the public API of one of them."""
+def measured_site(stage: Stage, demanding: str) -> limits.Site:
+    """What nodes measured, and who holds what, from the public API of one of them; the headroom of one of the sets."""
     api = stage.lab.api(stage.names()[0])
     rows = [row for row in api.get("/v1/fits")["rows"] if row["intent"] == INTENT]
     section = api.get("/v1/plan")["sections"][INTENT]
-    store = measuring.representation(stage)["sets"]["isolated"]["elements"]["store"]
+    store = measuring.representation(stage)["sets"][demanding]["elements"]["store"]
     return limits.Site(
         figures_milli={
             (row["node"], row["element"], name): one["figures_milli"]
@@ -137,7 +138,7 @@ def measured_site(stage: Stage) -> limits.Site:
             for instance, one in section[which].items()
         ],
         headroom_permille=store["headroom_permille"],
-        unfit=(stage.slowed,),
+        unfit=stage.slowed,
     )
 
 

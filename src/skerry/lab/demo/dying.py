@@ -31,7 +31,8 @@ def slow(stage: Stage) -> None:
         asked = owner.next_in_line(stage, INTENT, instance, slowed)
         if asked is not None:
             owner.take(stage, asked)
-    stage.slowed = slowed
+    sections = stage.lab.api(slowed).get("/v1/plan")["sections"][INTENT]
+    stage.slowed.add((slowed, sections["connected"][instance]["configuration"]))
     stage.mark("slowed", fault=True, node=slowed)
     stage.lab.slow(slowed, SLOW_FACTOR)
     stage.say(f"the workloads of {slowed} turn slow; its agent and its own figures do not know")

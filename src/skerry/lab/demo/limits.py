@@ -10,8 +10,16 @@ import math
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-SURELY_PERMILLE, NOT_SURELY_PERMILLE = 1_050, 970
-"""How far a figure must lie above what is asked to be sure of it, and how far below: no figure lies near the edge."""
+
+class Edge(NamedTuple):
+    """How far a figure must lie above what is asked to be sure of it, and how far below."""
+
+    surely_permille: int
+    not_surely_permille: int
+
+
+EDGES = (Edge(1_050, 970), Edge(1_010, 990))
+"""The wide ones first: no figure should lie near the edge."""
 RAISED_TO_PERMILLE_MAX = 1_500
 """Of what the one who falls short measured: no more than makes that plain, so that all others keep their margin."""
 
@@ -48,46 +56,56 @@ class Site(NamedTuple):
     """In either set."""
     headroom_permille: int
     """What a new holder must reach above what is asked for, in the stricter set."""
-    unfit: Collection[str] = ()
-    """Nodes that others would not have as a store, whatever they measured of themselves."""
+    unfit: Collection[tuple[str, str]] = ()
+    """Nodes that others would not have as a store, each with the configuration that they know it by."""
 
     def raised(self, asked: Rates, ceilings: Rates) -> Raised | None:
         """The limit with the widest margins; None if there is none."""
-        found = self._possible(asked, ceilings)
-        return max(found, key=lambda one: (one.margin_permille, one.instance, one.holder), default=None)
+        for edge in EDGES:
+            found = self._possible(asked, ceilings, edge)
+            best = max(found, key=lambda one: (one.margin_permille, one.instance, one.holder), default=None)
+            if best is not None:
+                return best
+        return None
 
-    def _possible(self, asked: Rates, ceilings: Rates) -> Iterator[Raised]:
+    def _possible(self, asked: Rates, ceilings: Rates, edge: Edge) -> Iterator[Raised]:
         for one in sorted(set(self.assigned)):
             if one.element != "store":
                 continue
             own = self._figures(one)
             for metric in (PUTS, GETS):
-                low = max(own.get(metric, 0) / NOT_SURELY_PERMILLE, asked[metric], self._otherwise(one, metric, asked))
-                high = min(self._highest(one, metric, asked), ceilings[metric])
+                low = max(
+                    own.get(metric, 0) / edge.not_surely_permille,
+                    asked[metric],
+                    self._otherwise(one, metric, asked, edge),
+                )
+                high = min(self._highest(one, metric, asked, edge), ceilings[metric])
+                if high <= low:
+                    continue
                 rate = math.ceil(min(math.sqrt(low * high), max(low * RAISED_TO_PERMILLE_MAX / 1_000, low + 1)))
-                if low < rate <= high:
-                    margin = min(rate * 1_000 * NOT_SURELY_PERMILLE / max(own.get(metric, 0), 1), high * 1_000 / rate)
+                if rate <= high:
+                    margin = min(rate * 1_000 / low, high * 1_000 / rate)
                     yield Raised({**asked, metric: rate}, one.instance, one.holder, round(margin))
 
-    def _highest(self, falling: Assigned, metric: str, asked: Rates) -> float:
+    def _highest(self, falling: Assigned, metric: str, asked: Rates, edge: Edge) -> float:
         """Up to where everybody but one goes on surely, and somebody else can take its place; 0 if nobody can."""
         others = [
-            self._most((other.holder, other.element, other.configuration), metric, asked, SURELY_PERMILLE)
+            self._most((other.holder, other.element, other.configuration), metric, asked, edge.surely_permille)
             for other in self.assigned
             if (other.instance, other.holder) != (falling.instance, falling.holder)
         ]
-        stores = {one.holder for one in self.assigned if one.element == "store"} | set(self.unfit)
-        wanted_permille = self.headroom_permille * SURELY_PERMILLE // 1_000
+        stores = {one.holder for one in self.assigned if one.element == "store"}
+        wanted_permille = self.headroom_permille * edge.surely_permille // 1_000
         able = [
             self._most(key, metric, asked, wanted_permille)
             for key in self.figures_milli
-            if key[1] == "store" and key[0] not in stores
+            if key[1] == "store" and key[0] not in stores and (key[0], key[2]) not in self.unfit
         ]
         return min([*others, max(able, default=0.0)])
 
-    def _otherwise(self, falling: Assigned, metric: str, asked: Rates) -> float:
+    def _otherwise(self, falling: Assigned, metric: str, asked: Rates, edge: Edge) -> float:
         """Up to where the same node could go on with another configuration, so that nothing would move."""
-        wanted_permille = self.headroom_permille * NOT_SURELY_PERMILLE // 1_000
+        wanted_permille = self.headroom_permille * edge.not_surely_permille // 1_000
         keys = [key for key in self.figures_milli if key[:2] == (falling.holder, falling.element)]
         others = [key for key in keys if key[2] != falling.configuration]
         return max((self._most(key, metric, asked, wanted_permille) for key in others), default=0.0)

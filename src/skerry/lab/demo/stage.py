@@ -56,8 +56,8 @@ class Stage:
         """What a node held when it fell silent, of what may run anywhere."""
         self.fences: dict[str, int] = {}
         """The fence that was in force when a node fell silent."""
-        self.slowed = ""
-        """The node that was slowed: the others would not have it as a store again."""
+        self.slowed: set[tuple[str, str]] = set()
+        """The node that was slowed, with the configuration that it ran: the others would not have that again."""
         self.loaded = ""
         """The node whose owner took memory away."""
         self.client: subprocess.Popen[bytes] | None = None
