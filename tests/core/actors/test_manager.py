@@ -10,8 +10,8 @@ import pytest
 
 from skerry.adapters.keys.ed25519 import NaclVerifier, NodeSigner
 from skerry.core.actors.handed_in import HandedIn
-from skerry.core.actors.manager import Authored, ItemRefused, ManagerEvent, ManagerSite, SiteSaid
-from skerry.core.conversation import Exchange, kind_of, stored_documents
+from skerry.core.actors.manager import Authored, ItemRefused, ManagerEvent, ManagerSite, SiteSaid, opened_events
+from skerry.core.conversation import Exchange, Refused, kind_of, stored_documents
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.journal.model import Entry
 from skerry.core.group.uplink.wire import Answer, Question
@@ -224,6 +224,45 @@ def test_a_bad_copy_of_what_is_held_as_it_was_signed_casts_no_doubt(site: Site) 
     site.reads(A, good)
     site.step(ItemRefused(node=B, sealed=Sealed(statement=good.statement, signature=b""), why="forged"))
     assert not site.manager.distrusted
+
+
+# --- what stands in a member's message --------------------------------------------------------------------------------
+
+
+def asked(site: Site, node: NodeId, *items: Sealed) -> bytes:
+    """A question that hands these on."""
+    return encode(site.said(node, Question(number=1, carried=encode(Exchange(items=items)))).sealed)
+
+
+def opened_at(site: Site, payload: bytes) -> list[ManagerEvent]:
+    return opened_events(A, payload, SITE, site.manager.roster(), NaclVerifier())
+
+
+def test_what_a_question_carries_comes_before_it_each_piece_for_itself(site: Site) -> None:
+    good, other = site.entry(A, "something"), site.entry(B, "something else")
+    bad = Sealed(statement=other.statement, signature=good.signature)
+    entry, refused, question = opened_at(site, asked(site, A, good, bad))
+    assert isinstance(entry, SiteSaid) and entry.said.sealed == good
+    assert isinstance(refused, ItemRefused) and refused.sealed == bad and "not b's" in refused.why
+    assert isinstance(question, SiteSaid) and isinstance(question.said.body, Question)
+
+
+def test_a_message_of_a_stranger_is_refused_with_all_that_it_carries(site: Site) -> None:
+    statement = Statement(kind="question", site=SITE, signer="eve", life="1", number=1, body=b"")
+    with pytest.raises(Refused, match="eve"):
+        opened_at(site, encode(seal(KEYS[A], statement)))
+
+
+def test_a_question_whose_load_is_no_exchange_cannot_be_opened(site: Site) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        opened_at(site, encode(site.said(A, Question(number=1, carried=b"\xc1")).sealed))
+
+
+def test_an_account_is_made_of_what_the_journal_says_of_use_and_of_nothing_else(site: Site) -> None:
+    site.reads(A, site.entry(A, "plan.committed", about="1.a.1"))
+    site.reads(A, site.entry(A, "role.active", about="hq/shop/store#1"))
+    (reading,) = site.manager.readings()
+    assert (reading.what, reading.node, reading.number) == ("role.active", A, 2)
 
 
 # --- intents of local operators ---------------------------------------------------------------------------------------
