@@ -22,7 +22,8 @@ from skerry.lab.state import LabError, LabState
 from skerry.lab.tampering import Changed
 from skerry.shell.clock import boot_ms
 
-FREEZE_LOOKS = 3
+FREEZE_LOOKS = 2
+FROZEN_WITHIN_MS = 5_000
 END_WITHIN_MS = 5_000
 LOAD_NAME = "load"
 AGENT = "skerry.bootstrap.agent"
@@ -120,12 +121,16 @@ class Lab:
         lab.node(name)
         self._end_slow(name)
         frozen: set[int] = set()
-        # Again until nothing new is found: a process may have been started by one that was not stopped yet.
-        for _ in range(FREEZE_LOOKS):
-            for one in sorted(processes.found(lab.id, name), key=_leaves_first):
-                if one.pid not in frozen:
-                    processes.send(one.pid, signal.SIGSTOP)
-                    frozen.add(one.pid)
+        # Until nothing new is found twice, for a process may have been started by one that was not stopped yet; and
+        # until all stand still, which one that waits for a busy processor or a disk does not at once.
+        quiet, until_ms = 0, boot_ms() + FROZEN_WITHIN_MS
+        while quiet < FREEZE_LOOKS and boot_ms() < until_ms:
+            there = sorted(processes.found(lab.id, name), key=_leaves_first)
+            new = [one.pid for one in there if one.pid not in frozen]
+            for pid in new:
+                processes.send(pid, signal.SIGSTOP)
+            frozen.update(new)
+            quiet = quiet + 1 if not new and all(one.state == "T" for one in there) else 0
         if not frozen:
             raise LabError(f"{name}: nothing of it runs; start it with `skerry lab start {name}`")
         return len(frozen)
