@@ -194,7 +194,7 @@ class Uplink:
     def _remember(self, view: UplinkView) -> None:
         known = [(m, line.answered_ms) for m, line in self._lines.items() if line.answered_ms is not None]
         for node, (heard_ms, reports) in view.reports.items():
-            if node in view.part:
+            if node in view.part or view.leader != self.me:  # only a leader knows who is in its part
                 known += [
                     (m, heard_ms - report.answered_age_ms)
                     for m, report in reports.items()
