@@ -131,6 +131,8 @@ def _transport(link: Link) -> dict[str, Any]:
         "transport/unicast/accept_timeout": link.setup_within_ms,
         "transport/shared_memory/enabled": False,
         "adminspace/enabled": False,
+        # A router stamps what it sends, 24 bytes each time; nothing here goes by a time of that kind (T1).
+        "timestamping/enabled": False,
     }
 
 

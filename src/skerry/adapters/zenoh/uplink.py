@@ -173,8 +173,7 @@ class ZenohUplink:
         return [
             close_at_once(session),
             self._publisher,
-            # So does the key under which answers come, if it was declared by who hears them.
-            session.declare_subscriber(session.declare_keyexpr(keys.down(self._site, self._node)), arrived),
+            session.declare_subscriber(keys.down(self._site, self._node), arrived),
             session.liveliness().declare_subscriber(keys.manager(self._site), token, history=True),
         ]
 
