@@ -32,11 +32,22 @@ class _KnowsItsPeer(H11Protocol):
 
 
 class _Server(uvicorn.Server):
-    """Signals belong to the process, not to its API; and it says when it listens."""
+    """Signals belong to the process, not to its API; it says when it listens, and sleeps while nobody asks."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.listens = asyncio.Event()
+        self._asked_to_end = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """See `uvicorn.Server`, whose own looks ten times a second whether it is to end."""
+        await self.on_tick(0)
+        await self._asked_to_end.wait()
+
+    def end(self) -> None:
+        """Let `serve` return."""
+        self.should_exit = True
+        self._asked_to_end.set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """See `uvicorn.Server`."""
@@ -76,6 +87,7 @@ async def serving(application: Any, address: str, tls: TlsFiles, *, strangers: b
         backlog=BACKLOG,
         limit_concurrency=CONNECTIONS_MAX,
         timeout_graceful_shutdown=1,
+        date_header=False,  # it would be as old as the server
         ssl_certfile=str(tls.certificate),
         ssl_keyfile=str(tls.key),
         ssl_ca_certs=str(tls.authority),
@@ -94,5 +106,5 @@ async def serving(application: Any, address: str, tls: TlsFiles, *, strangers: b
     try:
         yield "{}:{}".format(*sock.getsockname()[:2])
     finally:
-        server.should_exit = True
+        server.end()
         await task

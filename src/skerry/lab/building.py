@@ -217,14 +217,13 @@ def begin_join(folder: Path, lab: LabState, name: str, with_token: str) -> subpr
             programs=place.programs,
         ).text()
     )
-    peers = [f"tls/{HOST}:{other.fabric_port}" for other in lab.nodes.values() if other.name != name]
+    # No `--peer`: as on real machines, a node dials those who had joined before it.
     return asking.begun(
         lab.id,
         *("agent", "join", "--manager", f"https://{HOST}:{lab.relay_api_port}", "--token", with_token),
         *("--site", lab.site, "--name", name, "--folder", folder / name, "--host", HOST),
         *("--listen", f"tls/{HOST}:{place.fabric_port}", "--api", place.api, "--node-file", node_file),
         *("--uplink", f"tls/{HOST}:{lab.relay_uplink_port}", "--multicast", "none"),
-        *(word for peer in peers for word in ("--peer", peer)),
         cwd=folder,
     )
 

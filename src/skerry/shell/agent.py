@@ -8,7 +8,6 @@ of the machines; everything slow runs beside it and ends in an event.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -209,9 +208,16 @@ class AgentShell:
             return
         self._wakeup.clear()
         due_ms = self.agent.next_deadline_ms()
-        timeout_s = None if due_ms is None else max(due_ms - clock.boot_ms(), 0) / 1000
-        with contextlib.suppress(TimeoutError):  # a deadline of the machines is here
-            await asyncio.wait_for(self._wakeup.wait(), timeout_s)
+        if due_ms is None:
+            await self._wakeup.wait()
+            return
+        # Not `wait_for`, which makes a task of each wait: an agent at rest does little but wait.
+        wait_s = max(due_ms - clock.boot_ms(), 0) / 1000
+        deadline = asyncio.get_running_loop().call_later(wait_s, self._wakeup.set)
+        try:
+            await self._wakeup.wait()
+        finally:
+            deadline.cancel()
 
     def _step_all(self, events: list[AgentEvent]) -> None:
         self._carry_out([self.agent.step(self._input(event)) for event in events])

@@ -26,6 +26,9 @@ before others miss it, at three quarters of the traffic of Zenoh's own four."""
 RETRY_FIRST_MS = 200
 RETRY_LONGEST_MS = 1000
 
+_ONE_OF_TWO = {"peer": {"to_router": "always", "to_peer": "greater-zid"}}
+"""Two that find each other would both call, and keep both links up with keep-alives of their own."""
+
 _SOURCE_PLACE = re.compile(r"\.? at /\S+:\d+")
 _FRAME_ALLOWANCE_BYTES = 64 * 1024
 _BATCH_BYTES = 16 * 1024
@@ -101,8 +104,10 @@ def _reach(link: Link) -> dict[str, Any]:
         "scouting/multicast/enabled": link.multicast is not None,
         "scouting/multicast/interface": link.multicast or "auto",
         "scouting/multicast/autoconnect": {"peer": ["peer"]},
+        "scouting/multicast/autoconnect_strategy": _ONE_OF_TWO,
         "scouting/gossip/enabled": link.gossip,
         "scouting/gossip/autoconnect": {"peer": ["peer"]},
+        "scouting/gossip/autoconnect_strategy": _ONE_OF_TWO,
     }
 
 
@@ -126,6 +131,8 @@ def _transport(link: Link) -> dict[str, Any]:
         "transport/unicast/accept_timeout": link.setup_within_ms,
         "transport/shared_memory/enabled": False,
         "adminspace/enabled": False,
+        # A router stamps what it sends, 24 bytes each time; nothing here goes by a time of that kind (T1).
+        "timestamping/enabled": False,
     }
 
 

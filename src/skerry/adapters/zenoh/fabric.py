@@ -3,7 +3,8 @@
 Rules: presence is the liveliness token of a process; a token that is missing is believed at once, one that is there
 proves nothing (C1). What cannot be sent at once is lost and counted (C2: no step hangs on a single message). A silent
 fault (link down, far process stopped) shows as absence within a lease.
-Still ugly: all nodes dial all others, so most pairs end up with two links, each with keep-alives of its own.
+Still ugly: where two nodes each list the other, both dial, and a second link stands idle with keep-alives of its own.
+Joining makes lists in which only the later one dials.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ class ZenohFabric:
         self._presence: Callable[[NodeId, bool], None] = lambda node, present: None
         self._present: dict[NodeId, set[str]] = {}
         self._session: zenoh.Session | None = None
+        self._publishers: dict[NodeId | None, zenoh.Publisher] = {}
         self._held: list[object] = []
         self._handover: Handover | None = None
         self._lost = 0
@@ -129,17 +131,21 @@ class ZenohFabric:
         if self._session is None or len(payload) > PAYLOAD_LIMIT_BYTES:
             self._lost += 1
             return
-        key = keys.to_all(self._site) if to is None else keys.to_node(self._site, to)
         try:
-            self._session.put(
-                key,
-                payload,
+            self._publisher(self._session, to).put(payload)
+        except zenoh.ZError:
+            self._lost += 1
+
+    def _publisher(self, session: zenoh.Session, to: NodeId | None) -> zenoh.Publisher:
+        """A publisher's key travels once, and as a number from then on."""
+        if to not in self._publishers:
+            self._publishers[to] = session.declare_publisher(
+                keys.to_all(self._site) if to is None else keys.to_node(self._site, to),
                 congestion_control=zenoh.CongestionControl.DROP,
                 express=True,
                 allowed_destination=zenoh.Locality.REMOTE,
             )
-        except zenoh.ZError:
-            self._lost += 1
+        return self._publishers[to]
 
     async def close(self) -> None:
         """Leave; the others see the token go at once."""
@@ -149,6 +155,7 @@ class ZenohFabric:
             self._handover.close()
             self._handover = None
         self._held.clear()
+        self._publishers.clear()
         self._present.clear()
         if session is not None:
             with suppress(zenoh.ZError):  # already closed: nothing is left to leave

@@ -46,6 +46,7 @@ class ZenohHub:
         self._message: Callable[[str, NodeId, bytes], None] = lambda site, node, payload: None
         self._session: zenoh.Session | None = None
         self._handover: Handover | None = None
+        self._publishers: dict[str, zenoh.Publisher] = {}
         self._held: list[object] = []
         self._lost = 0
 
@@ -105,11 +106,17 @@ class ZenohHub:
             self._lost += 1
             return
         try:
-            self._session.put(
-                keys.down(site, node), payload, congestion_control=zenoh.CongestionControl.DROP, express=True
-            )
+            self._publisher(self._session, keys.down(site, node)).put(payload)
         except zenoh.ZError:
             self._lost += 1
+
+    def _publisher(self, session: zenoh.Session, key: str) -> zenoh.Publisher:
+        """A publisher's key travels once, and as a number from then on; one for each member that ever asked."""
+        if key not in self._publishers:
+            self._publishers[key] = session.declare_publisher(
+                key, congestion_control=zenoh.CongestionControl.DROP, express=True
+            )
+        return self._publishers[key]
 
     async def close(self) -> None:
         """Stop listening and close all sessions."""
@@ -119,6 +126,7 @@ class ZenohHub:
             self._handover.close()
             self._handover = None
         self._held.clear()
+        self._publishers.clear()
         if session is not None:
             with suppress(zenoh.ZError):  # already closed: nothing is left to close
                 await asyncio.to_thread(session.close)

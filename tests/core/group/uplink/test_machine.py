@@ -120,7 +120,9 @@ def test_m2_the_grace_runs_from_the_asking_of_the_last_question_that_was_answere
 
 def test_m2_what_a_member_reached_before_it_was_lost_still_counts() -> None:
     """The leader's agent dies with the session; its successor has the whole grace to open one of its own."""
-    t = talk(Uplink(me=B, started_ms=0), view(leader=A, reports={A: (9_900, {HQ: report(100, 9_000)})}), at_ms=10_000)
+    reached = {A: (9_900, {HQ: report(100, 9_000)})}
+    followed = view(leader=A, part=frozenset(), reports=reached)  # only a leader knows its part
+    t = talk(Uplink(me=B, started_ms=0), followed, at_ms=10_000)
     assert t >> sees()
     assert t >> at(10_200) >> sees(leader=B, part=frozenset({B}), reports={}) << does(OpenSession, manager=HQ)
     assert t.machine.mode(HQ) == "connected"

@@ -120,7 +120,7 @@ class Uplink:
     _lines: dict[ManagerId, _Line] = field(default_factory=dict)
     _flaps: dict[ManagerId, _Flap] = field(default_factory=dict)
     _known_ms: dict[ManagerId, int] = field(default_factory=dict)
-    """When the last question was asked of whose answer my leader or my part has told, whoever leads since."""
+    """When the last question was asked of whose answer anybody of my part has told, whoever leads since."""
     _leading_since_ms: int | None = None
     _number: int = 0
     _deadline_ms: int | None = None
@@ -310,7 +310,9 @@ class Uplink:
     def _remember(self, at_ms: int, view: UplinkView) -> None:
         """A leader may be lost, or new to its part: what it and its part were answered is not forgotten with it."""
         for manager in view.managers:
-            ages = [self._heard_age(n, manager, at_ms, view) for n in (*view.part, view.leader) if n is not None]
+            # Only a leader knows who is in its part; a member goes by all whom it hears.
+            told = view.part if view.leader == self.me else view.reports
+            ages = [self._heard_age(n, manager, at_ms, view) for n in told]
             ages.append(_age(at_ms, self._lines.get(manager, _Line())))
             asked = [at_ms - age for age in ages if age is not None]
             self._known_ms[manager] = max([self._known_ms.get(manager, self.started_ms), *asked])

@@ -5,14 +5,14 @@ from __future__ import annotations
 from skerry.core.kernel.values import Value
 
 
-class Question(Value, frozen=True, kw_only=True, tag="question"):
+class Question(Value, frozen=True, kw_only=True, tag="question", array_like=True):
     """Are you there? With it goes what the manager does not know yet of the site's state."""
 
     number: int
     carried: bytes
 
 
-class Answer(Value, frozen=True, kw_only=True, tag="answer"):
+class Answer(Value, frozen=True, kw_only=True, tag="answer", array_like=True):
     """I am. With it goes what the site does not know yet of the manager's state, or nothing."""
 
     number: int

@@ -272,7 +272,9 @@ class Monitoring:
         self._doubted = None if settled and (fit >= 1_000) == verification.ok else measured.instance
         unknown = fit < 1_000 or any(v.count < EXPERIENCE_NEEDED or not v.ok for v in self.verified.values())
         soon = unknown or self._doubted is not None
-        self._next_measure_ms = at_ms + (MEASURE_GAP_MS if soon else MEASURE_GAP_QUIET_MS)
+        # What is known is looked at as often as holders write readings, and not more.
+        quiet_ms = max(MEASURE_GAP_QUIET_MS, view.reading_every_ms)
+        self._next_measure_ms = at_ms + (MEASURE_GAP_MS if soon else quiet_ms)
         data = {
             "holder": measured.holder,
             "digest": measured.digest,

@@ -16,6 +16,7 @@ MEASURE_FOR_MS = 250
 MEASURE_GAP_MS = 1_000
 """Between two measurements while something is not yet verified or little known."""
 MEASURE_GAP_QUIET_MS = 5_000
+"""The least while everything is well known; never less than a holder lets pass between two readings."""
 
 
 class Verification(Value, frozen=True, kw_only=True, array_like=True):
