@@ -28,10 +28,10 @@ from skerry.api.enrolling import Joining, certificate_digest
 from skerry.api.office import Office
 from skerry.api.refusing import NotDone
 from skerry.api.serving import caller
+from skerry.core.actors.report import journal_page
 from skerry.core.stages.ir.rules import TranslationError
 
 BODY_MAX_BYTES = 1024 * 1024
-PAGE_MAX = 500
 Ask = Request[Any, Any, Any]
 Connection = ASGIConnection[Any, Any, Any, Any]
 _JSON = msgspec.json.Encoder(order="deterministic")
@@ -122,7 +122,7 @@ def verdicts(site: str, request: Ask) -> Response[bytes]:
 @get("/v1/sites/{site:str}/journal", sync_to_thread=False)
 def journal(site: str, request: Ask, after: int = 0) -> dict[str, Any]:
     """Entries of all chains, in chain order; a page."""
-    return sites.journal(_site(request, site), after, PAGE_MAX)
+    return journal_page(_site(request, site).journal, after)
 
 
 @get("/v1/intents", sync_to_thread=False)

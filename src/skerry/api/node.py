@@ -98,7 +98,7 @@ class NodeApi:
         after = request.query_params.get("after", "0")
         if not after.isdigit():
             return _json({"error": f"after={after!r}: expected a number"}, 400)
-        return _json(report.journal(self._agent, int(after)))
+        return _json(report.journal_page(self._agent.journal, int(after)))
 
     async def _apply(self, request: Request) -> Response:
         """A statement signed by an operator: an intent for this site (U4)."""

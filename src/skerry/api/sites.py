@@ -6,9 +6,6 @@ from typing import Any
 
 from skerry.core.actors.manager import ManagerSite
 from skerry.core.actors.report import fit_table
-from skerry.core.group.journal.model import Entry
-from skerry.core.kernel.sealing import Statement
-from skerry.core.kernel.values import decode
 from skerry.core.stages.negotiation.model import SITE
 from skerry.shell.clock import wall_ms
 
@@ -66,30 +63,3 @@ def whole(site: ManagerSite) -> dict[str, Any]:
 def fits(site: ManagerSite) -> dict[str, Any]:
     """Of every role and node what was measured, as the nodes reported it."""
     return fit_table(site.values("fit/"), site.irs())
-
-
-def journal(site: ManagerSite, after: int, most: int) -> dict[str, Any]:
-    """Entries of every chain, chains in order, counted through from 0; at most a page."""
-    rows: list[dict[str, Any]] = []
-    position = 0
-    for chain in sorted(site.journal.heads):
-        for sealed in site.journal.entries(chain, 0):
-            position += 1
-            if position <= after:
-                continue
-            if len(rows) == most:
-                return {"entries": rows, "next": after + most}
-            statement = decode(sealed.statement, Statement)
-            entry = decode(statement.body, Entry)
-            rows.append(
-                {
-                    "chain": chain,
-                    "number": statement.number,
-                    "kind": entry.kind,
-                    "what": entry.what,
-                    "about": entry.about,
-                    "data": {k: v for k, v in entry.data.items() if not isinstance(v, bytes)},
-                    "wall_ms": entry.wall_ms,
-                }
-            )
-    return {"entries": rows, "next": None}

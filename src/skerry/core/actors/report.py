@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from skerry.core.actors.agent import Agent
+from skerry.core.group.journal.machine import Journal
 from skerry.core.group.journal.model import Entry
 from skerry.core.group.uplink.model import ModeState
 from skerry.core.kernel.ids import NodeId
-from skerry.core.kernel.sealing import Statement
+from skerry.core.kernel.sealing import Sealed, Statement
 from skerry.core.kernel.values import decode
 from skerry.core.stages.fit.model import Measured, RoleFit, fit_permille, summary
 from skerry.core.stages.ir.model import ElementSpec, IntermediateRepresentation
@@ -263,30 +264,30 @@ def _order(slot: Slot) -> tuple[str, str]:
     return (slot.set, slot.instance)
 
 
-def journal(agent: Agent, after: int) -> dict[str, Any]:
-    """Entries of every chain held, chains in order, counted through from 0; at most a page."""
+def journal_page(journal: Journal, after: int) -> dict[str, Any]:
+    """Entries of every chain held, chains in order, counted through from 0; at most a page. `next` is where the page
+    after this one begins, or None."""
     rows: list[dict[str, Any]] = []
     position = 0
-    for chain in sorted(agent.journal.heads):
-        head = agent.journal.heads[chain]
-        if position + head <= after:
-            position += head
-            continue
-        for sealed in agent.journal.entries(chain, max(after - position, 0)):
-            statement = decode(sealed.statement, Statement)
-            entry = decode(statement.body, Entry)
-            rows.append(
-                {
-                    "chain": chain,
-                    "number": statement.number,
-                    "kind": entry.kind,
-                    "what": entry.what,
-                    "about": entry.about,
-                    "data": entry.data,
-                    "wall_ms": entry.wall_ms,
-                }
-            )
-            if len(rows) >= JOURNAL_PAGE_MAX:
-                return {"entries": rows, "next": after + len(rows)}
+    for chain in sorted(journal.heads):
+        head = journal.heads[chain]
+        for sealed in journal.entries(chain, max(after - position, 0)) if position + head > after else ():
+            if len(rows) == JOURNAL_PAGE_MAX:
+                return {"entries": rows, "next": after + JOURNAL_PAGE_MAX}
+            rows.append(_entry(chain, sealed))
         position += head
     return {"entries": rows, "next": None}
+
+
+def _entry(chain: str, sealed: Sealed) -> dict[str, Any]:
+    statement = decode(sealed.statement, Statement)
+    entry = decode(statement.body, Entry)
+    return {
+        "chain": chain,
+        "number": statement.number,
+        "kind": entry.kind,
+        "what": entry.what,
+        "about": entry.about,
+        "data": {name: value for name, value in entry.data.items() if not isinstance(value, bytes)},
+        "wall_ms": entry.wall_ms,
+    }
