@@ -26,7 +26,8 @@ from typing import Any
 from skerry.adapters.keys import ed25519, x509
 from skerry.adapters.keys.tls import TlsFiles
 from skerry.adapters.zenoh.uplink import ZenohUplink
-from skerry.core.conversation import Exchange, kind_of, open_sealed
+from skerry.core.conversation import Exchange, document_of, kind_of, open_sealed
+from skerry.core.group.custody.model import Version
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.uplink.wire import Answer, Question
 from skerry.core.kernel.effects import Record
@@ -184,6 +185,8 @@ class Member:
             (v.body for v in map(self._opened_plainly, self.sealed_documents()) if isinstance(v.body, Roster)),
             key=lambda roster: roster.version,
         )
+        self.held: dict[str, Version] = {}
+        """What answers brought so far."""
         self._number = 0
 
     def sealed_documents(self) -> list[Sealed]:
@@ -219,14 +222,18 @@ class Member:
         self.journal.record(Record(kind=kind, what=what, about=about, data=data), at)
         return self.journal.after(self.journal.own_chain, self.journal.heads[self.journal.own_chain] - 1)[0]
 
-    def ask(self, *items: Sealed, versions: dict[str, Any] | None = None) -> Exchange:
-        """Ask one question; what the answer carries."""
-        (answer,) = self.converse([self.question(1, items, versions)], until=1)
-        return decode(answer.carried, Exchange)
+    def ask(self, *items: Sealed) -> Exchange:
+        """Ask one question, and keep what the answer brings; what it carries."""
+        (answer,) = self.converse([self.question(1, items)], until=1)
+        carried = decode(answer.carried, Exchange)
+        for item in carried.items:
+            kept = document_of(self._opened_plainly(item), self.roster)
+            self.held[kept.name] = kept.version
+        return carried
 
-    def question(self, number: int, items: tuple[Sealed, ...] = (), versions: dict[str, Any] | None = None) -> bytes:
+    def question(self, number: int, items: tuple[Sealed, ...] = ()) -> bytes:
         """A question as it goes over the wire."""
-        carried = Exchange(versions=versions or {}, heads=self.journal.heads, items=items)
+        carried = Exchange(versions=self.held, heads=self.journal.heads, items=items)
         return encode(self.say(Question(number=number, carried=encode(carried))))
 
     def converse(self, payloads: list[bytes], until: int) -> list[Answer]:
