@@ -41,8 +41,8 @@ wheel: $(STAMP) ## build dist/skerry-*.whl
 	rm -f dist/skerry-*.whl
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
 
-bench: $(STAMP) ## measure and print the figures
-	$(BIN)/python bench/run.py $(ARGS)
+bench: $(STAMP) ## measure and print the figures: half an hour (ARGS="--only idle --json FILE")
+	$(BIN)/python -m bench.run $(ARGS)
 
 lock: ## pin the dependencies anew: as they are, or newer with ARGS=--upgrade
 	$(PYTHON) -m venv build/lock

@@ -84,7 +84,7 @@ KINDS: dict[str, type] = {
 STATEMENT_BYTES_MAX = 4 * 1024 * 1024
 
 
-class Carried(Value, frozen=True, kw_only=True, omit_defaults=True):
+class Carried(Value, frozen=True, kw_only=True, array_like=True):
     """What a beat carries: state, not news (C2)."""
 
     standing: Standing

@@ -2,7 +2,9 @@
 
 Subclasses repeat `frozen=True, kw_only=True` (msgspec does not inherit `kw_only`, and type checkers want `frozen`
 repeated). What crosses the wire or a disk is encoded as a map, so that a field may be added without breaking an
-older reader; sets and dicts are encoded in a fixed order, so that equal values have equal bytes everywhere.
+older reader; what is said every second all day is encoded as an array, to whose end alone fields may be added: an older
+reader passes over them there, a newer one takes the defaults. Sets and dicts are encoded in a fixed order, so that
+equal values have equal bytes everywhere.
 """
 
 from __future__ import annotations

@@ -155,6 +155,17 @@ def test_d24_one_measurement_at_a_time_the_least_known_first() -> None:
     assert t >> at(250 + MEASURE_GAP_MS) << does(MeasureInstance, holder=C)
 
 
+def test_d24_what_is_well_known_is_measured_as_often_as_readings_are_written() -> None:
+    t = validator()
+    assert t >> sees(reading_every_ms=9_000)
+    for number in range(1, EXPERIENCE_NEEDED):
+        assert t >> at(number * 2_000, measured(2_000)) << anything >> at(number * 2_000 + 1_000) << anything
+    last_ms = EXPERIENCE_NEEDED * 2_000
+    assert t >> at(last_ms, measured(2_000)) << anything
+    assert t >> at(last_ms + 8_999)
+    assert t >> at(last_ms + 9_000) << does(MeasureInstance)
+
+
 def test_d24_a_result_says_what_it_is_measured_against_and_where_it_is_written() -> None:
     t = validator()
     assert t >> at(250, measured(2_000)) << writes("validated", fit_of_floor_permille=2_000, fit_permille=1_200)

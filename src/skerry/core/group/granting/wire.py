@@ -6,7 +6,7 @@ from skerry.core.kernel.ids import GrantKey
 from skerry.core.kernel.values import Value
 
 
-class GrantAsk(Value, frozen=True, kw_only=True, tag="grant_ask"):
+class GrantAsk(Value, frozen=True, kw_only=True, tag="grant_ask", array_like=True):
     """Promise me these keys. The holder's lease runs from the moment in which this leaves."""
 
     number: int
@@ -17,7 +17,7 @@ class GrantAsk(Value, frozen=True, kw_only=True, tag="grant_ask"):
     """To each key the fence that I take for it; 0 while I do not know which is free."""
 
 
-class GrantGive(Value, frozen=True, kw_only=True, tag="grant_give"):
+class GrantGive(Value, frozen=True, kw_only=True, tag="grant_give", array_like=True):
     """The answer to one `GrantAsk`."""
 
     number: int
@@ -26,7 +26,7 @@ class GrantGive(Value, frozen=True, kw_only=True, tag="grant_give"):
     """Of each key that is promised, the highest fence that this granter has seen, the asked one included."""
 
 
-class GrantRelease(Value, frozen=True, kw_only=True, tag="grant_release"):
+class GrantRelease(Value, frozen=True, kw_only=True, tag="grant_release", array_like=True):
     """I am not active under these keys any more, and ask for them no longer."""
 
     number: int

@@ -10,7 +10,7 @@ COPY_MAX = 64
 """Entries in one message."""
 
 
-class Entry(Value, frozen=True, kw_only=True, tag="entry"):
+class Entry(Value, frozen=True, kw_only=True, tag="entry", array_like=True):
     """One link. Life and number stand in the statement around it; the predecessor is the hash of a statement's bytes.
 
     The first entry of a life names the last own entry that the disk held, of the life before."""

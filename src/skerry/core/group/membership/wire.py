@@ -6,7 +6,7 @@ from skerry.core.kernel.ids import LifeId, NodeId
 from skerry.core.kernel.values import Value
 
 
-class Beat(Value, frozen=True, kw_only=True, tag="beat"):
+class Beat(Value, frozen=True, kw_only=True, tag="beat", array_like=True):
     """Sent once a second and on change. Carries state, not news (C2)."""
 
     number: int

@@ -1,0 +1,92 @@
+"""What a site at rest says and does: beats, and nothing that their sameness does not call for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from skerry.core.conversation import KINDS, Carried
+from skerry.core.group.custody.machine import Holdings
+from skerry.core.group.custody.model import Carry
+from skerry.core.group.membership.wire import Beat
+from skerry.core.kernel.events import Reconsider
+from skerry.core.kernel.sealing import Sealed, Statement
+from skerry.core.kernel.values import decode
+from tests.core.actors.test_agent import WISH
+from tests.scenarios.world import Node, World
+
+SETTLED_MS = 20_000
+WATCHED_MS = 5_000
+
+
+@pytest.fixture
+def resting() -> World:
+    """Three nodes that run what they were asked to, and write readings of it."""
+    world = World("abc", WISH)
+    world.start("a", "b", "c")
+    world.run(SETTLED_MS)
+    return world
+
+
+def overheard(world: World, for_ms: int, drop: Any = lambda node, other, said: False) -> list[tuple[str, Any]]:
+    """Everything that is said meanwhile, but for what is dropped: who, and what."""
+    said: list[tuple[str, Any]] = []
+    carry = world._carry
+
+    def tap(node: Node, other: Node, sealed: Sealed) -> None:
+        statement = decode(sealed.statement, Statement)
+        body = decode(statement.body, KINDS[statement.kind])
+        said.append((node.name, body))
+        if not drop(node.name, other.name, body):
+            carry(node, other, sealed)
+
+    world._carry = tap  # type: ignore[method-assign] # the tap
+    world.run(for_ms)
+    world._carry = carry  # type: ignore[method-assign] # and off again
+    return said
+
+
+def holdings(said: list[tuple[str, Any]]) -> list[Holdings]:
+    return [decode(body.carried, Carried).holdings for _, body in said if isinstance(body, Beat)]
+
+
+def entries(world: World, name: str) -> dict[str, int]:
+    agent = world.nodes[name].agent
+    assert agent is not None
+    return agent.journal.heads
+
+
+def test_beats_of_a_site_at_rest_list_nothing_though_its_journal_grows(resting: World) -> None:
+    before = sum(entries(resting, "a").values())
+    found = holdings(overheard(resting, WATCHED_MS))
+    assert sum(entries(resting, "a").values()) > before
+    assert found
+    assert [(one.versions, one.heads) for one in found if one.versions is not None or one.heads is not None] == []
+
+
+def test_c2_entries_that_were_lost_on_their_way_are_copied_all_the_same(resting: World) -> None:
+    lost = overheard(resting, WATCHED_MS, lambda node, other, body: other == "a" and isinstance(body, Carry))
+    assert any(isinstance(body, Carry) for _, body in lost)
+    assert entries(resting, "c") != entries(resting, "a")
+    listed = holdings(overheard(resting, WATCHED_MS))
+    assert any(one.heads is not None for one in listed)
+    assert entries(resting, "a") == entries(resting, "c")
+
+
+def test_a_beat_that_says_what_the_one_before_said_makes_no_machine_look_again(resting: World) -> None:
+    agent = resting.nodes["b"].agent
+    assert agent is not None
+    ran: Counter[str] = Counter()
+    run = agent._run
+
+    def count(name: str, event: Any, given: Any) -> Any:
+        if isinstance(event, Reconsider):
+            ran[name] += 1
+        return run(name, event, given)
+
+    agent._run = count  # type: ignore[method-assign] # counts, and goes on
+    beats = [1 for _, body in overheard(resting, WATCHED_MS) if isinstance(body, Beat)]
+    assert len(beats) > WATCHED_MS // 1_000
+    assert {name: times for name, times in ran.items() if name not in ("uplink", "membership")} == {}
