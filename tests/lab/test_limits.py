@@ -55,10 +55,15 @@ def test_whoever_holds_the_stores_one_falls_short_and_another_can_take_its_place
     raised = site(measured, holders).raised(ASKED, CEILINGS)
     assert raised is not None
     puts, gets = raised.rates["putRate"], raised.rates["getRate"]
-    short = [node for node in holders if measured[node][0] < puts or measured[node][1] < gets]
-    assert short == [raised.holder]
+    stores = [f"store on {n}" for n in holders if measured[n][0] < puts or measured[n][1] < gets]
+    fastest = max(most for _, most in measured.values())
+    doors = [f"intake on {n}" for n in holders if fastest * DOOR[n] < (puts + gets) * 1_000]
+    assert [*stores, *doors] == [f"{raised.instance.partition('#')[0]} on {raised.holder}"]
     free = set(measured) - set(holders)
-    assert any(measured[n][0] >= 1.5 * puts and measured[n][1] >= 1.5 * gets for n in free)
+    if doors:
+        assert any(fastest * DOOR[n] >= 1_500 * (puts + gets) for n in free)
+    else:
+        assert any(measured[n][0] >= 1.5 * puts and measured[n][1] >= 1.5 * gets for n in free)
     assert raised.margin_permille > 1_000
 
 

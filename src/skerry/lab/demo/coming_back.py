@@ -133,7 +133,9 @@ def measured_site(stage: Stage, demanding: str) -> limits.Site:
             if one["failure"] is None
         },
         assigned=[
-            limits.Assigned(instance, one["element"], one["holder"], one["configuration"])
+            limits.Assigned(
+                instance, one["element"], one["holder"], one["configuration"], instance in section["connected"]
+            )
             for which in ("connected", "isolated")
             for instance, one in section[which].items()
         ],

@@ -16,7 +16,7 @@ from skerry.lab.demo.measuring import INTENT
 from skerry.lab.demo.stage import DemoFailed, Stage
 
 SLOW_FACTOR = 200.0
-SLOW_WITHIN_S = 45.0
+SLOW_WITHIN_S = 75.0
 SERVED_WITHIN_S = 45.0
 COPIES_WITHIN_S = 30.0
 STATS_WITHIN_MS = 1_000

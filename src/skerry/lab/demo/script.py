@@ -30,6 +30,7 @@ from skerry.lab.demo import (
     figures,
     forging,
     handing_in,
+    live,
     measuring,
     owner,
     starting_cold,
@@ -57,6 +58,8 @@ class Options(NamedTuple):
     keep: bool = False
     cold: bool = False
     tamper: bool = False
+    live: bool = False
+    """Somebody plays with the site at the keyboard, instead of the acts from the cut on."""
     without: tuple[Part, ...] = ()
     """Played again without each of these, to see what it buys."""
     folder: Path | None = None
@@ -126,6 +129,10 @@ def _play(stage: Stage, options: Options, times: Timers, without: Part | None) -
         nodes=options.nodes, site_file=SITE_FILE, catalogue=example, contingency=without is not Part.CONTINGENCY
     )
     _agree(stage, plan)
+    if options.live:
+        live.play(stage)
+        verify(stage)
+        return figures.cold()
     dying.slow(stage)
     cutting.play(stage)
     leader = dying.leader_falls_silent(stage)
