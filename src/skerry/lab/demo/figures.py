@@ -107,6 +107,8 @@ def reconnection() -> dict[str, Reach]:
     """Acts 9 to 12."""
     return {
         "healed_to_agreed_ms": _at_most(3_000),
+        "moved_besides": ZERO,
+        "failed_on_reconnection": ZERO,
         "ratified": _at_least(1),
         "replaced": _at_least(1),
         "forged_accepted": ZERO,
