@@ -146,7 +146,7 @@ def test_what_a_part_buys_is_shown_beside_what_there_is_with_it(play: Any, part:
     *_, last = one.lines()
     assert one.process.wait(ENDED_WITHIN_S) == 0
     assert set(last["without"]) == {part}
-    # Whether anybody says anything late, so that a fence is needed, is chance: two processes race as a machine wakes up.
+    # Whether anybody says anything late, so that a fence is needed, is chance: processes race as a machine wakes up.
     assert last["without"][part]["worse"] or part == "fence"
     assert one.left() == []
 
