@@ -147,12 +147,12 @@ def measured_site(stage: Stage, demanding: str) -> limits.Site:
 def _known(site: limits.Site) -> str:
     """What there was to choose from."""
     held = ", ".join(sorted({f"{one.instance.rpartition('/')[2]} on {one.holder}" for one in site.assigned}))
-    stores = "; ".join(
-        f"{node} {name} {', '.join(f'{figures.get(rate, 0) / 1_000:.0f}' for rate in RATES)}"
+    measured = "; ".join(
+        f"{node} {name} {', '.join(f'{rate} {milli // 1_000}' for rate, milli in sorted(figures.items()))}"
         for (node, element, name), figures in sorted(site.figures_milli.items())
-        if element == "store"
+        if element != "migrate"
     )
-    return f"held: {held}; puts and gets measured: {stores}"
+    return f"held: {held}; measured: {measured}"
 
 
 def heal(stage: Stage, moving: dict[str, str]) -> None:

@@ -41,7 +41,9 @@ class Speaker(Protocol):
 
 
 def worse(whole: Outcome, other: Outcome) -> list[str]:
-    """The figures that got worse without a part."""
+    """The figures that got worse without a part; none of a performance that did not come to its end."""
+    if other.failed:
+        return []
     return [
         name for name, reach in whole.reaches.items() if is_worse(reach, whole.values.get(name), other.values.get(name))
     ]
