@@ -172,6 +172,21 @@ def test_a_slowed_node_runs_at_full_speed_again(lab: Lab) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
+def test_a_byte_of_a_nodes_journal_is_changed_while_its_agent_is_away(lab: Lab) -> None:
+    entry = lab.api("n2").get("/v1/journal?after=0")["entries"][0]
+    words = ("lab", "tamper", "n2", "--chain", entry["chain"], "--folder", str(lab.folder))
+    said = _skerry(*words, "--entry", str(entry["number"])).stdout
+    assert f"where {entry['what']!r} was signed" in said
+    _until(lab, "n2 runs", lambda nodes: nodes["n2"]["status"] is not None)
+    found = lab.api("n2").get("/v1/journal?after=0")["entries"][0]
+    assert (found["number"], found["what"].lower()) == (entry["number"], entry["what"])
+    assert found["what"] != entry["what"]
+    assert "is not there" in _skerry(*words, "--entry", "9999", code=1).stderr
+    _until(lab, "n2 runs", lambda nodes: nodes["n2"]["status"] is not None)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
 def test_wrong_words_are_answered_with_what_was_expected(lab: Lab) -> None:
     folder = str(lab.folder)
     assert "no such node; it has n1, n2, n3" in _skerry("lab", "freeze", "n9", "--folder", folder, code=1).stderr

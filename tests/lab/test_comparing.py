@@ -51,7 +51,7 @@ def test_a_figure_is_worse_if_it_is_not_reached_any_more_or_grew_by_more_than_ch
 def test_all_of_it_stands_in_one_table_with_a_sentence_for_each_part() -> None:
     heard = Listener()
     others = {"copies": outcome(client_acked_lost=40), "fence": outcome(), "contingency": outcome("no leader")}
-    show(heard, outcome(), others)
+    show(heard, {"seed": 7}, outcome(), others)
     assert heard.rows[0] == [
         "figure", "to reach", "with everything", "without copies", "without fence", "without contingency",
     ]  # fmt: skip
@@ -61,6 +61,6 @@ def test_all_of_it_stands_in_one_table_with_a_sentence_for_each_part() -> None:
         "without fence no figure got worse this time",
         "without contingency it did not come to its end: no leader",
     ]
-    assert heard.last["ok"] is True
+    assert (heard.last["ok"], heard.last["seed"]) == (True, 7)
     assert heard.last["without"]["copies"]["worse"] == ["client_acked_lost"]
     assert heard.last["without"]["contingency"]["failed"] == "no leader"

@@ -8,7 +8,7 @@ import pytest
 
 from skerry.lab.demo.limits import Assigned, Site
 
-ASKED = {"putRate": 200, "getRate": 500}
+ASKED = {"putRate": 200, "getRate": 300}
 CEILINGS = {"putRate": 50_000, "getRate": 50_000}
 HEADROOM_PERMILLE = 1_500
 BEST, *OTHERS = "n1", "n2", "n3", "n4", "n5"
@@ -55,10 +55,15 @@ def test_whoever_holds_the_stores_one_falls_short_and_another_can_take_its_place
     raised = site(measured, holders).raised(ASKED, CEILINGS)
     assert raised is not None
     puts, gets = raised.rates["putRate"], raised.rates["getRate"]
-    short = [node for node in holders if measured[node][0] < puts or measured[node][1] < gets]
-    assert short == [raised.holder]
+    stores = [f"store on {n}" for n in holders if measured[n][0] < puts or measured[n][1] < gets]
+    fastest = max(most for _, most in measured.values())
+    doors = [f"intake on {n}" for n in holders if fastest * DOOR[n] < (puts + gets) * 1_000]
+    assert [*stores, *doors] == [f"{raised.instance.partition('#')[0]} on {raised.holder}"]
     free = set(measured) - set(holders)
-    assert any(measured[n][0] >= 1.5 * puts and measured[n][1] >= 1.5 * gets for n in free)
+    if doors:
+        assert any(fastest * DOOR[n] >= 1_500 * (puts + gets) for n in free)
+    else:
+        assert any(measured[n][0] >= 1.5 * puts and measured[n][1] >= 1.5 * gets for n in free)
     assert raised.margin_permille > 1_000
 
 
@@ -67,7 +72,7 @@ def test_a_limit_is_only_ever_raised_and_never_above_the_ceiling() -> None:
     raised = known.raised(ASKED, CEILINGS)
     assert raised is not None
     assert raised.rates["putRate"] >= ASKED["putRate"] and raised.rates["getRate"] >= ASKED["getRate"]
-    assert known.raised(ASKED, {"putRate": 200, "getRate": 300}) is None
+    assert known.raised(ASKED, {"putRate": 210, "getRate": 310}) is None
 
 
 def test_no_limit_is_found_where_all_are_alike() -> None:

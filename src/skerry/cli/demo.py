@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -18,6 +19,9 @@ def demo(
     cold: Annotated[bool, typer.Option("--cold", help="Cut the link first, and start the agents only then.")] = False,
     tamper: Annotated[
         bool, typer.Option("--tamper", help="Change one byte of the journal while the site is cut off; exits with 1.")
+    ] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="From the cut on, play with the site yourself; needs a terminal.")
     ] = False,
     without: Annotated[
         list[str] | None,
@@ -39,6 +43,7 @@ def demo(
       skerry demo --cold                 # a site that has never seen its head office since it was switched on
       skerry demo --tamper               # head office refuses what it cannot verify
       skerry demo --without copies --without fence
+      skerry demo --live                 # the client's stream and the site on one screen; keys cut, freeze, thaw, heal
       skerry demo --keep                 # then look around: skerry lab status --folder ...
     """
     from skerry.lab.demo.parts import Part
@@ -54,6 +59,14 @@ def demo(
         raise typer.BadParameter(
             "a changed journal ends the play before the figures: give it alone", param_hint="--tamper"
         )
+    if live and (as_json or cold or tamper or without):
+        raise typer.BadParameter(
+            "it is played by hand: leave out --json, --cold, --tamper and --without", param_hint="--live"
+        )
+    if live and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise typer.BadParameter("it needs a terminal to draw on and to take keys from", param_hint="--live")
     parts = tuple(known[name] for name in dict.fromkeys(without or ()))
-    options = Options(nodes=nodes, seed=seed, as_json=as_json, keep=keep, cold=cold, tamper=tamper, without=parts)
+    options = Options(
+        nodes=nodes, seed=seed, as_json=as_json, keep=keep, cold=cold, tamper=tamper, live=live, without=parts
+    )
     raise typer.Exit(run(options))

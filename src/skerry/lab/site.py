@@ -136,17 +136,20 @@ class Lab:
         return len(frozen)
 
     def thaw(self, name: str) -> int:
-        """Let a frozen node go on: the workloads first, then the agent, the guard last. A machine that wakes up has no
+        """Let a frozen node go on: the workloads, then the agent, and the guard last. A machine that wakes up has no
         order, and this is the worst: work whose time is over goes on before the guard can end it, and only its fence
         tells the others. Returns how many. Raises `LabError`."""
         lab = self.state
         lab.node(name)
-        found = sorted(processes.found(lab.id, name), key=_work_first)
-        if not found:
+        thawed: set[int] = set()
+        for turn in (_is_work, _is_agent, _is_guard):
+            for one in processes.found(lab.id, name):
+                if turn(one):
+                    processes.send(one.pid, signal.SIGCONT)
+                    thawed.add(one.pid)
+        if not thawed:
             raise LabError(f"{name}: nothing of it runs; start it with `skerry lab start {name}`")
-        for one in found:
-            processes.send(one.pid, signal.SIGCONT)
-        return len(found)
+        return len(thawed)
 
     def kill(self, name: str) -> None:
         """End every process of a node at once, as a power cut would. Its disk stays. Raises `LabError`."""
@@ -286,11 +289,19 @@ class Lab:
 
 def _leaves_first(one: Found) -> int:
     """Freezing: the agent, then the guard, then the workloads, so that nobody sees another stop."""
-    return 0 if AGENT in one.command else 1 if "skerry.guard" in one.command else 2
+    return 0 if _is_agent(one) else 1 if _is_guard(one) else 2
 
 
-def _work_first(one: Found) -> int:
-    return 2 if "skerry.guard" in one.command else 1 if AGENT in one.command else 0
+def _is_agent(one: Found) -> bool:
+    return AGENT in one.command
+
+
+def _is_guard(one: Found) -> bool:
+    return "skerry.guard" in one.command
+
+
+def _is_work(one: Found) -> bool:
+    return not (_is_agent(one) or _is_guard(one))
 
 
 def _end(process: state.Process) -> None:

@@ -133,7 +133,9 @@ def measured_site(stage: Stage, demanding: str) -> limits.Site:
             if one["failure"] is None
         },
         assigned=[
-            limits.Assigned(instance, one["element"], one["holder"], one["configuration"])
+            limits.Assigned(
+                instance, one["element"], one["holder"], one["configuration"], instance in section["connected"]
+            )
             for which in ("connected", "isolated")
             for instance, one in section[which].items()
         ],
@@ -145,16 +147,17 @@ def measured_site(stage: Stage, demanding: str) -> limits.Site:
 def _known(site: limits.Site) -> str:
     """What there was to choose from."""
     held = ", ".join(sorted({f"{one.instance.rpartition('/')[2]} on {one.holder}" for one in site.assigned}))
-    stores = "; ".join(
-        f"{node} {name} {', '.join(f'{figures.get(rate, 0) / 1_000:.0f}' for rate in RATES)}"
+    measured = "; ".join(
+        f"{node} {name} {', '.join(f'{rate} {milli // 1_000}' for rate, milli in sorted(figures.items()))}"
         for (node, element, name), figures in sorted(site.figures_milli.items())
-        if element == "store"
+        if element != "migrate"
     )
-    return f"held: {held}; puts and gets measured: {stores}"
+    return f"held: {held}; measured: {measured}"
 
 
 def heal(stage: Stage, moving: dict[str, str]) -> None:
     """D18, U2: the journal is verified, each section gets a word, one role moves, nobody notices."""
+    held, failed = _held(stage), stage.figures()["client_failures"]
     stage.mark("healed", fault=True, nodes=stage.names())
     stage.lab.heal()
     stage.say("the relay forwards again")
@@ -173,9 +176,22 @@ def heal(stage: Stage, moving: dict[str, str]) -> None:
         to = stage.until(f"{instance} moves away from {holder}", moved, CONNECTED_WITHIN_S)
         stage.say(f"{instance} has moved from {holder} to {to}, which can do what is asked for now")
     stage.until("the connected set is in force", lambda: _connected_set(stage), CONNECTED_WITHIN_S)
+    besides = {i: to for i, to in _held(stage).items() if held.get(i, to) != to and i not in moving}
+    stage.found["moved_besides"] = len(besides)
+    stage.found["failed_on_reconnection"] = stage.figures()["client_failures"] - failed
+    stage.say(
+        f"of all the other roles {len(besides)} have moved{''.join(f', {i} to {to}' for i, to in besides.items())}; "
+        f"{stage.found['failed_on_reconnection']} requests have failed since the relay forwards again"
+    )
     words = stage.lab.manager().get(f"/v1/sites/{stage.lab.state.site}/verdicts")["verdicts"]
     stage.found["ratified"] = sum(v["word"] == "final" and v["temporary"] for v in words)
     stage.found["replaced"] = sum(v["word"] == "replaced" and v["temporary"] for v in words)
+
+
+def _held(stage: Stage) -> dict[str, str]:
+    """Who holds what in the connected set of the plan in force."""
+    plan = stage.lab.api(stage.names()[0]).get("/v1/plan")
+    return {instance: one["holder"] for instance, one in plan["sections"][INTENT]["connected"].items()}
 
 
 def agreed(stage: Stage) -> dict[str, Any] | None:

@@ -41,14 +41,17 @@ class Speaker(Protocol):
 
 
 def worse(whole: Outcome, other: Outcome) -> list[str]:
-    """The figures that got worse without a part."""
+    """The figures that got worse without a part; none of a performance that did not come to its end."""
+    if other.failed:
+        return []
     return [
         name for name, reach in whole.reaches.items() if is_worse(reach, whole.values.get(name), other.values.get(name))
     ]
 
 
-def show(speaker: Speaker, whole: Outcome, others: Mapping[Any, Outcome]) -> None:
-    """All of them in one table, then what each part buys in a sentence, and all of it as the last object."""
+def show(speaker: Speaker, asked: Mapping[str, int], whole: Outcome, others: Mapping[Any, Outcome]) -> None:
+    """All of them in one table, then what each part buys in a sentence, and all of it as the last object, with what was
+    asked for."""
     marked = {part: worse(whole, other) for part, other in others.items()}
     rows = [
         [name, reach.text, whole.values.get(name)]
@@ -68,6 +71,7 @@ def show(speaker: Speaker, whole: Outcome, others: Mapping[Any, Outcome]) -> Non
     speaker.line(
         {
             "ok": whole.ok,
+            **asked,
             **whole.values,
             "missed": whole.missed,
             "failed": whole.failed,

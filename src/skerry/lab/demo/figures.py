@@ -75,7 +75,8 @@ def client() -> dict[str, Reach]:
 
 
 def cold() -> dict[str, Reach]:
-    """`--cold`: while the whole site is without power nobody is served, so no gap is asked for."""
+    """`--cold` and `--live`: while the whole site is without power, or as somebody at the keyboard wants it, nobody is
+    served, so no gap is asked for."""
     kept = ("client_wrong_answers", "client_acked_lost", "late_answers", "run_once_overlap_ms", "uplink_leaks")
     return {name: reach for name, reach in client().items() if name in kept}
 
@@ -106,6 +107,8 @@ def reconnection() -> dict[str, Reach]:
     """Acts 9 to 12."""
     return {
         "healed_to_agreed_ms": _at_most(3_000),
+        "moved_besides": ZERO,
+        "failed_on_reconnection": ZERO,
         "ratified": _at_least(1),
         "replaced": _at_least(1),
         "forged_accepted": ZERO,

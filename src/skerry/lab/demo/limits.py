@@ -1,11 +1,12 @@
-"""Which limit to raise, and to what, so that exactly one store's holder falls short and somebody else does not.
+"""Which limit to raise, and to what, so that exactly one role's holder falls short and somebody else does not.
 
 Arithmetic over what the nodes measured, whatever that is: on a fast machine the rates are high, on a slow one low. All
-that is needed is that a holder and somebody who holds no store differ by a factor, which is what unlike machines are.
+that is needed is that a holder and somebody who holds nothing of its kind differ by a factor: unlike machines do.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
@@ -23,6 +24,8 @@ EDGES = (Edge(1_050, 970), Edge(1_010, 990))
 RAISED_TO_PERMILLE_MAX = 1_500
 """Of what the one who falls short measured: no more than makes that plain, so that all others keep their margin."""
 
+MOVABLE = ("store", "intake")
+"""Roles whose next holder is there before the last one goes."""
 PUTS, GETS = "putRate", "getRate"
 Rates = Mapping[str, int]
 """Of `putRate` and `getRate`, a second."""
@@ -45,6 +48,13 @@ class Assigned(NamedTuple):
     element: str
     holder: str
     configuration: str
+    connected: bool = True
+    """Whether it is one of the connected set, in which it has to be seen somewhere else at last."""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What its holder measured for it stands under this."""
+        return self.holder, self.element, self.configuration
 
 
 class Site(NamedTuple):
@@ -57,7 +67,7 @@ class Site(NamedTuple):
     headroom_permille: int
     """What a new holder must reach above what is asked for, in the stricter set."""
     unfit: Collection[tuple[str, str]] = ()
-    """Nodes that others would not have as a store, each with the configuration that they know it by."""
+    """Nodes that others would not have in a role again, each with the configuration that they know it by."""
 
     def raised(self, asked: Rates, ceilings: Rates) -> Raised | None:
         """The limit with the widest margins; None if there is none."""
@@ -69,37 +79,31 @@ class Site(NamedTuple):
         return None
 
     def _possible(self, asked: Rates, ceilings: Rates, edge: Edge) -> Iterator[Raised]:
-        for one in sorted(set(self.assigned)):
-            if one.element != "store":
+        movable = {one for one in self.assigned if one.element in MOVABLE and one.connected}
+        for one, metric in itertools.product(sorted(movable), (PUTS, GETS)):
+            own = self._most(one.key, metric, asked, edge.not_surely_permille)
+            low = max(own, asked[metric], self._otherwise(one, metric, asked, edge))
+            high = min(self._highest(one, metric, asked, edge), ceilings[metric])
+            if high <= low:
                 continue
-            own = self._figures(one)
-            for metric in (PUTS, GETS):
-                low = max(
-                    own.get(metric, 0) / edge.not_surely_permille,
-                    asked[metric],
-                    self._otherwise(one, metric, asked, edge),
-                )
-                high = min(self._highest(one, metric, asked, edge), ceilings[metric])
-                if high <= low:
-                    continue
-                rate = math.ceil(min(math.sqrt(low * high), max(low * RAISED_TO_PERMILLE_MAX / 1_000, low + 1)))
-                if rate <= high:
-                    margin = min(rate * 1_000 / low, high * 1_000 / rate)
-                    yield Raised({**asked, metric: rate}, one.instance, one.holder, round(margin))
+            rate = math.ceil(min(math.sqrt(low * high), max(low * RAISED_TO_PERMILLE_MAX / 1_000, low + 1)))
+            if rate <= high:
+                margin = min(rate * 1_000 / low, high * 1_000 / rate)
+                yield Raised({**asked, metric: rate}, one.instance, one.holder, round(margin))
 
     def _highest(self, falling: Assigned, metric: str, asked: Rates, edge: Edge) -> float:
         """Up to where everybody but one goes on surely, and somebody else can take its place; 0 if nobody can."""
         others = [
-            self._most((other.holder, other.element, other.configuration), metric, asked, edge.surely_permille)
+            self._most(other.key, metric, asked, edge.surely_permille)
             for other in self.assigned
             if (other.instance, other.holder) != (falling.instance, falling.holder)
         ]
-        stores = {one.holder for one in self.assigned if one.element == "store"}
+        taken = {one.holder for one in self.assigned if one.element == falling.element}
         wanted_permille = self.headroom_permille * edge.surely_permille // 1_000
         able = [
             self._most(key, metric, asked, wanted_permille)
             for key in self.figures_milli
-            if key[1] == "store" and key[0] not in stores and (key[0], key[2]) not in self.unfit
+            if key[1] == falling.element and key[0] not in taken and (key[0], key[2]) not in self.unfit
         ]
         return min([*others, max(able, default=0.0)])
 
@@ -107,7 +111,7 @@ class Site(NamedTuple):
         """Up to where the same node could go on with another configuration, so that nothing would move."""
         wanted_permille = self.headroom_permille * edge.not_surely_permille // 1_000
         keys = [key for key in self.figures_milli if key[:2] == (falling.holder, falling.element)]
-        others = [key for key in keys if key[2] != falling.configuration]
+        others = [key for key in keys if key != falling.key]
         return max((self._most(key, metric, asked, wanted_permille) for key in others), default=0.0)
 
     def _most(self, key: tuple[str, str, str], metric: str, asked: Rates, factor_permille: int) -> float:
@@ -123,6 +127,3 @@ class Site(NamedTuple):
                 return figures.get("decideRate", 0.0)
             case _:
                 return math.inf
-
-    def _figures(self, one: Assigned) -> dict[str, int]:
-        return dict(self.figures_milli.get((one.holder, one.element, one.configuration), {}))

@@ -30,6 +30,7 @@ from skerry.lab.demo import (
     figures,
     forging,
     handing_in,
+    live,
     measuring,
     owner,
     starting_cold,
@@ -57,6 +58,8 @@ class Options(NamedTuple):
     keep: bool = False
     cold: bool = False
     tamper: bool = False
+    live: bool = False
+    """Somebody plays with the site at the keyboard, instead of the acts from the cut on."""
     without: tuple[Part, ...] = ()
     """Played again without each of these, to see what it buys."""
     folder: Path | None = None
@@ -78,7 +81,7 @@ def run(options: Options) -> int:
             if not options.without or outcome.failed:
                 return 0 if outcome.ok else 1
             others = {part: perform(options, part) for part in options.without}
-            comparing.show(Stage.spoken(options.as_json), outcome, others)
+            comparing.show(Stage.spoken(options.as_json), _asked_for(options), outcome, others)
             return 1 if any(other.failed for other in others.values()) else 0
     except Interrupted as interrupted:
         Stage.spoken(options.as_json).say(f"interrupted by {interrupted}; nothing is left running")
@@ -126,6 +129,10 @@ def _play(stage: Stage, options: Options, times: Timers, without: Part | None) -
         nodes=options.nodes, site_file=SITE_FILE, catalogue=example, contingency=without is not Part.CONTINGENCY
     )
     _agree(stage, plan)
+    if options.live:
+        live.play(stage)
+        verify(stage)
+        return figures.cold()
     dying.slow(stage)
     cutting.play(stage)
     leader = dying.leader_falls_silent(stage)
@@ -207,11 +214,14 @@ def _end(stage: Stage, options: Options, reaches: dict[str, Reach], failed: str)
         stage.table("What was reached", ["figure", "value", "to reach", ""], rows)
     if failed:
         stage.say(f"it did not come about: {failed}")
-    asked = {"nodes": options.nodes, "seed": options.seed}
-    stage.line({"ok": outcome.ok, **asked, **values, "missed": outcome.missed, "failed": failed})
+    stage.line({"ok": outcome.ok, **_asked_for(options), **values, "missed": outcome.missed, "failed": failed})
     if not stage.as_json and not failed:
         stage.say("everything was reached" if outcome.ok else f"not reached: {', '.join(outcome.missed)}")
     return outcome
+
+
+def _asked_for(options: Options) -> dict[str, int]:
+    return {"nodes": options.nodes, "seed": options.seed}
 
 
 def _leave(stage: Stage, home: Path | None) -> None:
