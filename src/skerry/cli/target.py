@@ -1,4 +1,4 @@
-"""Whom a verb asks: the options for it, the two environment variables, and a lab in the folder one stands in."""
+"""Whom a verb asks: the options for it, the environment variables, and a lab in the folder one stands in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from skerry.cli.client import Server, server
 from skerry.cli.errors import Failed, Unreachable
-from skerry.cli.lab import FOLDER as LAB_FOLDER
+from skerry.cli.lab import VARIABLE, chosen
 from skerry.cli.words import https_address
 
 At = Annotated[
@@ -64,7 +64,7 @@ def node_first(at: str | None, identity: Path | None) -> Server:
         if leader in answering:
             return answering[leader]
     if not answering:
-        raise Unreachable(f"{LAB_FOLDER}: no node of this lab answers; see `skerry lab status`")
+        raise Unreachable(f"{chosen()}: no node of this lab answers; see `skerry lab status`")
     return answering.get(str(leader)) or next(iter(answering.values()))
 
 
@@ -110,9 +110,10 @@ def _lab() -> _Lab:
     from skerry.lab.state import HOST, LabError, load
 
     try:
-        return _Lab(load(LAB_FOLDER), building.operator(LAB_FOLDER), HOST)
+        return _Lab(load(chosen()), building.operator(chosen()), HOST)
     except LabError:
         raise typer.BadParameter(
-            "say whom to ask: --server https://HOST:PORT (or SKERRY_SERVER); there is no lab in this folder",
+            "say whom to ask: --server https://HOST:PORT (or SKERRY_SERVER); there is no lab in this folder, "
+            f"and {VARIABLE} names none elsewhere",
             param_hint="--server",
         ) from None
