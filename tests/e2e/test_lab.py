@@ -90,6 +90,8 @@ def test_every_verb_finds_a_lab_that_the_environment_names(lab: Lab, monkeypatch
     monkeypatch.setenv("SKERRY_LAB", str(lab.folder))
     assert _skerry("get", "sites").stdout.splitlines()[1].startswith("shop ")
     assert "uplink forwards" in _skerry("lab", "status").stdout
+    node = f"https://{lab.state.node('n2').api}"
+    assert "as n2 sees it" in _skerry("status", "--server", node).stdout, "as the lab's operator"
 
 
 @pytest.mark.slow

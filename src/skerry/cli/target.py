@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -42,7 +43,7 @@ SiteName = Annotated[
 def manager_first(at: str | None, identity: Path | None) -> Server:
     """Who was named; else the manager of the lab. Raises `Failed`, `Unreachable`, `typer.BadParameter`."""
     if at is not None:
-        return server(at, identity_folder(identity))
+        return server(at, identity_folder(identity, at))
     lab = _lab()
     return server(f"{lab.host}:{lab.state.manager_api_port}", lab.operator)
 
@@ -50,7 +51,7 @@ def manager_first(at: str | None, identity: Path | None) -> Server:
 def node_first(at: str | None, identity: Path | None) -> Server:
     """Who was named; else the leader of the lab, or any node of it that answers. Raises as `manager_first`."""
     if at is not None:
-        return server(at, identity_folder(identity))
+        return server(at, identity_folder(identity, at))
     lab = _lab()
     answering: dict[str, Server] = {}
     leader = None
@@ -68,9 +69,14 @@ def node_first(at: str | None, identity: Path | None) -> Server:
     return answering.get(str(leader)) or next(iter(answering.values()))
 
 
-def identity_folder(identity: Path | None) -> Path:
-    """What was named. Raises `typer.BadParameter` if nothing was: everybody shows a certificate here."""
+def identity_folder(identity: Path | None, at: str = "") -> Path:
+    """What was named; else, for a server of the lab, its operator. Raises `typer.BadParameter` if there is neither:
+    everybody shows a certificate here."""
     if identity is None:
+        with contextlib.suppress(typer.BadParameter):
+            lab = _lab()
+            if at in {f"{lab.host}:{lab.state.manager_api_port}", *(node.api for node in lab.state.nodes.values())}:
+                return lab.operator
         raise typer.BadParameter(
             "needed together with --server: a folder with ca.pem, cert.pem and key.pem (or SKERRY_IDENTITY)",
             param_hint="--identity",
