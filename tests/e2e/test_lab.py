@@ -85,6 +85,17 @@ def test_a_lab_comes_up_with_one_leader_and_says_so_on_one_screen(lab: Lab) -> N
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
+def test_every_verb_finds_a_lab_that_the_environment_names(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "SKERRY_LAB names none" in _skerry("get", "sites", code=2).stderr
+    monkeypatch.setenv("SKERRY_LAB", str(lab.folder))
+    assert _skerry("get", "sites").stdout.splitlines()[1].startswith("shop ")
+    assert "uplink forwards" in _skerry("lab", "status").stdout
+    node = f"https://{lab.state.node('n2').api}"
+    assert "as n2 sees it" in _skerry("status", "--server", node).stdout, "as the lab's operator"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
 def test_a_frozen_leader_is_missed_and_a_thawed_one_joins_again(lab: Lab) -> None:
     leader = _until(lab, "one leader", _leader)
     others = [name for name in lab.state.nodes if name != leader]

@@ -27,13 +27,14 @@ from skerry.ports.transport import TransportError, Uplink
 from skerry.ports.workload import WorkloadError
 from skerry.shell.agent import AgentShell, Outside
 from skerry.shell.settings import NODE_FILE, AgentSettings, SettingsError, load_settings
+from skerry.shell.twin import TwinError
 
 
 def run_agent(folder: Path, ready: Callable[[str], None]) -> None:
     """Run the agent of a folder that `skerry agent join` has made; returns after SIGTERM or SIGINT.
 
     `ready` is called with one line once the fabric is open. Raises `SettingsError`, `StorageError`, `TransportError`,
-    `SensorError`, `KeyFileError` or `WorkloadError`, each of which says what to do.
+    `SensorError`, `KeyFileError`, `WorkloadError` or `TwinError`, each of which says what to do.
     """
     asyncio.run(_run(folder, ready))
 
@@ -98,7 +99,10 @@ def _outside(folder: Path, settings: AgentSettings) -> Outside:
 
 def main() -> int:
     """`python -m skerry.bootstrap.agent FOLDER`: what `skerry agent run` becomes; returns the exit code."""
-    known = (SettingsError, StorageError, TransportError, SensorError, KeyFileError, WorkloadError, ApiError, Refused)
+    known = (
+        *(SettingsError, StorageError, TransportError, SensorError, KeyFileError, WorkloadError, ApiError, Refused),
+        TwinError,
+    )
     try:
         run_agent(Path(sys.argv[1]), lambda line: print(line, flush=True))  # noqa: T201 - the one line that it says
     except known as error:

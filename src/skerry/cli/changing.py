@@ -65,7 +65,7 @@ def apply(
     text, parts = _joined([_read(name) for name in file], file)
     asked = manager_first(server, identity)
     if not asked.is_manager:
-        done = _at_node(asked, identity_folder(identity), text)
+        done = _at_node(asked, identity_folder(identity, asked.address), text)
         show(done, output, lambda: [f"{asked.who.site}: {done['intent']} is handed in at {asked.who.name}"])
         return
     answer = asked.ask("POST", "/v1/apply", text.encode())

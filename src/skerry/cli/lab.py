@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 could not be done (and why), 2 wrong use, 130 interrupted.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
@@ -18,6 +19,8 @@ from skerry.lab.interrupting import Interrupted, interruptible
 from skerry.lab.state import LabError
 
 FOLDER = Path(".skerry-lab")
+VARIABLE = "SKERRY_LAB"
+"""Names a lab's folder for every verb, where it is another."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,7 +37,10 @@ app = typer.Typer(
     ),
 )
 
-Folder = Annotated[Path, typer.Option("--folder", help="The lab's folder.", show_default=str(FOLDER))]
+Folder = Annotated[
+    Path,
+    typer.Option("--folder", envvar=VARIABLE, show_envvar=True, help="The lab's folder.", show_default=str(FOLDER)),
+]
 Node = Annotated[str, typer.Argument(help="A node's name, as `status` shows it.", metavar="NODE")]
 Output = Annotated[str, typer.Option("--output", "-o", help="table or json.", metavar="FORMAT")]
 
@@ -50,6 +56,11 @@ def _told() -> Iterator[None]:
     except Interrupted as interrupted:
         typer.echo(f"skerry lab: interrupted by {interrupted}", err=True)
         raise typer.Exit(130) from None
+
+
+def chosen() -> Path:
+    """The lab that verbs without a server mean."""
+    return Path(os.environ.get(VARIABLE) or FOLDER)
 
 
 def _lab(folder: Path) -> Any:
@@ -98,6 +109,8 @@ def up(
 
         _lab(folder).up(plan, agents=not joined_only, tell=tell)
     typer.echo(f"The lab is up in {folder}; see `skerry lab status`, end it with `skerry lab down`.")
+    if folder != chosen():
+        typer.echo(f"So that every verb finds it there: export {VARIABLE}={folder.absolute()}")
 
 
 @app.command()

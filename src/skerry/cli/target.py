@@ -1,7 +1,8 @@
-"""Whom a verb asks: the options for it, the two environment variables, and a lab in the folder one stands in."""
+"""Whom a verb asks: the options for it, the environment variables, and a lab in the folder one stands in."""
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -10,7 +11,7 @@ import typer
 
 from skerry.cli.client import Server, server
 from skerry.cli.errors import Failed, Unreachable
-from skerry.cli.lab import FOLDER as LAB_FOLDER
+from skerry.cli.lab import VARIABLE, chosen
 from skerry.cli.words import https_address
 
 At = Annotated[
@@ -42,7 +43,7 @@ SiteName = Annotated[
 def manager_first(at: str | None, identity: Path | None) -> Server:
     """Who was named; else the manager of the lab. Raises `Failed`, `Unreachable`, `typer.BadParameter`."""
     if at is not None:
-        return server(at, identity_folder(identity))
+        return server(at, identity_folder(identity, at))
     lab = _lab()
     return server(f"{lab.host}:{lab.state.manager_api_port}", lab.operator)
 
@@ -50,7 +51,7 @@ def manager_first(at: str | None, identity: Path | None) -> Server:
 def node_first(at: str | None, identity: Path | None) -> Server:
     """Who was named; else the leader of the lab, or any node of it that answers. Raises as `manager_first`."""
     if at is not None:
-        return server(at, identity_folder(identity))
+        return server(at, identity_folder(identity, at))
     lab = _lab()
     answering: dict[str, Server] = {}
     leader = None
@@ -64,13 +65,18 @@ def node_first(at: str | None, identity: Path | None) -> Server:
         if leader in answering:
             return answering[leader]
     if not answering:
-        raise Unreachable(f"{LAB_FOLDER}: no node of this lab answers; see `skerry lab status`")
+        raise Unreachable(f"{chosen()}: no node of this lab answers; see `skerry lab status`")
     return answering.get(str(leader)) or next(iter(answering.values()))
 
 
-def identity_folder(identity: Path | None) -> Path:
-    """What was named. Raises `typer.BadParameter` if nothing was: everybody shows a certificate here."""
+def identity_folder(identity: Path | None, at: str = "") -> Path:
+    """What was named; else, for a server of the lab, its operator. Raises `typer.BadParameter` if there is neither:
+    everybody shows a certificate here."""
     if identity is None:
+        with contextlib.suppress(typer.BadParameter):
+            lab = _lab()
+            if at in {f"{lab.host}:{lab.state.manager_api_port}", *(node.api for node in lab.state.nodes.values())}:
+                return lab.operator
         raise typer.BadParameter(
             "needed together with --server: a folder with ca.pem, cert.pem and key.pem (or SKERRY_IDENTITY)",
             param_hint="--identity",
@@ -110,9 +116,10 @@ def _lab() -> _Lab:
     from skerry.lab.state import HOST, LabError, load
 
     try:
-        return _Lab(load(LAB_FOLDER), building.operator(LAB_FOLDER), HOST)
+        return _Lab(load(chosen()), building.operator(chosen()), HOST)
     except LabError:
         raise typer.BadParameter(
-            "say whom to ask: --server https://HOST:PORT (or SKERRY_SERVER); there is no lab in this folder",
+            "say whom to ask: --server https://HOST:PORT (or SKERRY_SERVER); there is no lab in this folder, "
+            f"and {VARIABLE} names none elsewhere",
             param_hint="--server",
         ) from None

@@ -24,7 +24,8 @@ class Fabric(Protocol):
         ...
 
     def on_presence(self, handler: Callable[[NodeId, bool], None]) -> None:
-        """Call `handler(node, present)` when a node's token appears or disappears; never for this node itself."""
+        """Call `handler(node, present)` when a node's token appears or disappears; for this node itself if
+        another process has its name."""
         ...
 
     async def open(self) -> None:

@@ -45,6 +45,7 @@ from skerry.shell import clock, entropy
 from skerry.shell.events import EventStream
 from skerry.shell.settings import AgentSettings
 from skerry.shell.supervisor import Supervisor
+from skerry.shell.twin import Twin
 from skerry.shell.workloads import WorkloadDesk
 
 QUEUE_MAX = 10_000
@@ -97,7 +98,8 @@ class AgentShell:
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Recover, take over what runs, and only then join the fabric (reboot rule). Returns after `stop()`.
 
-        Raises `StorageError`, `TransportError`, `WorkloadError` or whatever a task beside the loop failed with.
+        Raises `StorageError`, `TransportError`, `WorkloadError`, `TwinError` or whatever a task beside the loop failed
+        with.
         """
         await self._recover()
         try:
@@ -177,8 +179,17 @@ class AgentShell:
 
     async def _open_fabric(self) -> None:
         self.outside.fabric.on_message(self._on_payload)
-        self.outside.fabric.on_presence(lambda node, present: self.post(PresenceChanged(node=node, present=present)))
+        twin = Twin(self.settings.site, self.settings.node, self.settings.fabric_lease_ms)
+
+        def presence(node: NodeId, present: bool) -> None:
+            if node == self.settings.node:
+                twin.seen(present)
+            else:
+                self.post(PresenceChanged(node=node, present=present))
+
+        self.outside.fabric.on_presence(presence)
         await self.outside.fabric.open()
+        self._supervisor.start(twin.watch(), "twin")
 
     async def _close(self) -> None:
         await self._supervisor.close()

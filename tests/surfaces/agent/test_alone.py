@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from skerry.guard.client import GuardClient
+from skerry.guard.client import GuardClient, GuardError
 from tests.support.command import Ran, skerry
 from tests.support.office import REPOSITORY
 from tests.support.site_by_hand import API_PORT, FABRIC_PORT, Place, make_site
@@ -160,6 +162,27 @@ def test_an_agent_whose_port_is_taken_names_it_and_ends(node: Node, tmp_path: Pa
     assert f"{ADDRESS}:{API_PORT}" in complained or f"{ADDRESS}:{FABRIC_PORT}" in complained
     assert "Traceback" not in complained
     assert node.state_of("hq/hello") == "satisfied, isolated"
+
+
+def test_of_two_agents_with_one_name_the_later_one_ends_and_says_why(node: Node, tmp_path: Path) -> None:
+    """As when a disk was copied: both hold the key, so only the fabric can see that there are two of them."""
+    pid, copy = node.pid_of(HELLO), tmp_path / "copy"
+    shutil.copytree(node.folder, copy, ignore=lambda _, names: {n for n in names if n.startswith(("guard", "lock"))})
+    settings = json.loads((copy / "agent.json").read_text())
+    settings.update(
+        listen=[f"tls/{ADDRESS}:{FABRIC_PORT + 1}"], peers=settings["listen"], api=f"{ADDRESS}:{API_PORT + 1}"
+    )
+    (copy / "agent.json").write_text(json.dumps(settings))
+    try:
+        _, complained = (later := run(copy)).communicate(timeout=WITHIN_S)
+    finally:
+        with contextlib.suppress(GuardError), GuardClient(str(copy)) as guard:
+            guard.ask("shutdown")
+    assert later.returncode == 1
+    assert "node 'n1' of site 'shop': another agent says that it is this node" in complained
+    assert "skerry agent join" in complained and "Traceback" not in complained
+    assert (node.agent.poll(), node.pid_of(HELLO)) == (None, pid)
+    node.until(lambda: node.state_of("hq/hello") == "satisfied, isolated")
 
 
 def test_an_agent_that_cannot_write_ends_and_says_so_and_its_work_goes_on_until_there_is_room(node: Node) -> None:

@@ -34,7 +34,7 @@ class ByCommand(RunningManager):
 @pytest.fixture(autouse=True)
 def nobody_named(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Neither the tester's own variables nor a lab in the working folder decide whom a verb asks."""
-    for name in ("SKERRY_SERVER", "SKERRY_IDENTITY", "SKERRY_TOKEN"):
+    for name in ("SKERRY_LAB", "SKERRY_SERVER", "SKERRY_IDENTITY", "SKERRY_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path_factory.mktemp("here"))
 

@@ -59,6 +59,7 @@ class ZenohFabric:
         self._message: Callable[[bytes], None] = lambda payload: None
         self._presence: Callable[[NodeId, bool], None] = lambda node, present: None
         self._present: dict[NodeId, set[str]] = {}
+        self._incarnation = secrets.token_hex(8)
         self._session: zenoh.Session | None = None
         self._publishers: dict[NodeId | None, zenoh.Publisher] = {}
         self._held: list[object] = []
@@ -108,12 +109,12 @@ class ZenohFabric:
             session.declare_subscriber(keys.to_all(self._site), arrived, allowed_origin=remote),
             liveliness.declare_subscriber(keys.alive(self._site, "*", "*"), token, history=True),
             # Last, so that who sees the token can already be heard.
-            liveliness.declare_token(keys.alive(self._site, self._node, secrets.token_hex(8))),
+            liveliness.declare_token(keys.alive(self._site, self._node, self._incarnation)),
         ]
 
     def _token(self, key: str, present: bool) -> None:
         node, _, incarnation = key.removeprefix(keys.alive(self._site, "", "")[:-1]).partition("/")
-        if node == self._node:
+        if (node, incarnation) == (self._node, self._incarnation):
             return
         incarnations = self._present.setdefault(NodeId(node), set())
         before = bool(incarnations)
