@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from skerry.lab import asking, building
-from skerry.lab.building import Plan
-from skerry.lab.processes import interruptible
-from skerry.lab.site import CATALOGUE, Lab
+from skerry.lab.building import CATALOGUE, Plan
+from skerry.lab.interrupting import interruptible
+from skerry.lab.site import Lab
 from skerry.shell.clock import boot_ms
 
 NODES = 5

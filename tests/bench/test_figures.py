@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -43,7 +44,10 @@ def test_what_was_not_seen_in_any_run_is_said_and_not_reached() -> None:
 
 
 def test_what_has_a_goal_comes_first_and_words_and_yes_or_no_are_no_figures() -> None:
-    runs = [{"ok": True, "extra": 1, "cut_ms": 20, "why": "x"}, {"ok": True, "extra": 3, "cut_ms": 30}]
+    runs: list[dict[str, Any]] = [
+        {"ok": True, "extra": 1, "cut_ms": 20, "why": "x"},
+        {"ok": True, "extra": 3, "cut_ms": 30},
+    ]
     found = over_runs(runs, {"cut_ms": at_most(25)})
     assert [(f.name, f.values, f.reached) for f in found] == [("cut_ms", (20, 30), False), ("extra", (1, 3), None)]
 

@@ -37,7 +37,7 @@ def overheard(world: World, for_ms: int, drop: Any = lambda node, other, said: F
 
     def tap(node: Node, other: Node, sealed: Sealed) -> None:
         statement = decode(sealed.statement, Statement)
-        body = decode(statement.body, KINDS[statement.kind])
+        body: Any = decode(statement.body, KINDS[statement.kind])
         said.append((node.name, body))
         if not drop(node.name, other.name, body):
             carry(node, other, sealed)
