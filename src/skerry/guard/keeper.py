@@ -152,7 +152,7 @@ class Keeper:
         span_ms = now_ms - before_ms
         if self._usage and span_ms < _USAGE_APART_MS:
             return self._usage
-        everything = census.scan()
+        everything = census.below(self._guard)
         shares, strays = self._shares(everything)
         owned = [p for name, ps in shares.items() if self.workloads[name].order.owner for p in ps]
         tree = [everything[self._guard], *strays, *(p for ps in shares.values() for p in ps)]
