@@ -130,6 +130,18 @@ def test_m2_what_a_member_reached_before_it_was_lost_still_counts() -> None:
     assert t >> until(9_800 + GRACE_MS + 1) << keeps(MODES_KEY) << notes("mode.isolated", HQ)
 
 
+def test_m2_a_grace_that_is_made_shorter_begins_anew_and_its_question_leaves_at_once() -> None:
+    """Nobody has asked as often as the new one wants it."""
+    patient = UplinkSettings(lost_after_ms=100_000, back_after_ms=SETTLE_MS)
+    t = leader(settings=patient)
+    assert t >> at(20, answered(1)) >> at(20_000) << anything
+    assert t >> sees(settings=UplinkSettings(lost_after_ms=GRACE_MS, back_after_ms=SETTLE_MS)) << reports(Question)
+    assert t.machine.mode(HQ) == "connected"
+    assert t >> until(20_000 + GRACE_MS) << anything
+    assert t.machine.mode(HQ) == "connected"
+    assert t >> until(20_000 + GRACE_MS + 1) << anything << notes("mode.isolated", HQ)
+
+
 def test_m2_the_loss_of_the_session_starts_nothing() -> None:
     t = leader()
     assert t >> at(20, answered(1)) >> at(30, SessionChanged(manager=HQ, up=False)) >> until(GRACE_MS)

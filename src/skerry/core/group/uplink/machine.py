@@ -121,6 +121,8 @@ class Uplink:
     _flaps: dict[ManagerId, _Flap] = field(default_factory=dict)
     _known_ms: dict[ManagerId, int] = field(default_factory=dict)
     """When the last question was asked of whose answer anybody of my part has told, whoever leads since."""
+    _grace_ms: int = 0
+    """As the site's settings had it when last looked at."""
     _leading_since_ms: int | None = None
     _number: int = 0
     _deadline_ms: int | None = None
@@ -167,6 +169,7 @@ class Uplink:
             case DeadlinePassed() | Reconsider():
                 pass
         self._remember(given.at_ms, view)
+        self._hurry(given.at_ms, view.settings.lost_after_ms)
         done = Effects()
         for manager in sorted(view.managers):
             done = done + self._duty(manager, given.at_ms, view) + self._question(manager, given.at_ms, view)
@@ -316,6 +319,14 @@ class Uplink:
             ages.append(_age(at_ms, self._lines.get(manager, _Line())))
             asked = [at_ms - age for age in ages if age is not None]
             self._known_ms[manager] = max([self._known_ms.get(manager, self.started_ms), *asked])
+
+    def _hurry(self, at_ms: int, grace_ms: int) -> None:
+        """A grace that was made shorter begins anew: nobody has asked as often as it wants."""
+        if grace_ms < self._grace_ms:
+            self._known_ms = dict.fromkeys(self._known_ms, at_ms)
+            for line in self._lines.values():
+                line.next_ms = at_ms
+        self._grace_ms = grace_ms
 
     def _due_mode(self, manager: ManagerId, at_ms: int, view: UplinkView) -> ModeName:
         flap = self._flaps.setdefault(manager, _Flap())
