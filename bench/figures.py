@@ -21,6 +21,11 @@ def at_most(most: float) -> Goal:
     return Goal(f"≤ {most:,g}", lambda value: value <= most)
 
 
+def at_least(least: float) -> Goal:
+    """No less than this."""
+    return Goal(f"≥ {least:,g}", lambda value: value >= least)
+
+
 class Figure(NamedTuple):
     """One figure, seen once or several times. Its name says its unit."""
 
@@ -29,6 +34,8 @@ class Figure(NamedTuple):
     goal: Goal | None = None
     left_out: str = ""
     """Why there is no value."""
+    more_is_better: bool = False
+    """Where no goal says so."""
 
     @property
     def median(self) -> float | None:
@@ -37,11 +44,11 @@ class Figure(NamedTuple):
 
     @property
     def worst(self) -> float | None:
-        """The value furthest from the goal; without a goal the greatest."""
+        """The least where more is better, else the greatest."""
         if not self.values:
             return None
-        low, high = min(self.values), max(self.values)
-        return low if self.goal is not None and self.goal.text.startswith((">", "≥")) else high
+        up = self.goal.text.startswith((">", "≥")) if self.goal is not None else self.more_is_better
+        return min(self.values) if up else max(self.values)
 
     @property
     def reached(self) -> bool | None:

@@ -10,9 +10,7 @@ from rich.console import Console
 
 from bench.ballots import round_trips_ms
 from bench.demo import goals
-from bench.figures import Figure, Goal, at_most, over_runs, table
-
-AT_LEAST_5 = Goal("≥ 5", lambda value: value >= 5)
+from bench.figures import Figure, at_least, at_most, over_runs, table
 
 
 @pytest.mark.parametrize(
@@ -20,7 +18,7 @@ AT_LEAST_5 = Goal("≥ 5", lambda value: value >= 5)
     [
         ((3, 9, 4), at_most(9), 9, True),
         ((3, 9, 4), at_most(8), 9, False),
-        ((3, 9, 4), AT_LEAST_5, 3, False),
+        ((3, 9, 4), at_least(5), 3, False),
         ((3, 9, 4), None, 9, None),
         ((), at_most(9), None, False),
     ],
@@ -28,6 +26,10 @@ AT_LEAST_5 = Goal("≥ 5", lambda value: value >= 5)
 def test_every_value_must_reach_the_goal_and_the_worst_is_shown(values, goal, worst, reached) -> None:
     figure = Figure("waited_ms", values, goal)
     assert (figure.worst, figure.reached) == (worst, reached)
+
+
+def test_without_a_goal_it_is_said_which_way_is_worse() -> None:
+    assert Figure("speed", (3, 9), more_is_better=True).worst == 3
 
 
 def test_what_was_not_seen_in_any_run_is_said_and_not_reached() -> None:
