@@ -48,7 +48,7 @@ def _send(pids: list[int], number: signal.Signals) -> None:
 
 
 class Duty:
-    """How long to run and to stand still, so that over some time it comes to the factor, however late this process is."""
+    """How long to run and to stand still, so that it comes to the factor in time, however late this process is."""
 
     def __init__(self, factor: float) -> None:
         self.run_s = PERIOD_S / factor
