@@ -11,16 +11,17 @@ import pytest
 from skerry.bootstrap.programs import own_programs
 from skerry.lab import profiles
 
-in_memory = pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="no memory disk at /dev/shm")
+MEMORY = str(profiles.MEMORY_DISK)
+in_memory = pytest.mark.skipif(not os.access(MEMORY, os.W_OK), reason="no memory disk")
 
 
 @in_memory
 def test_folders_are_made_on_a_disk_unless_somebody_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", "/dev/shm")
+    monkeypatch.setattr(tempfile, "tempdir", MEMORY)
     monkeypatch.delenv("TMPDIR", raising=False)
     assert profiles.disk() == profiles.LASTING
-    monkeypatch.setenv("TMPDIR", "/dev/shm")
-    assert profiles.disk() == Path("/dev/shm")
+    monkeypatch.setenv("TMPDIR", MEMORY)
+    assert profiles.disk() == Path(MEMORY)
 
 
 def test_no_two_nodes_are_alike_as_stores() -> None:

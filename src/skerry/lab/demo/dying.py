@@ -113,7 +113,8 @@ def _freeze(stage: Stage, mark: str, name: str) -> str:
     before = stage.leader()
     held = _of(before, name)
     stage.held[name] = {one for one in held if not one.startswith(f"{INTENT}/placement#")}
-    stage.fences[name] = looking.fence(before, INTENT, "placement") or 0
+    if any(one.startswith(f"{INTENT}/placement#") for one in held):
+        stage.fences[name] = looking.fence(before, INTENT, "placement") or 0
     stage.mark(mark, fault=True, node=name)
     count = stage.lab.freeze(name)
     stage.off.add(name)
