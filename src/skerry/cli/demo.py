@@ -32,7 +32,7 @@ def demo(
 ) -> None:
     """Play the main job: a site decides for itself, is cut off, loses machines, and answers for it all when it is back.
 
-    Takes about three minutes on two cores. Exits with 0 if every figure was reached, with 1 if not, with 130 if it was
+    Takes about two minutes on two cores. Exits with 0 if every figure was reached, with 1 if not, with 130 if it was
     interrupted. Ctrl-C leaves nothing running, at any moment. With --without it exits with 0 if each performance came
     to its end: one table shows what the part buys.
 

@@ -37,16 +37,17 @@ READABLE = ("skerry-store-files", "skerry-intake", "skerry-placement", "skerry-m
 
 PROFILES = (
     Profile(in_memory=True, memory="1536Mi", cpu="2", capabilities=("power.ups",)),
-    Profile(in_memory=True, memory="2Gi", cpu="2", capabilities=("power.battery",), programs=READABLE),
-    Profile(in_memory=True, memory="1Gi", cpu="2", capabilities=("power.mains",), nice=5),
+    Profile(in_memory=True, memory="1Gi", cpu="1", capabilities=("power.battery",), programs=READABLE),
+    Profile(in_memory=True, memory="1Gi", cpu="2", capabilities=("power.battery",), nice=5),
     Profile(in_memory=False, memory="2Gi", cpu="1", capabilities=("power.ups",), one_core=True),
     Profile(
         in_memory=False,
         memory="1Gi",
         cpu="1",
-        capabilities=("power.battery",),
+        capabilities=("power.mains",),
         programs=("skerry-store-files", "skerry-intake", "skerry-hello"),
         nice=10,
+        one_core=True,
     ),
 )
 

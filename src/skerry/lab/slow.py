@@ -47,6 +47,24 @@ def _send(pids: list[int], number: signal.Signals) -> None:
             os.kill(pid, number)
 
 
+class Duty:
+    """How long to run and to stand still, so that it comes to the factor in time, however late this process is."""
+
+    def __init__(self, factor: float) -> None:
+        self.run_s = PERIOD_S / factor
+        self._factor = factor
+        self._owed_s = 0.0
+
+    @property
+    def pause_s(self) -> float:
+        """How long to stand still now."""
+        return min(max(self._owed_s, PERIOD_S - self.run_s), PAUSE_S_MAX)
+
+    def account(self, *, paused_s: float, ran_s: float) -> None:
+        """What it has been, as measured."""
+        self._owed_s = max(0.0, self._owed_s - paused_s + ran_s * (self._factor - 1))
+
+
 def _now_ns() -> int:
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
@@ -62,21 +80,20 @@ def main() -> int:
     ended: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.append(1))
-    run_s = PERIOD_S / options.factor
+    duty = Duty(options.factor)
     pids: list[int] = []
-    period, owed_s = 0, 0.0
+    period = 0
     while not ended:
         if period % LOOK_EVERY_PERIODS == 0:
             pids = _workloads(options.folder)
         period += 1
         stopped_ns = _now_ns()
         _send(pids, signal.SIGSTOP)
-        time.sleep(min(max(owed_s, PERIOD_S - run_s), PAUSE_S_MAX))
+        time.sleep(duty.pause_s)
         run_ns = _now_ns()
         _send(pids, signal.SIGCONT)
-        time.sleep(run_s)
-        ran_s = (_now_ns() - run_ns) / 1e9
-        owed_s = max(0.0, owed_s - (run_ns - stopped_ns) / 1e9 + ran_s * (options.factor - 1))
+        time.sleep(duty.run_s)
+        duty.account(paused_s=(run_ns - stopped_ns) / 1e9, ran_s=(_now_ns() - run_ns) / 1e9)
     return 0
 
 

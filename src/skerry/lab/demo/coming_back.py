@@ -39,10 +39,15 @@ def thaw(stage: Stage, name: str) -> None:
     status = stage.until(f"{name} is one of the others again", settled, JOINED_WITHIN_S)
     to_clients, to_services = stage.figures()["late_answers"], looking.refused_by_fence(status, INTENT)
     stage.found["late_answers"] = to_clients + to_services
+    now = looking.fence(status, INTENT, "placement")
+    over = (
+        f"what it ran alone is over (fence {stage.fences[name]} against {now})"
+        if name in stage.fences
+        else ("it held nothing that may not be double")
+    )
     stage.say(
-        f"{name} is back under {status['leader']}, in term {status['term']}; what it ran alone is over (fence "
-        f"{stage.fences.get(name)} against {looking.fence(status, INTENT, 'placement')}); of what it still said, "
-        f"clients refused {to_clients} and intakes and stores {to_services}"
+        f"{name} is back under {status['leader']}, in term {status['term']}; {over}; of what was still said under an "
+        f"older fence, clients refused {to_clients}, intakes and stores {to_services}"
     )
 
 

@@ -24,13 +24,11 @@ STATS_WITHIN_MS = 1_000
 
 def slow(stage: Stage) -> None:
     """P5: what a node says of itself was true when it measured; the validator finds that it is so no longer. Whoever is
-    asked next refuses if nobody has refused so far: its owner has taken away what it needs (D13)."""
+    asked next refuses: its owner has taken away what it would need, after it had told what it can do (D13)."""
     instance, slowed = _least_known(stage)
-    if not stage.found.get("refused_for_resources"):
-        owner.give_back(stage)
-        asked = owner.next_in_line(stage, INTENT, instance, slowed)
-        if asked is not None:
-            owner.take(stage, asked)
+    asked = owner.next_in_line(stage, INTENT, instance, slowed)
+    if asked is not None:
+        owner.take(stage, asked)
     sections = stage.lab.api(slowed).get("/v1/plan")["sections"][INTENT]
     stage.slowed.add((slowed, sections["connected"][instance]["configuration"]))
     stage.mark("slowed", fault=True, node=slowed)
@@ -60,8 +58,8 @@ def slow(stage: Stage) -> None:
 
 def _least_known(stage: Stage) -> tuple[str, str]:
     """An instance, not of the leader, that was measured least so far: a few bad figures say much of it. Best of a role
-    that the leader has too, since that will need another holder soon; not where an owner would say no anyway; and not
-    the validator's own, since the reporter measures that, and falls silent with all that it knows."""
+    that the leader has too, since that will need another holder soon; and not the validator's own, since the reporter
+    measures that, and falls silent with all that it knows."""
     status = stage.leader()
     measured: dict[str, int] = {}
     for reading in journal(stage, status["leader"]):
@@ -70,9 +68,9 @@ def _least_known(stage: Stage) -> tuple[str, str]:
     of_leader = {instance.split("#")[0] for instance in _of(status, status["leader"])}
     validators = status["management"]["validator"]
 
-    def rank(instance: str, node: str) -> tuple[bool, bool, bool, int]:
+    def rank(instance: str, node: str) -> tuple[bool, bool, int]:
         other_role = instance.split("#")[0] not in of_leader
-        return node == stage.loaded, other_role, node in validators, measured.get(instance, 0)
+        return other_role, node in validators, measured.get(instance, 0)
 
     able = [
         (rank(instance, node), instance, node)
@@ -115,7 +113,8 @@ def _freeze(stage: Stage, mark: str, name: str) -> str:
     before = stage.leader()
     held = _of(before, name)
     stage.held[name] = {one for one in held if not one.startswith(f"{INTENT}/placement#")}
-    stage.fences[name] = looking.fence(before, INTENT, "placement") or 0
+    if any(one.startswith(f"{INTENT}/placement#") for one in held):
+        stage.fences[name] = looking.fence(before, INTENT, "placement") or 0
     stage.mark(mark, fault=True, node=name)
     count = stage.lab.freeze(name)
     stage.off.add(name)

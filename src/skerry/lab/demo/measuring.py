@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from skerry.lab import building
-from skerry.lab.demo import looking, owner
+from skerry.lab.demo import looking
 from skerry.lab.demo.stage import DemoFailed, Stage
 
 EXAMPLE = Path(str(files("skerry.examples") / "tiered-storage"))
@@ -59,11 +59,8 @@ def _wanted(spec: dict[str, Any] | None) -> str:
 
 
 def fits(stage: Stage) -> None:
-    """D8, D9: every node really runs each configuration that it could use; meanwhile one owner takes memory away."""
+    """D8, D9: every node really runs each configuration that it could use."""
     stage.act(4, "Every node measures itself, one after the other, by really running what it could be asked to run")
-    ready = stage.until("a node of good standing has measured itself", lambda: _worth_taking_from(stage), FITS_WITHIN_S)
-    if ready:
-        owner.take(stage, ready)
     wanted = len(stage.names())
     stage.until("every node has measured itself", lambda: len(complete(stage)) == wanted or None, FITS_WITHIN_S)
     rows = [
@@ -88,17 +85,6 @@ def fits(stage: Stage) -> None:
         for row in _rows(stage)
     ]  # fmt: skip
     stage.table("Per role", ["node", "role", "best", "mean", "limitations"], summary)
-
-
-def _worth_taking_from(stage: Stage) -> str | None:
-    """A node that has told all that it can do and stands high in the ranking: its backup power makes it last. Empty if
-    there is none and all the others are done, so that nobody is left to be asked."""
-    told = complete(stage)
-    standing = told - {stage.leader()["leader"]}
-    able = [n for n, place in stage.lab.state.nodes.items() if "power.ups" in place.capabilities and n in standing]
-    if able:
-        return able[stage.draw("loaded", len(able))]
-    return "" if len(told) >= len(stage.names()) - 1 else None
 
 
 def _rows(stage: Stage) -> list[dict[str, Any]]:

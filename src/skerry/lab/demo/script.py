@@ -6,8 +6,8 @@ Whatever happens, nothing is left running, unless the lab is to be kept.
 from __future__ import annotations
 
 import contextlib
+import secrets
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,7 +62,6 @@ class Options(NamedTuple):
     """Somebody plays with the site at the keyboard, instead of the acts from the cut on."""
     without: tuple[Part, ...] = ()
     """Played again without each of these, to see what it buys."""
-    folder: Path | None = None
 
 
 def timers(site_file: Path = SITE_FILE) -> Timers:
@@ -90,9 +89,9 @@ def run(options: Options) -> int:
 
 def perform(options: Options, without: Part | None = None) -> Outcome:
     """One performance, perhaps with a part left out. Nothing of it is left, however it ends, unless it is kept."""
-    with interrupting.at_once():  # a folder that nobody knows of would never be removed
-        home = Path(tempfile.mkdtemp(prefix="skerry-demo-", dir=profiles.disk())) if options.folder is None else None
-        stage = Stage(Lab(options.folder or home / "lab"), seed=options.seed, as_json=options.as_json)  # type: ignore[operator] # one of both is there
+    # Not made here: what is made before somebody stands ready to remove it could be left.
+    home = profiles.disk() / f"skerry-demo-{secrets.token_hex(4)}"
+    stage = Stage(Lab(home / "lab"), seed=options.seed, as_json=options.as_json)
     try:
         try:
             outcome = _outcome(stage, options, without)
@@ -224,9 +223,8 @@ def _asked_for(options: Options) -> dict[str, int]:
     return {"nodes": options.nodes, "seed": options.seed}
 
 
-def _leave(stage: Stage, home: Path | None) -> None:
+def _leave(stage: Stage, home: Path) -> None:
     """Nothing runs on. May be called twice."""
     with contextlib.suppress(LabError):  # it never came up, or is down already
         stage.lab.down()
-    if home is not None:
-        shutil.rmtree(home, ignore_errors=True)
+    shutil.rmtree(home, ignore_errors=True)

@@ -55,7 +55,7 @@ class Stage:
         self.held: dict[str, set[str]] = {}
         """What a node held when it fell silent, of what may run anywhere."""
         self.fences: dict[str, int] = {}
-        """The fence that was in force when a node fell silent."""
+        """The fence that a node held when it fell silent, if it held what may not be double."""
         self.slowed: set[tuple[str, str]] = set()
         """The node that was slowed, with the configuration that it ran: the others would not have that again."""
         self.loaded = ""
