@@ -40,8 +40,8 @@ def test_after_a_power_cut_work_is_back_before_the_first_contact_and_the_plan_is
 
 
 def _settled(machines: Machines) -> Status:
-    """The leader's word, once the site serves and its plan has stood for a while: on a busy machine those that are there
-    make a plan, and another one when the last has come."""
+    """The leader's word, once the site serves and its plan has stood for a while: on a busy machine a first plan is
+    made by those that are there, and another one when the last has come."""
     seen: list[tuple[str, float]] = []
 
     def stands() -> bool:
