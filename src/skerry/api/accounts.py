@@ -6,6 +6,7 @@ from typing import Any
 
 from skerry.api.office import Office
 from skerry.core.actors.manager import ManagerSite
+from skerry.core.actors.report import agreed
 from skerry.core.stages.history.rules import client_use, compliance
 from skerry.core.stages.history.standing import standing
 from skerry.core.stages.ir.model import SiteDocument
@@ -41,26 +42,8 @@ def intents(office: Office) -> list[dict[str, Any]]:
 
 def assignments(office: Office, instance: str) -> list[dict[str, Any]]:
     """Every place that the sites' plans give an instance."""
-    found: list[dict[str, Any]] = []
-    for name, site in sorted(office.sites.items()):
-        plan = site.plan()
-        for section in plan.sections.values() if plan is not None else ():
-            for at, assigned in (("connected", section.connected), ("isolated", section.isolated)):
-                for a in assigned.values():
-                    if a.instance == instance:
-                        found.append(
-                            {
-                                "site": name,
-                                "set": at,
-                                "holder": a.holder,
-                                "configuration": a.configuration,
-                                "fit_permille": a.fit_permille,
-                                "lowered": a.lowered,
-                                "agreed": a.agreed,
-                                "since": str(a.since) if a.since is not None else None,
-                            }
-                        )
-    return found
+    sites = sorted(office.sites.items())
+    return [{"site": name, **row} for name, site in sites for row in agreed(site.plan(), instance)]
 
 
 def _every_s(site: ManagerSite) -> int:

@@ -116,9 +116,13 @@ def _role(row: dict[str, Any]) -> tuple[Any, ...]:
         row["element"] + ("" if row["essential"] else " (not essential)"),
         f"{len(row['active'])} of {row['wanted']}",
         _verified(row),
-        sorted(row["assigned"].values()) or None,
+        [held + (" (standards lowered)" if name in row["lowered"] else "") for held, name in _holders(row)] or None,
         sorted(set(row["agreed"].values())) or None,
     )
+
+
+def _holders(row: dict[str, Any]) -> list[tuple[str, str]]:
+    return sorted((holder, instance) for instance, holder in row["assigned"].items())
 
 
 def _verified(row: dict[str, Any]) -> str:

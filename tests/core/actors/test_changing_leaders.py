@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from skerry.core.group.election.model import INELIGIBLE_FOR_MS
 from skerry.core.stages.ir.model import AssentClause, Governance, ManagementRole, ManagementRow, SiteDocument
 from skerry.core.stages.negotiation.model import Plan
@@ -14,9 +16,9 @@ SETTLED_MS = 6_000
 HANDED_OVER_MS = INELIGIBLE_FOR_MS + 3_000
 
 
-def settled_site() -> World:
+def settled_site(governance: Governance = GOVERNANCE) -> World:
     world = World("abc", ir(element("store"), element("db", key=f"{SHOP}/db")))
-    world.issue(SiteDocument(name="shop", generation=2, governance=GOVERNANCE))
+    world.issue(SiteDocument(name="shop", generation=2, governance=governance))
     world.start("a", "b", "c")
     world.run(SETTLED_MS)
     return world
@@ -55,3 +57,11 @@ def test_a_leader_whose_criterion_holds_leads_on() -> None:
     world.finds("a", assurance_permille=1_000)
     world.run(HANDED_OVER_MS)
     assert leaders(world) == {"a"}
+
+
+def test_a_criterion_that_fails_on_every_node_leaves_a_site_that_is_led_all_the_same() -> None:
+    """It held on the sample that it was tried on when it was applied; these nodes have two cores."""
+    failing = msgspec.structs.replace(SURE, criteria="1 / (node.cpu.cores - 2) >= 0")
+    world = settled_site(msgspec.structs.replace(GOVERNANCE, management=(ManagementRow(roles={"leader": failing}),)))
+    assert len(leaders(world)) == 1
+    assert set(pids(world)) == {str(instance("store")), str(instance("db"))}

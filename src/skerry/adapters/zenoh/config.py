@@ -79,6 +79,14 @@ def settings(link: Link, access: Mapping[str, Any] | None = None) -> zenoh.Confi
     return config
 
 
+def not_opened(link: Link, what: str, error: zenoh.ZError) -> TransportError:
+    """Why a session that listens could not be opened."""
+    return TransportError(
+        f"cannot {what} at {', '.join(link.listen)}: {reason(error)}; is the address this machine's and free, and do "
+        f"the files beside {link.tls.certificate} fit?"
+    )
+
+
 def reason(error: zenoh.ZError) -> str:
     """What the library says, without the places in its sources."""
     return _SOURCE_PLACE.sub("", str(error)).rstrip(". ")

@@ -21,7 +21,7 @@ from skerry.adapters.zenoh import config, keys
 from skerry.adapters.zenoh.closing import close_at_once
 from skerry.adapters.zenoh.handover import Handover
 from skerry.core.kernel.ids import NodeId
-from skerry.ports.transport import PAYLOAD_LIMIT_BYTES, TransportError
+from skerry.ports.transport import PAYLOAD_LIMIT_BYTES
 
 SETUP_SHORTEST_MS = 1000
 
@@ -89,10 +89,7 @@ class ZenohFabric:
             self._held = self._declare(self._session, self._handover)
         except zenoh.ZError as error:
             await self.close()
-            raise TransportError(
-                f"cannot join site {self._site} at {', '.join(self._link.listen)}: {config.reason(error)}; "
-                f"is the address this machine's and free, and do the files beside {self._link.tls.certificate} fit?"
-            ) from error
+            raise config.not_opened(self._link, f"join site {self._site}", error) from error
 
     def _declare(self, session: zenoh.Session, handover: Handover) -> list[object]:
         def arrived(sample: zenoh.Sample) -> None:

@@ -228,23 +228,6 @@ def _measured(spec: ElementSpec, measured: Measured) -> dict[str, Any]:
 
 def explain(agent: Agent, instance: str) -> dict[str, Any]:
     """Why an instance is where it is: the last ranking of its slots that this node made, and how it was agreed."""
-    plan = agent.picture.plan()
-    agreed: list[dict[str, Any]] = []
-    for section in plan.sections.values() if plan is not None else ():
-        for name in ("connected", "isolated"):
-            for a in (section.connected if name == "connected" else section.isolated).values():
-                if a.instance == instance:
-                    agreed.append(
-                        {
-                            "set": name,
-                            "holder": a.holder,
-                            "configuration": a.configuration,
-                            "fit_permille": a.fit_permille,
-                            "lowered": a.lowered,
-                            "agreed": a.agreed,
-                            "since": str(a.since) if a.since is not None else None,
-                        }
-                    )
     rankings = [
         {"set": slot.set, "candidates": ranking.candidates, "unable": ranking.unable}
         for slot, ranking in sorted(agent.chair.rankings.items(), key=lambda item: _order(item[0]))
@@ -253,11 +236,31 @@ def explain(agent: Agent, instance: str) -> dict[str, Any]:
     leader = agent.election.leadership.leader
     return {
         "instance": instance,
-        "assignments": agreed,
+        "assignments": agreed(agent.picture.plan(), instance),
         "rankings": rankings,
         "ranked_by": agent.identity.node,
         "leader": leader,
     }
+
+
+def agreed(plan: Plan | None, instance: str) -> list[dict[str, Any]]:
+    """What a plan says of an instance, set by set."""
+    sections = plan.sections.values() if plan is not None else ()
+    sets = [pair for s in sections for pair in (("connected", s.connected), ("isolated", s.isolated))]
+    return [
+        {
+            "set": name,
+            "holder": a.holder,
+            "configuration": a.configuration,
+            "fit_permille": a.fit_permille,
+            "lowered": a.lowered,
+            "agreed": a.agreed,
+            "since": str(a.since) if a.since is not None else None,
+        }
+        for name, assigned in sets
+        for a in assigned.values()
+        if a.instance == instance
+    ]
 
 
 def _order(slot: Slot) -> tuple[str, str]:

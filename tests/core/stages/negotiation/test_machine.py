@@ -358,8 +358,19 @@ def test_d14_standards_are_lowered_only_if_nobody_meets_them_and_the_role_allows
     assert strict.view.plan.sections[SHOP].connected == {}
     t = chair(ir(element(remediation=("lower",))), known=weak)
     assert proposed(t) == {STORE: B}
-    assert t >> heard(B, ballot(1, STORE)) << anything
+    assert t >> heard(B, ballot(1, STORE)) << anything << writes("plan.committed")
+    assert t.said.record[0].data["lowered"] == [str(STORE)]
     assert t.view.plan.sections[SHOP].connected[STORE.instance].lowered
+
+
+def test_d14_no_standard_is_lowered_under_its_floor_and_the_role_then_stays_unfilled_with_the_reasons() -> None:
+    below = known(a=59, b=50, c=40)
+    t = chair(ir(element(remediation=("lower",))), known=below)
+    section = t.view.plan.sections[SHOP]
+    assert section.connected == {}
+    assert section.unfilled[str(STORE)] == (
+        "a: stack: fit 0.98, 1.00 wanted; b: stack: fit 0.83, 1.00 wanted; c: stack: fit 0.67, 1.00 wanted"
+    )
 
 
 def test_two_copies_go_to_two_nodes() -> None:

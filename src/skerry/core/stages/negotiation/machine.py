@@ -438,13 +438,12 @@ class Chair:
             isolated_from=view.isolated_from,
             wall_ms=given.wall_ms,
         )
+        filled = {slot: draft.sections[_intent(slot, draft)][slot.set][slot.instance] for slot in won}
         data = {
             "plan": str(plan_id),
             "members": list(view.members),
-            "assigned": {
-                str(s): {"holder": draft.sections[_intent(s, draft)][s.set][s.instance].holder, "agreed": how}
-                for s, how in won.items()
-            },
+            "assigned": {str(s): {"holder": filled[s].holder, "agreed": how} for s, how in won.items()},
+            "lowered": [str(s) for s, assignment in filled.items() if assignment.lowered],
             "temporary": bool(view.isolated_from),
         }
         version = (plan_id.term, str(plan_id.leader), plan_id.number)
