@@ -5,7 +5,6 @@ Exit codes: 0 done, 1 could not be done (and why), 2 wrong use, 130 interrupted.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from skerry.cli.render import Format, Output, show, table
 from skerry.lab.interrupting import Interrupted, interruptible
 from skerry.lab.state import LabError
 
@@ -42,7 +42,6 @@ Folder = Annotated[
     typer.Option("--folder", envvar=VARIABLE, show_envvar=True, help="The lab's folder.", show_default=str(FOLDER)),
 ]
 Node = Annotated[str, typer.Argument(help="A node's name, as `status` shows it.", metavar="NODE")]
-Output = Annotated[str, typer.Option("--output", "-o", help="table or json.", metavar="FORMAT")]
 
 
 @contextmanager
@@ -125,20 +124,14 @@ def down(
 
 
 @app.command()
-def status(output: Output = "table", folder: Folder = FOLDER) -> None:
+def status(output: Output = Format.TABLE, folder: Folder = FOLDER) -> None:
     """Show the relay and every node: what runs, who leads, what each node does.
 
     Example: skerry lab status -o json
     """
     with _told():
         found = _lab(folder).status()
-    if output == "json":
-        typer.echo(json.dumps(found))
-    elif output == "table":
-        _show(found)
-    else:
-        typer.echo(f"skerry lab: -o {output}: expected table or json", err=True)
-        raise typer.Exit(2)
+    show(found, output, lambda: _screen(found))
 
 
 @app.command()
@@ -247,29 +240,22 @@ def load(
     typer.echo(f"{node}: its owner {'gave it back' if off else f'took {memory}'}.")
 
 
-def _show(found: dict[str, Any]) -> None:
-    """One screen."""
-    from rich.console import Console
-    from rich.table import Table
-
-    relay = found["relay"]
-    console = Console()
-    link = "cut" if relay["cut"] else "forwards"
-    console.print(
-        f"site {found['site']} · uplink {link} · manager {'runs' if found['manager']['runs'] else 'is off'}"
-        f" at {found['manager']['api']}"
-    )
-    table = Table("node", "state", "follows", "mode", "plan", "does", "API", box=None, pad_edge=False)
-    for name, row in found["nodes"].items():
-        said = row["status"]
-        if said is None:
-            table.add_row(name, row["state"], "", "", "", "", row["api"])
-            continue
-        mine: list[dict[str, Any]] = next((m["instances"] for m in said["members"] if m["node"] == name), [])
-        does = ", ".join(f"{i['instance']}{'' if i['phase'] == 'active' else ' ' + i['phase']}" for i in mine)
-        modes = ", ".join(sorted({mode["mode"] for mode in said["modes"].values()})) or "connected"
-        state = row["state"] + (", slowed" if row["slowed"] else "")
-        table.add_row(name, state, f"{said['leader']} ({said['term']})", modes, said["plan"] or "", does, row["api"])
-    console.print(table)
+def _screen(found: dict[str, Any]) -> Iterator[Any]:
+    relay, manager = found["relay"], found["manager"]
+    link, runs = "cut" if relay["cut"] else "forwards", "runs" if manager["runs"] else "is off"
+    yield f"site {found['site']} · uplink {link} · manager {runs} at {manager['api']}"
+    rows = [_row(name, row) for name, row in found["nodes"].items()]
+    yield table(("node", "state", "follows", "mode", "plan", "does", "API"), rows)
     for what in sorted({what for row in found["nodes"].values() for what in (row["status"] or {}).get("given_up", [])}):
-        console.print(f"given up: {what}")
+        yield f"given up: {what}"
+
+
+def _row(name: str, row: dict[str, Any]) -> tuple[str, ...]:
+    said, api = row["status"], row["api"].removeprefix("https://")
+    if said is None:
+        return (name, row["state"], "", "", "", "", api)
+    mine: list[dict[str, Any]] = next((m["instances"] for m in said["members"] if m["node"] == name), [])
+    does = "\n".join(f"{i['instance']}{'' if i['phase'] == 'active' else ' ' + i['phase']}" for i in mine)
+    modes = ", ".join(sorted({mode["mode"] for mode in said["modes"].values()})) or "connected"
+    state = row["state"] + (", slowed" if row["slowed"] else "")
+    return (name, state, f"{said['leader']} ({said['term']})", modes, said["plan"] or "", does, api)
