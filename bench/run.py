@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,12 @@ from pathlib import Path
 from rich.console import Console
 
 from bench import ballots, demo, idle, simulator
-from bench.figures import Figure, table
+from bench.figures import Figure, Goal, table
+from skerry.lab.asking import Unanswered
+from skerry.lab.state import LabError
+from skerry.shell.settings import SettingsError
+
+FAILURES = (LabError, Unanswered, SettingsError, OSError, RuntimeError, ValueError, subprocess.SubprocessError)
 
 
 def main() -> int:
@@ -39,11 +45,20 @@ def main() -> int:
     for name, measure in subjects.items():
         if not options.only or name in options.only:
             with console.status(f"measuring: {name}"):
-                found += measure()
+                found += _measured(name, measure)
+            if options.json:  # after each, so that nothing is lost if a later one is interrupted
+                options.json.write_text(json.dumps([figure.row() for figure in found], indent=1) + "\n")
     Console().print(table(found))
-    if options.json:
-        options.json.write_text(json.dumps([figure.row() for figure in found], indent=1) + "\n")
     return 1 if any(figure.reached is False for figure in found) else 0
+
+
+def _measured(name: str, measure: Callable[[], list[Figure]]) -> list[Figure]:
+    """What came of one subject; one that could not be measured is said, and the others go on."""
+    try:
+        return measure()
+    except FAILURES as error:
+        sys.stderr.write(f"{name}: {error}\n")
+        return [Figure(name, (), Goal("measured", lambda _: True), left_out="it failed")]
 
 
 def _options() -> argparse.Namespace:
