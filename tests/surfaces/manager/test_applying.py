@@ -91,7 +91,7 @@ def test_a_lease_too_short_for_an_exclusive_role_is_refused_whichever_comes_last
     catalogue, site = ((EXAMPLE / name).read_text() for name in ("catalogue.yaml", "site.yaml"))
     brief = site.replace("spec:", "spec:\n  runOnceLease: 2s", 1)
     head, exclusive, rest = catalogue.partition("onSplit: run_once")
-    slow = head + exclusive + rest.replace("ready:", "stop: {within: 2s}\n      ready:", 1)
+    slow = head + exclusive + rest.replace("within: 300ms", "within: 2s", 1)
 
     assert empty.apply(slow, site, INTENT)[0] == 200
     status, answer = empty.apply(brief)

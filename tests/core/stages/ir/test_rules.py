@@ -277,7 +277,7 @@ def test_x6_a_lease_that_is_not_longer_than_an_exclusive_role_may_take_to_stop_i
     stop: str, lease: str, told: bool
 ) -> None:
     exclusive = CATALOGUE.index("onSplit: run_once")
-    slow = CATALOGUE[:exclusive] + changed(CATALOGUE[exclusive:], ("ready:", f"stop: {{within: {stop}}}\n      ready:"))
+    slow = CATALOGUE[:exclusive] + changed(CATALOGUE[exclusive:], ("within: 300ms", f"within: {stop}"))
     place = load(
         changed(FOLDER.joinpath("site.yaml").read_text(), ("tieBreaker", f"runOnceLease: {lease}\n  tieBreaker")), "s"
     )[0].manifest
