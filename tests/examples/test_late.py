@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 from collections.abc import Iterator
@@ -62,46 +63,56 @@ def lines(log: io.StringIO) -> list[dict[str, object]]:
     return [json.loads(line) for line in log.getvalue().splitlines()]
 
 
-def use_through_a_freeze(site: Site, log: io.StringIO, *, any_fence: bool = False) -> Client:
-    """A put and a get; everything falls silent in the middle of the next put and the next get; others go on, with a
-    higher fence; the silent ones wake up."""
+@contextlib.contextmanager
+def woken(site: Site, log: io.StringIO, *, in_flight: str, any_fence: bool = False) -> Iterator[Client]:
+    """A client in whose next operation the door and its placement fell silent; others took over, with a higher fence,
+    and served it; now the silent ones wake up."""
     client = Client("till", 1, At(site.intake), log, any_fence=any_fence)
-    client.step()
-    client.step()
-    silent = (site.intake, site.placement)
-    for program in silent:
-        program.freeze()
-    client.step()
-    client.step()
-    assert [line["ok"] for line in lines(log)] == [True, True, False, False]
-    _, other = site.door("n2", fence=2)
-    client._finder = At(other)
-    client._service = None
-    client.step()
-    assert (lines(log)[-1]["ok"], lines(log)[-1]["fence"]) == (True, 2)
-    for program in silent:
-        program.thaw()
-    return client
+    try:
+        for _ in range(2 if in_flight == "put" else 3):
+            client.step()
+        silent = (site.intake, site.placement)
+        for program in silent:
+            program.freeze()
+        client.step()
+        assert (lines(log)[-1]["op"], lines(log)[-1]["ok"]) == (in_flight, False)
+        _, other = site.door("n2", fence=2)
+        client._finder = At(other)
+        client._service = None
+        client.step()
+        assert (lines(log)[-1]["ok"], lines(log)[-1]["fence"]) == (True, 2)
+        for program in silent:
+            program.thaw()
+        yield client
+    finally:
+        client._caller.close()
 
 
-def test_what_a_silent_door_says_at_last_is_refused_by_its_fence_and_counted(shop: Shop, log: io.StringIO) -> None:
+def test_what_a_silent_door_says_at_last_is_refused_by_the_client_and_is_no_request(
+    shop: Shop, log: io.StringIO
+) -> None:
+    with woken(Site(shop), log, in_flight="get") as client:
+        (late,) = eventually(lambda: [line for line in lines(log) if line.get("kind") == "late"])
+        assert (late["op"], late["fence"], late["highest"], late["ok"]) == ("get", 1, 2, False)
+        assert client.summary()["requests"] == 5
+
+
+def test_what_a_silent_door_writes_at_last_is_refused_by_the_stores(shop: Shop, log: io.StringIO) -> None:
     site = Site(shop)
-    client = use_through_a_freeze(site, log)
-    late = eventually(lambda: [line for line in lines(log) if line.get("kind") == "late"])
-    assert [(line["op"], line["fence"], line["highest"], line["ok"]) for line in late] == [("get", 1, 2, False)]
-    assert client.summary()["requests"] == 5, "an answer that came late is no request"
-    assert eventually(site.refused) >= 1, "the stores refused what the silent placement had decided"
+    with woken(site, log, in_flight="put"):
+        assert eventually(site.refused) >= 1
+        assert not [line for line in lines(log) if line.get("kind") == "late"], "it said no, by no fence"
 
 
-def test_without_fences_the_late_answer_is_believed_and_that_shows(shop: Shop, log: io.StringIO) -> None:
+@pytest.mark.parametrize("in_flight", ["get", "put"])
+def test_without_fences_the_late_answer_is_believed_and_that_shows(
+    in_flight: str, shop: Shop, log: io.StringIO
+) -> None:
     site = Site(shop, intake=("--any-fence",), store=("--any-fence",))
-    use_through_a_freeze(site, log, any_fence=True)
-
-    def believed() -> list[dict[str, object]]:
-        return [line for line in lines(log)[5:] if line["ok"]]
-
-    assert {line["fence"] for line in eventually(lambda: len(believed()) == 2 and believed())} == {1}
-    assert site.refused() == 0
+    with woken(site, log, in_flight=in_flight, any_fence=True):
+        before = 5 if in_flight == "get" else 4
+        (believed,) = eventually(lambda: [line for line in lines(log)[before:] if line["ok"]])
+        assert (believed["op"], believed["fence"], site.refused()) == (in_flight, 1, 0)
 
 
 def test_a_silent_placement_that_answers_at_last_is_counted_by_the_intake_that_asked(shop: Shop) -> None:
@@ -143,4 +154,6 @@ def test_whoever_does_not_ask_for_late_answers_leaves_no_connection_open(shop: S
             caller.call(store.endpoint, "GET", "/stats", within_ms=100)
     store.thaw()
     eventually(lambda: heard)
+    for caller in (patient, other):
+        caller.close()
     assert [(method, path, reply.status) for method, path, reply in heard] == [("GET", "/stats", 200)]

@@ -36,7 +36,7 @@ READABLE = ("skerry-store-files", "skerry-intake", "skerry-placement", "skerry-m
 """All that Skerry brings, but for the store whose files only it can read."""
 
 PROFILES = (
-    Profile(in_memory=True, memory="1536Mi", cpu="2", capabilities=("power.ups",)),
+    Profile(in_memory=True, memory="2Gi", cpu="2", capabilities=("power.ups",)),
     Profile(in_memory=True, memory="1Gi", cpu="1", capabilities=("power.battery",), programs=READABLE),
     Profile(in_memory=True, memory="1Gi", cpu="2", capabilities=("power.battery",), nice=5),
     Profile(in_memory=False, memory="2Gi", cpu="1", capabilities=("power.ups",), one_core=True),

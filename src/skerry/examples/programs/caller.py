@@ -102,7 +102,8 @@ class Caller:
             asked = True
             reply = _reply(stream, method, deadline)
         except (OSError, ValueError, Refused) as error:
-            if stream is not None and not (asked and deadline.left_ms() == 0 and self._waits(stream, method, path)):
+            over = isinstance(error, TimeoutError) or deadline.left_ms() == 0
+            if stream is not None and not (asked and over and self._waits(stream, method, path)):
                 stream.socket.close()
             raise Unanswered(f"{method} http://{endpoint}{path}: {error}") from error
         except BaseException:
