@@ -241,8 +241,8 @@ def _isolation_is_never_declared(patch: Patch) -> None:
 def _started_without_a_subscription(patch: Patch) -> None:
     keep = Keeper._keep
 
-    def only_in_memory(self: Keeper, subscription: Any) -> tuple[()]:
-        keep(self, subscription)
+    def only_in_memory(self: Keeper, *of: Any) -> tuple[()]:
+        keep(self, *of)
         return ()
 
     patch.setattr(Keeper, "_keep", only_in_memory)

@@ -195,7 +195,7 @@ def fit_table(reports: Iterable[RoleFit], irs: Iterable[IntermediateRepresentati
     rows: list[dict[str, Any]] = []
     for fit in sorted(reports, key=lambda fit: fit.node):
         for ir in wanted:
-            for element, spec in ir.sets["connected"].elements.items():
+            for element, spec in {**ir.sets["isolated"].elements, **ir.sets["connected"].elements}.items():
                 name = f"{ir.intent}/{element}"
                 measured = fit.measured.get(name, {})
                 best, mean = summary(spec, measured)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from skerry.core.group.election.machine import FOLLOWED_KEY, Election, ElectionView
@@ -404,6 +404,7 @@ happenings = st.tuples(
 )
 
 
+@example([(0, B, FollowMe(term=0), {B: Standing()}, False)])
 @given(st.lists(happenings, max_size=40))
 def test_l1_whatever_is_said_followed_terms_only_grow_also_across_restarts(story) -> None:
     machine, disk, at_ms, followed = Election.recover(A, None, 0), None, 0, 0

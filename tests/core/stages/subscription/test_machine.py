@@ -152,6 +152,14 @@ def test_d16_something_that_conflicts_waits_for_the_stop_of_what_still_runs(word
     )
 
 
+def test_d16_it_waits_also_for_what_a_new_generation_of_its_intent_no_longer_names() -> None:
+    rival = configuration("rival", conflicts=("stack",))
+    t = serving()
+    newer = ir(element("store", configuration("stack", "2")), element("cache", rival))
+    assert t >> sees(irs={SHOP: newer}, plan=plan(assigned(A, "cache", rival))) << anything
+    assert (phase(t), t.machine.runs[CACHE].reason) == ("draining", f"waits for the stop of {STORE}")
+
+
 # --- modes ------------------------------------------------------------------------------------------------------------
 
 BOTH = plan(assigned(A), isolated=(assigned(A), assigned(A, "cache")))

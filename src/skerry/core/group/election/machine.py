@@ -183,7 +183,7 @@ class Election:
 
     def _on_follow_me(self, peer: NodeId, term: int, given: Input[ElectionEvent], view: ElectionView) -> Effects:
         self.highest = max(self.highest, term)
-        if self.followed is not None and term <= self.followed.term:
+        if term <= self._term():  # also a first one that is none: terms begin with 1
             if self.followed == Follow(term=term, leader=peer):
                 return Effects(send=(Send(to=peer, message=self.followed),))
             return Effects()

@@ -109,7 +109,7 @@ class Keeper:
                 continue
             keeper.runs[process.instance] = Run(
                 intent=subscription.intent,
-                configuration="",
+                configuration=subscription.configuration.name if subscription.configuration is not None else "",
                 digest=process.digest,
                 phase="active",
                 since_wall_ms=wall_ms,
@@ -119,6 +119,7 @@ class Keeper:
                 port=process.port,
                 fence=process.fence,
                 endpoints_from_ms=at_ms + LOOK_ROUND_MS,
+                started=subscription.configuration,
             )
             notes.append(Note(what="workload.adopted", about=process.instance, data={"pid": process.pid}))
         keeper._publish({})
@@ -176,12 +177,9 @@ class Keeper:
                     return Effects()
                 run.phase, run.pid, run.endpoint = "active", event.pid, event.endpoint
                 run.port, run.since_wall_ms, run.reason = event.port, given.wall_ms, ""
-                kept = Subscription(
-                    instance=event.instance, intent=run.intent, digest=run.digest, plan=run.plan, port=run.port
-                )
                 data = {"pid": run.pid, "endpoint": run.endpoint, "fence": run.fence, "plan": run.plan}
                 return Effects(
-                    persist=self._keep(kept),
+                    persist=self._keep(event.instance, run, run.port),
                     note=(Note(what="role.active", about=event.instance, data=data),),
                     record=(Record(kind="decision", what="role.active", about=event.instance, data=data),),
                 )
@@ -305,35 +303,28 @@ class Keeper:
                 run.reason = "waits for a grant"
                 return Effects()
             run.fence, kill_at_ms = held.fence, held.until_ms - want.configuration.stop_within_ms
-        blocker = conflicting(instance, want, self.runs, view.irs) or taking_room(
-            instance, want, self.runs, view.irs, view.room
-        )
+        blocker = conflicting(instance, want, self.runs) or taking_room(instance, want, self.runs, view.irs, view.room)
         if blocker is not None:
             run.reason = f"waits for the stop of {blocker}"
             return Effects()
         before = self._kept.get(instance)
         run.phase, run.digest, run.reason, run.kill_at_ms = "starting", want.configuration.digest, "", kill_at_ms
+        run.started = want.configuration
         run.endpoints = endpoints_file(
             self.me, instance, run.fence, want.ir, want.spec, self._around(view), view.modes, False
         )
-        kept = Subscription(
-            instance=instance,
-            intent=run.intent,
-            digest=run.digest,
-            plan=run.plan,
-            port=before.port if before is not None else None,
-        )
+        port = before.port if before is not None else None
         act = StartWorkload(
             instance=instance,
             configuration=want.configuration,
             resources=want.spec.resources,
             fence=run.fence,
-            port=kept.port,
+            port=port,
             kill_at_ms=kill_at_ms,
             endpoints=run.endpoints,
         )
         note = Note(what="role.starting", about=instance, data={"plan": run.plan, "fence": run.fence})
-        return Effects(persist=self._keep(kept), act=(act,), note=(note,))
+        return Effects(persist=self._keep(instance, run, port), act=(act,), note=(note,))
 
     # --- what is not wanted any more ------------------------------------------------------------------------------
 
@@ -443,9 +434,16 @@ class Keeper:
             self._instances, self._wanted_keys = instances, keys
             self.version += 1
 
-    def _keep(self, subscription: Subscription) -> tuple[Persist, ...]:
-        self._kept[subscription.instance] = subscription
-        return (Put(key=SUBSCRIPTION_PREFIX + subscription.instance, value=encode(subscription)),)
+    def _keep(self, instance: InstanceId, run: Run, port: int | None) -> tuple[Persist, ...]:
+        kept = self._kept[instance] = Subscription(
+            instance=instance,
+            intent=run.intent,
+            digest=run.digest,
+            plan=run.plan,
+            configuration=run.started,
+            port=port,
+        )
+        return (Put(key=SUBSCRIPTION_PREFIX + instance, value=encode(kept)),)
 
     def _wake(self, at_ms: int) -> None:
         self._deadline_ms = at_ms if self._deadline_ms is None else min(self._deadline_ms, at_ms)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from skerry.core.kernel.ids import InstanceId, IntentId
 from skerry.core.kernel.values import Value
+from skerry.core.stages.ir.model import Configuration
 
 Phase = Literal["waiting", "starting", "active", "draining", "stopping", "failed"]
 """waiting: for a grant, a stop elsewhere or a pause after a failure; starting: not yet being performed;
@@ -34,5 +35,7 @@ class Subscription(Value, frozen=True, kw_only=True):
     intent: IntentId
     digest: str
     plan: str
+    configuration: Configuration | None = None
+    """As it was started: what it conflicts with and how long it takes to stop outlive the intent that named it."""
     port: int | None = None
     """Taken again when it starts anew, so that clients find it where it was."""

@@ -51,6 +51,8 @@ class Run:
     endpoints_from_ms: int = 0
     """From when on what it is told of its surroundings follows what this agent sees."""
     drained: bool = False
+    started: Configuration | None = None
+    """What runs, as it was when it was started."""
 
 
 @dataclass
@@ -63,15 +65,12 @@ class Wanted:
     configuration: Configuration
 
 
-def conflicting(instance: InstanceId, want: Wanted, runs: Mapping[InstanceId, Run], irs: Irs) -> InstanceId | None:
+def conflicting(instance: InstanceId, want: Wanted, runs: Mapping[InstanceId, Run]) -> InstanceId | None:
     """Something that still runs here and may not run beside what is wanted (D16)."""
     for other, run in runs.items():
         if other == instance or run.phase in ("waiting", "failed"):
             continue
-        ir = irs.get(run.intent)
-        specs = [s for roles in ir.sets.values() for s in roles.elements.values()] if ir is not None else []
-        running = (c for s in specs for c in s.configurations.values() if c.digest == run.digest)
-        if any(want.configuration.conflicts_with(one) for one in running):
+        if run.started is not None and want.configuration.conflicts_with(run.started):
             return other
     return None
 
