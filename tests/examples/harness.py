@@ -102,6 +102,9 @@ class Program:
 
     def freeze(self) -> None:
         self.process.send_signal(signal.SIGSTOP)
+        # The signal is sent, which is not yet a process that stands still.
+        stat = Path(f"/proc/{self.process.pid}/stat")
+        eventually(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T")
 
     def thaw(self) -> None:
         self.process.send_signal(signal.SIGCONT)
