@@ -84,6 +84,11 @@ def restarting(options: Options) -> Options:
     )
 
 
+def forgetting(options: Options) -> Options:
+    """The same, with leases that are long enough to be forgotten."""
+    return replace(restarting(options), lease_ms=8_000, fault_gap_max_ms=4_000)
+
+
 def halves(options: Options) -> Options:
     """Sites that fall apart, each with a tie-breaker."""
     nodes = ("n1", "n2", "n3", "n4", "n5")
@@ -369,9 +374,9 @@ SABOTAGES = (
     Sabotage(
         name="X4: no wait after a start",
         plant=_no_wait_after_a_start,
-        seeds_known=(40, 1),
+        seeds_known=(0, 3),
         noticed_by=("I2",),
-        shape=restarting,
+        shape=forgetting,
     ),
     Sabotage(
         name="X6: the guard forgets deadlines",
@@ -380,7 +385,13 @@ SABOTAGES = (
         noticed_by=("I4", "I2"),
         shape=restarting,
     ),
-    Sabotage(name="X7: release before the stop", plant=_release_before_the_stop, noticed_by=("I2",), shape=moving),
+    Sabotage(
+        name="X7: release before the stop",
+        plant=_release_before_the_stop,
+        seeds_known=(9,),
+        noticed_by=("I2",),
+        shape=moving,
+    ),
     Sabotage(
         name="X9: fences are forgotten",
         plant=_fences_are_forgotten,
@@ -403,7 +414,7 @@ SABOTAGES = (
     Sabotage(
         name="C1: old lives are believed",
         plant=_old_lives_are_believed,
-        seeds_known=(12, 29),
+        seeds_known=(3, 12),
         noticed_by=("I12",),
         shape=haunted,
     ),
@@ -412,7 +423,11 @@ SABOTAGES = (
     ),
     Sabotage(name="I4: started without a subscription", plant=_started_without_a_subscription, noticed_by=("I4",)),
     Sabotage(
-        name="P3: the ledger says yes", plant=_the_ledger_says_yes, seeds_known=(6,), noticed_by=("I3",), shape=crowded
+        name="P3: the ledger says yes",
+        plant=_the_ledger_says_yes,
+        seeds_known=(17, 6),
+        noticed_by=("I3",),
+        shape=crowded,
     ),
     Sabotage(name="P2: holds never end", plant=_holds_never_end, noticed_by=("I13",), shape=quiet),
     Sabotage(name="G1: committed without assent", plant=_committed_without_assent, noticed_by=("I1",)),
