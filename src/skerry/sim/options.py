@@ -13,6 +13,7 @@ from skerry.sim.faults.names import FAULTS
 
 SIZES = (1, 2, 3, 3, 4, 5, 5, 5, 6, 7)
 LEASES_MS = (2_000, 3_000, 3_000, 3_000, 8_000)
+LENGTHS_MS = ((100, 1_500), (1_000, 6_000), (4_000, 20_000))
 CALM_LOSS_PERMILLE = (0, 0, 5, 30, 100)
 CALM_DELAY_MAX_MS = (3, 10, 40, 120)
 
@@ -36,6 +37,8 @@ class Options:
     faults: tuple[str, ...]
     """Kinds of faults that happen here."""
     fault_gap_max_ms: int
+    fault_lengths_ms: tuple[tuple[int, int], ...] = LENGTHS_MS
+    """Ranges, one of which is drawn for each fault."""
     safety_ms: int
     liveness_ms: int
     cold: bool

@@ -12,6 +12,8 @@ from skerry.core.stages.subscription.rules import is_open
 if TYPE_CHECKING:
     from skerry.sim.world import World
 
+NOT_ARRIVED = "the manager has not got"
+
 
 def why_unsettled(world: World) -> str | None:
     """The first thing that is not as it will be; None if the site is at rest."""
@@ -26,6 +28,7 @@ def why_unsettled(world: World) -> str | None:
         or _modes(world, agents)
         or _work(world, agents)
         or _verdicts(world, agents)
+        or _journal(world)
     )
 
 
@@ -119,3 +122,9 @@ def _verdicts(world: World, agents: dict[str, Agent]) -> str | None:
             if intent != SITE and word != "final":
                 return f"{name} has the word {word} on {intent} of the plan in force"
     return None
+
+
+def _journal(world: World) -> str | None:
+    """What any disk held at the healing has reached the manager (I5)."""
+    missing = min((key for key in world.due if key not in world.manager.store), default=None)
+    return f"{NOT_ARRIVED} {missing}" if missing is not None else None

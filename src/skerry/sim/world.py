@@ -13,6 +13,7 @@ import msgspec
 
 from skerry.core.actors.manager import ManagerEvent
 from skerry.core.conversation import Exchange, Refused, key_in, opened
+from skerry.core.group.journal.machine import ENTRY_PREFIX
 from skerry.core.group.uplink.wire import Answer
 from skerry.core.kernel.effects import Effects, Persist
 from skerry.core.kernel.ids import InstanceId, NodeId
@@ -35,7 +36,7 @@ from skerry.sim.machine import Machine
 from skerry.sim.manager import Manager
 from skerry.sim.network import Network
 from skerry.sim.options import Options
-from skerry.sim.settled import why_unsettled
+from skerry.sim.settled import NOT_ARRIVED, why_unsettled
 from skerry.sim.shell import Shell
 from skerry.sim.trace import Digest, Trace, manager_state, state_of
 from skerry.sim.violation import Violation
@@ -87,6 +88,8 @@ class World:
         self._keys: dict[InstanceId, str | None] = {}
         self._figures: dict[str, dict[str, tuple[bool, int]]] = {}
         self._memory: dict[bytes, list[Verified[Any]] | str] = {}
+        self.due: dict[str, bytes] = {}
+        """Every journal entry that any disk held when the site was healed, by its key."""
         self.irs: list[IntermediateRepresentation] = []
         """Every generation that was ever kept at head office or handed in at the site."""
         signers = {name: StandInSigner(name, options.seed) for name in (*options.nodes, MANAGER)}
@@ -128,6 +131,8 @@ class World:
         self.trace.world(self.loop.now_us, "healed")
         self.adversary.end()
         self.faults.end_all()
+        for machine in self.machines.values():
+            self.due.update((key, raw) for key, raw in machine.disk.items() if key.startswith(ENTRY_PREFIX))
         for checker in self.checkers:
             checker.on_healed()
 
@@ -151,7 +156,8 @@ class World:
                 settled_since_us = self.loop.now_us
             elif self.loop.now_us - settled_since_us >= SETTLED_FOR_US:
                 return
-        raise Violation("I12", f"not settled {self.options.liveness_ms // 1000} s after healing: {why}")
+        property_id = "I5" if why.startswith(NOT_ARRIVED) else "I12"
+        raise Violation(property_id, f"not settled {self.options.liveness_ms // 1000} s after healing: {why}")
 
     def _tick(self) -> None:
         for checker in self._hooks["on_tick"]:
@@ -167,8 +173,8 @@ class World:
         try:
             effects = shell.agent.step(given)
             shell.agent.check_invariants()
-        except AssertionError as error:
-            raise Violation(*_named(str(error))) from error
+        except Exception as error:  # whatever an agent dies of is found in its seed, with its last transitions
+            raise Violation(*_named(shell.machine.name, error)) from error
         self.trace.step(self.loop.now_us, shell.machine.name, given, effects)
         if self.digest is not None:
             state = state_of({**shell.agent.machines, "custody": shell.agent.picture.custody})
@@ -185,8 +191,8 @@ class World:
         try:
             effects = manager.site.step(given)
             manager.site.check_invariants()
-        except AssertionError as error:
-            raise Violation(*_named(str(error))) from error
+        except Exception as error:
+            raise Violation(*_named(manager.name, error)) from error
         self.trace.step(self.loop.now_us, manager.name, given, effects)
         if self.digest is not None:
             self.digest.step(manager.name, given, effects, manager_state(manager.site))
@@ -315,7 +321,11 @@ def _reason(text: str) -> str:
     return reason_name(text) or "refused.other"
 
 
-def _named(text: str) -> tuple[str, str]:
-    """The property that a machine's own assertion names; other rules stand under the settling of sites."""
+def _named(who: str, error: Exception) -> tuple[str, str]:
+    """The property that a machine's own assertion names; all else of which somebody dies stands under the settling of
+    sites."""
+    text = str(error)
+    if not isinstance(error, AssertionError):
+        return "I12", f"{who} dies of {type(error).__name__}: {text}"
     head = text.split(":")[0]
     return (head, text) if head in ("I1", "I3", "I4", "I10", "I13") else ("I12", text or "an assertion without a word")

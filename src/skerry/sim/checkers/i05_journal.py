@@ -28,7 +28,6 @@ class JournalArrives(Checker):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        self._due: dict[str, bytes] = {}
         self._stored: dict[str, int] = {}
         """Of each chain the number of the last entry in the manager's store."""
         self._acknowledged: dict[str, int] = {}
@@ -56,16 +55,11 @@ class JournalArrives(Checker):
                 )
             self._acknowledged[chain] = max(number, self._acknowledged.get(chain, 0))
 
-    def on_healed(self) -> None:
-        """All that is on any disk now has to arrive."""
-        for machine in self.world.machines.values():
-            self._due.update((k, raw) for k, raw in machine.disk.items() if k.startswith(ENTRY_PREFIX))
-
     def at_end(self) -> None:
-        """It has."""
+        """All that was on any disk at the healing has arrived; the world waited for it (`settled`)."""
         manager = self.world.manager
         heads = manager.site.journal.heads if manager.site is not None else {}
-        for key, raw in sorted(self._due.items()):
+        for key, raw in sorted(self.world.due.items()):
             if key not in manager.store:
                 held = self._stored.get(_place(key)[0], 0)
                 self.broken(f"the manager holds {held} entries of that chain; {key} was on a disk at the healing")

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 SLACK_S = 2
 TICK_US = 250_000
-LAG_S = 2
-"""The last readings are on their way."""
+LAG_S = 6
+"""A reading is due, or on its way: the world ends at any moment."""
 STINT_S = 1
 """A stint ends with a second that is not over."""
 

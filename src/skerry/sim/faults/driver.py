@@ -49,7 +49,6 @@ KINDS: Mapping[str, Begin] = {
 }
 """Each begins a fault and gives what ends it; None if this world has nothing that it could happen to."""
 
-LENGTHS_MS = ((100, 1_500), (1_000, 6_000), (4_000, 20_000))
 LONG_MS = (6_000, 20_000)
 LONG = ("workload.starts_fail",)
 """Kinds that matter only if they last."""
@@ -119,5 +118,5 @@ class FaultDriver:
                 world.trace.world(world.loop.now_us, f"end of fault: {kind}")
                 end()
 
-        length_ms = LONG_MS if kind in LONG else self.chance.pick(LENGTHS_MS)
+        length_ms = LONG_MS if kind in LONG else self.chance.pick(world.options.fault_lengths_ms)
         world.loop.after(self.chance.between(*length_ms) * 1_000, over)
