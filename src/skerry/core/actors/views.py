@@ -271,7 +271,8 @@ def _to_review(picture: Picture) -> dict[IntentId, int]:
 
 def _survey(picture: Picture, members: tuple[NodeId, ...], others: list[NodeId]) -> Survey:
     fits, unattended = picture.fits(), picture.agent.unattended.nodes
-    known = [n for n in members if n in fits]
+    # A member that was lost in this very step is in the part until the election has looked; nothing is known of it.
+    known = [n for n in (picture.me, *others) if n in fits]
     governance = _site_governance(picture)
     management = _roles(picture, governance, len(members)) if governance is not None else {}
     reach = {n: (picture.carried(n).reach_permille, picture.carried(n).idle_permille) for n in others}

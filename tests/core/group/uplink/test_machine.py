@@ -277,3 +277,13 @@ def test_m2_time_in_which_this_agent_stood_still_is_no_silence_of_the_manager() 
     t = leader()
     assert t >> at(20, answered(1)) >> at(60_000) << reports(Question)
     assert t.machine.mode(HQ) == "connected"
+
+
+def test_m2_who_stood_still_does_not_say_that_the_manager_was_there_meanwhile() -> None:
+    t = leader()
+    asked_until(t, 4_000)
+    assert t.machine.reports(t.at_ms)[HQ].up_for_ms >= SETTLE_MS
+    assert t >> at(60_000) << anything
+    assert t.machine.reports(60_000)[HQ].up_for_ms == 0
+    asked_until(t, 61_500)
+    assert 0 < t.machine.reports(t.at_ms)[HQ].up_for_ms <= 1_500

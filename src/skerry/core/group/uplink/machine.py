@@ -185,13 +185,15 @@ class Uplink:
             assert state.id.leader, "M2: a mode that nobody declared"
 
     def _forgive(self, at_ms: int) -> None:
-        """Time in which this agent stood still itself is no silence of the manager."""
+        """Time in which this agent stood still itself is no silence of the manager, and no proof that it was there: who
+        has stood still is answered anew before it counts as up (M2)."""
         if self._deadline_ms is None or at_ms - self._deadline_ms <= STOOD_STILL_MS:
             return
         stood_ms = at_ms - self._deadline_ms
         for line in self._lines.values():
             if line.answered_ms is not None:
                 line.answered_ms += stood_ms
+                line.up_since_ms = None
         self._known_ms = {manager: known_ms + stood_ms for manager, known_ms in self._known_ms.items()}
 
     # --- my own line ----------------------------------------------------------------------------------------------

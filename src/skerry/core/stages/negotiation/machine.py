@@ -32,7 +32,16 @@ from skerry.core.stages.negotiation.drafting import (
     why_unfilled,
 )
 from skerry.core.stages.negotiation.model import NO_PLAN, ROUND_MS, SITE, Assignment, No, Plan, Slot
-from skerry.core.stages.negotiation.rounds import MEASURING, NEGOTIATED, Memory, Refusal, Round, agreed, substance
+from skerry.core.stages.negotiation.rounds import (
+    MEASURING,
+    NEGOTIATED,
+    NO_ANSWER,
+    Memory,
+    Refusal,
+    Round,
+    agreed,
+    substance,
+)
 from skerry.core.stages.negotiation.wire import Ballot, Proposal, Proposed
 from skerry.core.stages.proposal.model import Ranking
 from skerry.core.stages.proposal.rules import rank, worth_moving
@@ -391,7 +400,7 @@ class Chair:
         if memory.silent_rounds >= clause.silent_rounds:
             memory.silent_rounds = 0
             if not self._next_clause(slot, intent, memory, view):
-                why = f"no answer from {', '.join(silent)}"
+                why = f"{NO_ANSWER} {', '.join(silent)}"
                 memory.refused[assignment.holder] = Refusal(why, at_ms + REFUSAL_HOLDS_MS, False)
         return [Note(what="assignment.open", about=slot.instance, data={"slot": str(slot), "silent": silent})]
 

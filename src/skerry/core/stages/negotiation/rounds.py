@@ -13,6 +13,8 @@ from skerry.core.stages.negotiation.model import Assignment, No, Section, Slot
 
 MEASURING = "still measuring"
 NEGOTIATED = "being negotiated"
+NO_ANSWER = "no answer from"
+"""Reasons that hold for the moment: whoever is slow or silent may still do it."""
 """Why a slot is open for the moment; every other reason lasts until something changes."""
 
 
@@ -75,5 +77,7 @@ def substance(sections: Mapping[IntentId, Section]) -> dict[IntentId, object]:
     }
 
 
-def _open_slots(section: Section) -> dict[str, bool]:
-    return {slot: why.startswith((MEASURING, NEGOTIATED)) for slot, why in section.unfilled.items()}
+def _open_slots(section: Section) -> dict[str, list[str]]:
+    """Of each open slot the reasons that will pass; one that is open for a lack that lasts has none."""
+    passing = (MEASURING, NEGOTIATED, NO_ANSWER)
+    return {slot: [reason for reason in passing if reason in why] for slot, why in section.unfilled.items()}

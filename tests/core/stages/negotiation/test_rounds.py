@@ -1,0 +1,25 @@
+"""What makes a plan another plan: a slot that stays open for another kind of reason does, another figure does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from skerry.core.stages.negotiation.model import Section
+from skerry.core.stages.negotiation.rounds import MEASURING, NEGOTIATED, NO_ANSWER, substance
+from tests.core.things import SHOP
+
+LACKS = "n1: fit 0.82, 1.00 wanted; n2: memory: 256Mi needed, 132Mi free"
+
+
+def open_for(why: str) -> object:
+    section = Section(intent=SHOP, generation=1, unfilled={"hq/shop/store#1 (connected)": why})
+    return substance({SHOP: section})
+
+
+@pytest.mark.parametrize("passing", [f"{MEASURING}: n2", NEGOTIATED, f"n1: fit 0.82, 1.00 wanted; n2: {NO_ANSWER} n2"])
+def test_a_reason_that_held_for_the_moment_gives_way_to_one_that_lasts(passing: str) -> None:
+    assert open_for(passing) != open_for(LACKS)
+
+
+def test_other_figures_in_a_reason_make_no_other_plan() -> None:
+    assert open_for(LACKS) == open_for(LACKS.replace("132Mi", "100Mi"))
