@@ -418,3 +418,41 @@ def test_d19_a_plan_made_while_cut_off_says_from_whom() -> None:
         << writes("plan.committed", temporary=True)
         << publishes("plan", lambda p: p.isolated_from == ("hq",))
     )
+
+
+def test_u18_what_is_not_essential_makes_room_for_what_is_and_is_asked_for_again_after_it() -> None:
+    """It was measured first, and took the room before the other had been measured anywhere."""
+    wish = ir(element("store", resources=mib(900)), element("extra", resources=mib(200), essential=False))
+    t = talk(
+        Chair(me=A),
+        view(
+            wish,
+            known={A: known("store", "extra")[A]},
+            members=(A,),
+            plan=plan(assigned(A, "extra", resources=mib(200))),
+        ),
+        follow=keep_plan,
+    )
+    assert t >> sees() << anything
+    (made, *_) = [p.value for p in t.said.publish]
+    assert holders(made) == {}
+    assert made.sections[SHOP].unfilled[str(slot("extra"))] == "makes room for hq/shop/store#1"
+    assert proposed(t) == {slot("store"): A}
+    assert t >> heard(A, ballot(2, slot("store"), members=(A,))) << publishes("plan") << anything
+    assert holders(t.said.publish[-1].value) == {slot("store"): A}
+
+
+def test_u18_where_it_would_not_help_nothing_is_taken_away() -> None:
+    wish = ir(element("store", resources=mib(1_001)), element("extra", resources=mib(200), essential=False))
+    t = talk(
+        Chair(me=A),
+        view(
+            wish,
+            known={A: known("store", "extra")[A]},
+            members=(A,),
+            plan=plan(assigned(A, "extra", resources=mib(200))),
+        ),
+        follow=keep_plan,
+    )
+    assert t >> sees() << anything
+    assert holders(t.view.plan) == {slot("extra"): A}

@@ -125,6 +125,16 @@ class Draft:
             if a.element == wanted.spec.name and i != wanted.slot.instance
         }
 
+    def yielding(self, wanted: Wanted) -> list[tuple[Slot, Assignment]]:
+        """What of the same set is not essential, if this is."""
+        elements = self.survey.irs[wanted.intent].sets[wanted.slot.set].elements
+        present = self.sections[wanted.intent][wanted.slot.set].items() if wanted.spec.essential else ()
+        return [
+            (Slot(set=wanted.slot.set, instance=instance), assignment)
+            for instance, assignment in sorted(present)
+            if not elements[assignment.element].essential
+        ]
+
     def at_home(self, wanted: Wanted) -> dict[NodeId, str]:
         """Where the instance runs now, or will in the other set."""
         instance = wanted.slot.instance

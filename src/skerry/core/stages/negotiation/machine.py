@@ -268,8 +268,21 @@ class Chair:
         if wanted.failing is not None:
             draft.put(wanted.slot, wanted.intent, wanted.failing)  # nobody does better: what runs goes on
             return None
-        unfilled[str(wanted.slot)] = why_unfilled(ranking)
+        made = self._make_room(draft, wanted, memory, at_ms)
+        unfilled[str(wanted.slot)] = NEGOTIATED if made else why_unfilled(ranking)
         return None
+
+    def _make_room(self, draft: Draft, wanted: Wanted, memory: Memory, at_ms: int) -> bool:
+        """What is not essential yields to what is, where that helps: it leaves the plan first, since its holder counts
+        it until then (P3), and the next proposal asks for the room."""
+        for slot, present in draft.yielding(wanted):
+            draft.remove(slot, wanted.intent)
+            ranking = self._rank(draft, wanted, memory, at_ms, lowered="lower" in wanted.spec.remediation)
+            if any(candidate.node == present.holder for candidate in ranking.candidates):
+                draft.unfilled[wanted.intent][str(slot)] = f"makes room for {wanted.slot.instance}"
+                return True
+            draft.put(slot, wanted.intent, present)
+        return False
 
     def _goes_on(self, slot: Slot, intent: IntentId, memory: Memory, view: ChairView) -> bool:
         """G2: when everybody that is left was voted down, the clause that follows is used on them; so voters who say no
