@@ -26,6 +26,8 @@ from skerry.shell.clock import boot_ms
 T = TypeVar("T")
 
 LOOK_AGAIN_S = 0.1
+WIDTH_ELSEWHERE = 140
+"""Of tables that no terminal shows: what is kept in a file has no edge."""
 FAILURES_AFTER_FAULT_MS = 10_000
 """A client's failures are expected only within this time after a fault."""
 CLIENT = "till"
@@ -45,6 +47,8 @@ class Stage:
         self.seed = seed
         self.as_json = as_json
         self.console = Console(stderr=as_json, highlight=False)
+        if not self.console.is_terminal:
+            self.console = Console(stderr=as_json, highlight=False, width=WIDTH_ELSEWHERE)
         self.began_ms = boot_ms()
         self.found: dict[str, Any] = {}
         """Figures that an act read from the public API."""
@@ -91,7 +95,9 @@ class Stage:
         if self.as_json:
             self._line({"table": title, "at_ms": self._at_ms(), "columns": columns, "rows": rows})
             return
-        table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, title_style="italic")
+        table = Table(title=title, title_justify="left", box=None, pad_edge=False, title_style="italic")
+        for column in columns:
+            table.add_column(column, overflow="fold")  # nothing is cut short, however narrow a terminal is
         for row in rows:
             table.add_row(*("" if cell is None else str(cell) for cell in row))
         self.console.print(table)
