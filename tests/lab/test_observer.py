@@ -86,6 +86,11 @@ def test_a_new_leader_stands_when_every_healthy_node_follows_the_same_one() -> N
     assert found["leader_lost_to_new_leader_ms"] == 1_150
 
 
+def test_where_no_leader_was_lost_there_is_no_time_until_the_next() -> None:
+    follows = [_event(900, node, "leader.followed", "n2", term=2) for node in ("n1", "n2", "n3")]
+    assert _figures(*follows)["leader_lost_to_new_leader_ms"] is None
+
+
 def test_a_role_is_lost_until_it_is_active_elsewhere_and_exclusive_ones_are_counted_apart() -> None:
     found = _figures(
         _event(100, "n1", "role.active", "a#1", fence=None),

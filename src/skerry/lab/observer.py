@@ -263,7 +263,7 @@ class Figures:
 
     def _new_leader(self) -> int | None:
         """Until every node that no fault hit follows one and the same other leader."""
-        lost_ms: int = self.first.get("leader_frozen", {"t_ms": 0})["t_ms"]
+        lost_ms: int = self.first.get("leader_frozen", {"t_ms": sys.maxsize})["t_ms"]
         healthy, follows = {node for node in self.nodes if not self._hit(node, lost_ms)}, dict[str, str]()
         for event in self._seen("leader.followed", lost_ms):
             if event["node"] in healthy:
