@@ -117,8 +117,6 @@ def test_a_node_that_never_saw_its_manager_decides_and_serves_alone_and_says_so(
     shown = node("status").out
     assert "CUT OFF from hq" in shown
     assert "leader n1" in shown
-    # A quick machine has its first plan before it knows that it is cut off; what is broken takes longer to find out.
-    node.until(lambda: "decided without a manager: temporary until it is ratified" in node("status").out)
     assert node("call", "greeting.v1").out.startswith(f"hello from {HELLO} on n1")
 
 
@@ -184,6 +182,17 @@ def test_of_two_agents_with_one_name_the_later_one_ends_and_says_why(node: Node,
     assert "skerry agent join" in complained and "Traceback" not in complained
     assert (node.agent.poll(), node.pid_of(HELLO)) == (None, pid)
     node.until(lambda: node.state_of("hq/hello") == "satisfied, isolated")
+
+
+def test_what_is_decided_while_cut_off_is_temporary_and_status_says_so(node: Node) -> None:
+    """Its owner offers more, so it measures itself anew, and plans anew with what it finds."""
+    place, pid = node.folder / "node.yaml", node.pid_of(HELLO)
+    before = place.read_text()
+    assert "2Gi" in before
+    place.write_text(before.replace("2Gi", "3Gi"))
+    node.until(lambda: "decided without a manager: temporary until it is ratified" in node("status").out)
+    node.until(lambda: node.state_of("hq/hello") == "satisfied, isolated")
+    assert node.pid_of(HELLO) == pid
 
 
 def test_an_agent_that_cannot_write_ends_and_says_so_and_its_work_goes_on_until_there_is_room(node: Node) -> None:
