@@ -125,13 +125,23 @@ stocks = st.builds(
     versions=st.dictionaries(st.sampled_from(["site", "plan", "fit/a"]), st.tuples(st.integers(1, 3))),
     heads=st.dictionaries(st.sampled_from(["a/1", "b/1"]), st.integers(1, 3)),
 )
+
+
+def grown(before: Stock, more: Stock) -> Stock:
+    """What anybody holds only grows (I10); whose disk goes back has restarted."""
+    versions = {n: max(v, before.versions.get(n, v)) for n, v in more.versions.items()}
+    heads = {n: max(v, before.heads.get(n, v)) for n, v in more.heads.items()}
+    return Stock(versions={**before.versions, **versions}, heads={**before.heads, **heads})
+
+
 happenings = st.sampled_from(["well", "question lost", "answer lost", "site restarts", "manager restarts"])
 
 
 @given(st.lists(st.tuples(happenings, stocks, stocks), max_size=8))
 def test_r1_whatever_was_lost_before_four_good_rounds_settle_it(story: list[tuple[str, Stock, Stock]]) -> None:
     pair = Pair()
-    for happening, pair.site, pair.manager in story:
+    for happening, site, manager in story:
+        pair.site, pair.manager = grown(pair.site, site), grown(pair.manager, manager)
         if happening == "site restarts":
             pair.asking = Dealings()
         if happening == "manager restarts":

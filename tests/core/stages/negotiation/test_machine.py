@@ -13,8 +13,9 @@ from skerry.core.kernel.values import digest
 from skerry.core.stages.fit.model import Measured
 from skerry.core.stages.ir.model import AssentClause, IntermediateRepresentation
 from skerry.core.stages.negotiation.drafting import Survey
-from skerry.core.stages.negotiation.machine import PATIENCE_MS, REFUSAL_HOLDS_MS, Chair, ChairView
+from skerry.core.stages.negotiation.machine import Chair, ChairView
 from skerry.core.stages.negotiation.model import ROUND_MS, No, Plan, Slot
+from skerry.core.stages.negotiation.rounds import PATIENCE_MS, REFUSAL_HOLDS_MS, REFUSED_HOLDS_MS
 from skerry.core.stages.negotiation.wire import Ballot, Proposal
 from skerry.core.stages.proposal.model import Member
 from tests.core.things import SHOP, A, B, C, D, assigned, element, fit, ir, measured, mib, plan, slot
@@ -65,6 +66,7 @@ def view(*irs: IntermediateRepresentation, clauses: tuple[AssentClause, ...] = (
         offices={},
         failing=fields.pop("failing", {}),
         only=fields.pop("only", {}),
+        refused=fields.pop("refused", frozenset()),
     )
     given: dict[str, Any] = {
         "leads": True,
@@ -456,3 +458,15 @@ def test_u18_where_it_would_not_help_nothing_is_taken_away() -> None:
     )
     assert t >> sees() << anything
     assert holders(t.view.plan) == {slot("extra"): A}
+
+
+def test_d18_what_is_refused_is_agreed_on_anew_once_and_then_left_for_a_while() -> None:
+    """A journal that does not verify makes every plan refused: there is no end of plans for it."""
+    t = chair(plan=plan(assigned(B)), refused=frozenset({SHOP}))
+    assert proposed(t) == {STORE: A}
+    assert t >> heard(A, ballot(1, STORE)) << publishes("plan") << anything
+    assert t >> at(1_000) >> sees(stamp=("refused again",))
+    assert proposed(t) is None
+    assert t >> until(REFUSED_HOLDS_MS - 1)
+    assert t >> until(REFUSED_HOLDS_MS) << anything
+    assert proposed(t) == {STORE: A}

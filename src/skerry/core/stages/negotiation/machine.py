@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from skerry.core.group.voting.rules import Outcome, count, needed
 from skerry.core.kernel.effects import Effects, Note, Publish, Record, Send
 from skerry.core.kernel.events import DeadlinePassed, Reconsider
@@ -36,6 +38,9 @@ from skerry.core.stages.negotiation.rounds import (
     MEASURING,
     NEGOTIATED,
     NO_ANSWER,
+    PATIENCE_MS,
+    REFUSAL_HOLDS_MS,
+    REFUSED_HOLDS_MS,
     Memory,
     Refusal,
     Round,
@@ -45,11 +50,6 @@ from skerry.core.stages.negotiation.rounds import (
 from skerry.core.stages.negotiation.wire import Ballot, Proposal, Proposed
 from skerry.core.stages.proposal.model import Ranking
 from skerry.core.stages.proposal.rules import rank, worth_moving
-
-REFUSAL_HOLDS_MS = 30_000
-"""A node that said no to a slot is not asked for it again for so long."""
-PATIENCE_MS = 60_000
-"""How long a leader waits for members that are still measuring before it ranks without them."""
 
 ChairEvent = Verified[Ballot] | DeadlinePassed | Reconsider
 
@@ -100,6 +100,7 @@ class Chair:
     _memory: dict[Slot, Memory] = field(default_factory=dict)
     _reviewed: set[tuple[IntentId, PlanId]] = field(default_factory=set)
     """Each reconnection is looked at once."""
+    _agreed_anew_ms: dict[IntentId, int] = field(default_factory=dict)
     _drafted: tuple[Any, ...] | None = None
     _again_ms: int | None = None
     _deadline_ms: int | None = None
@@ -167,7 +168,7 @@ class Chair:
                 self._wake(self._again_ms)
             return Effects()
         self._drafted, self._again_ms = view.stamp, None
-        draft = begin(survey, view.plan, self._to_review(view))
+        draft = begin(self._with_due_refusals(survey, at_ms), view.plan, self._to_review(view))
         asked = self._ask_for(draft, at_ms, view)
         if self._again_ms is not None:
             self._wake(self._again_ms)
@@ -217,6 +218,14 @@ class Chair:
                     draft.put(slot, wanted.intent, better)
                     asked[slot] = (wanted.intent, better)
         return asked
+
+    def _with_due_refusals(self, survey: Survey, at_ms: int) -> Survey:
+        """D18: what was refused is agreed on anew, then left for a while: the same cause may have that refused too."""
+        due = {i for i in survey.refused if at_ms >= self._agreed_anew_ms.get(i, -REFUSED_HOLDS_MS) + REFUSED_HOLDS_MS}
+        self._agreed_anew_ms.update(dict.fromkeys(due, at_ms))
+        for intent in survey.refused:
+            self._again(self._agreed_anew_ms[intent] + REFUSED_HOLDS_MS)
+        return msgspec.structs.replace(survey, refused=frozenset(due))
 
     def _to_review(self, view: ChairView) -> frozenset[IntentId]:
         if view.plan is None:

@@ -11,6 +11,12 @@ from skerry.core.stages.ir.model import SetName
 from skerry.core.stages.negotiation.drafting import Draft
 from skerry.core.stages.negotiation.model import Assignment, No, Section, Slot
 
+REFUSAL_HOLDS_MS = 30_000
+"""A node that said no to a slot is not asked for it again for so long."""
+REFUSED_HOLDS_MS = 30_000
+"""Between two tries at a section that its manager refuses."""
+PATIENCE_MS = 60_000
+"""How long a leader waits for members that are still measuring before it ranks without them."""
 MEASURING = "still measuring"
 NEGOTIATED = "being negotiated"
 NO_ANSWER = "no answer from"
