@@ -422,20 +422,21 @@ def test_d19_a_plan_made_while_cut_off_says_from_whom() -> None:
     )
 
 
-def test_u18_what_is_not_essential_makes_room_for_what_is_and_is_asked_for_again_after_it() -> None:
-    """It was measured first, and took the room before the other had been measured anywhere."""
-    wish = ir(element("store", resources=mib(900)), element("extra", resources=mib(200), essential=False))
+def crowded(store_mib: int) -> Talk:
+    """Node a alone, with 1,000 MiB, of which what is not essential has 200: it was measured first, and took its room."""
+    wish = ir(element("store", resources=mib(store_mib)), element("extra", resources=mib(200), essential=False))
+    present = plan(assigned(A, "extra", resources=mib(200)))
     t = talk(
         Chair(me=A),
-        view(
-            wish,
-            known={A: known("store", "extra")[A]},
-            members=(A,),
-            plan=plan(assigned(A, "extra", resources=mib(200))),
-        ),
+        view(wish, known={A: known("store", "extra")[A]}, members=(A,), plan=present),
         follow=keep_plan,
     )
     assert t >> sees() << anything
+    return t
+
+
+def test_u18_what_is_not_essential_makes_room_for_what_is_and_is_asked_for_again_after_it() -> None:
+    t = crowded(store_mib=900)
     (made, *_) = [p.value for p in t.said.publish]
     assert holders(made) == {}
     assert made.sections[SHOP].unfilled[str(slot("extra"))] == "makes room for hq/shop/store#1"
@@ -445,19 +446,7 @@ def test_u18_what_is_not_essential_makes_room_for_what_is_and_is_asked_for_again
 
 
 def test_u18_where_it_would_not_help_nothing_is_taken_away() -> None:
-    wish = ir(element("store", resources=mib(1_001)), element("extra", resources=mib(200), essential=False))
-    t = talk(
-        Chair(me=A),
-        view(
-            wish,
-            known={A: known("store", "extra")[A]},
-            members=(A,),
-            plan=plan(assigned(A, "extra", resources=mib(200))),
-        ),
-        follow=keep_plan,
-    )
-    assert t >> sees() << anything
-    assert holders(t.view.plan) == {slot("extra"): A}
+    assert holders(crowded(store_mib=1_001).view.plan) == {slot("extra"): A}
 
 
 def test_d18_what_is_refused_is_agreed_on_anew_once_and_then_left_for_a_while() -> None:
