@@ -423,7 +423,7 @@ def test_d19_a_plan_made_while_cut_off_says_from_whom() -> None:
 
 
 def crowded(store_mib: int) -> Talk:
-    """Node a alone, with 1,000 MiB, of which what is not essential has 200: it was measured first, and took its room."""
+    """Node a alone, with 1,000 MiB, of which what is not essential has 200: it was measured first, and took them."""
     wish = ir(element("store", resources=mib(store_mib)), element("extra", resources=mib(200), essential=False))
     present = plan(assigned(A, "extra", resources=mib(200)))
     t = talk(
