@@ -19,6 +19,7 @@ from skerry.lab.demo.stage import DemoFailed, Stage
 JOINED_WITHIN_S = 40.0
 AGREED_WITHIN_S = 30.0
 CONNECTED_WITHIN_S = 60.0
+FAILURES_SHOWN = 5
 RATES = (limits.PUTS, limits.GETS)
 
 
@@ -163,7 +164,7 @@ def _known(site: limits.Site) -> str:
 def heal(stage: Stage, moving: dict[str, str]) -> None:
     """D18, U2: the journal is verified, each section gets a word, one role moves, nobody notices."""
     held, failed = _held(stage), stage.figures()["client_failures"]
-    stage.mark("healed", fault=True, nodes=stage.names())
+    healed_ms = stage.mark("healed", fault=True, nodes=stage.names())
     stage.lab.heal()
     stage.say("the relay forwards again")
     site = stage.until("both sides agree", lambda: agreed(stage), AGREED_WITHIN_S)
@@ -188,6 +189,11 @@ def heal(stage: Stage, moving: dict[str, str]) -> None:
         f"of all the other roles {len(besides)} have moved{''.join(f', {i} to {to}' for i, to in besides.items())}; "
         f"{stage.found['failed_on_reconnection']} requests have failed since the relay forwards again"
     )
+    for line in stage.unanswered(since_ms=healed_ms)[:FAILURES_SHOWN]:
+        stage.say(
+            f"{line['op']} {line['name']} failed {line['t_mono_ms'] - healed_ms:,} ms after that, having taken "
+            f"{line['ms']:,} ms at {line['instance']} on {line['node']}: {line['error']}"
+        )
     words = stage.lab.manager().get(f"/v1/sites/{stage.lab.state.site}/verdicts")["verdicts"]
     stage.found["ratified"] = sum(v["word"] == "final" and v["temporary"] for v in words)
     stage.found["replaced"] = sum(v["word"] == "replaced" and v["temporary"] for v in words)

@@ -57,20 +57,21 @@ def slow(stage: Stage) -> None:
 
 
 def _least_known(stage: Stage) -> tuple[str, str]:
-    """An instance, not of the leader, that was measured least so far: a few bad figures say much of it. Best of a role
-    that the leader has too, since that will need another holder soon; and not the validator's own, since the reporter
-    measures that, and falls silent with all that it knows."""
+    """An instance, not of the leader, that was measured least so far: a few bad figures say much of it. Not the
+    validator's own, if that can be, since the reporter measures that, and falls silent with all that it knows; and best
+    of a role that the leader, or else the reporter, has too, since that will need another holder soon."""
     status = stage.leader()
     measured: dict[str, int] = {}
     for reading in journal(stage, status["leader"]):
         if reading["what"] == "validated":
             measured[reading["about"]] = measured.get(reading["about"], 0) + 1
-    of_leader = {instance.split("#")[0] for instance in _of(status, status["leader"])}
-    validators = status["management"]["validator"]
+    validators, reporters = status["management"]["validator"], status["management"]["reporter"]
+    silent_soon = [_roles(status, status["leader"]), set().union(*(_roles(status, node) for node in reporters))]
 
-    def rank(instance: str, node: str) -> tuple[bool, bool, int]:
-        other_role = instance.split("#")[0] not in of_leader
-        return other_role, node in validators, measured.get(instance, 0)
+    def rank(instance: str, node: str) -> tuple[bool, int, int]:
+        role = instance.split("#")[0]
+        soon = next((at for at, roles in enumerate(silent_soon) if role in roles), len(silent_soon))
+        return node in validators, soon, measured.get(instance, 0)
 
     able = [
         (rank(instance, node), instance, node)
@@ -94,6 +95,10 @@ def journal(stage: Stage, name: str) -> list[dict[str, Any]]:
     return rows
 
 
+def _roles(status: dict[str, Any], node: str) -> set[str]:
+    return {instance.split("#")[0] for instance in _of(status, node)}
+
+
 def _of(status: dict[str, Any], node: str) -> set[str]:
     return {instance for instance, holder in looking.active(status, INTENT).items() if holder == node}
 
@@ -111,6 +116,7 @@ def reporter_falls_silent(stage: Stage) -> str:
 
 def _freeze(stage: Stage, mark: str, name: str) -> str:
     before = stage.leader()
+    _hear_noes(stage)
     held = _of(before, name)
     stage.held[name] = {one for one in held if not one.startswith(f"{INTENT}/placement#")}
     if any(one.startswith(f"{INTENT}/placement#") for one in held):
@@ -162,9 +168,16 @@ def copies_restored(stage: Stage) -> bool | None:
 
 def voters_no(stage: Stage) -> None:
     """P5: at least one voter said no from its own experience of a candidate."""
-    said = [e for e in events(stage, "ballot.no") if e["data"]["evidence"]]
-    if not said:
+    _hear_noes(stage)
+    if not stage.noes:
         raise DemoFailed("no voter said no from its own experience of the slow node")
-    for event in said[:2]:
+    for event in list(stage.noes.values())[:2]:
         stage.say(f"{event['node']} votes no on {event['about']}: {event['data']['why']} ({event['data']['evidence']})")
-    stage.found["voted_no_from_experience"] = len(said)
+    stage.found["voted_no_from_experience"] = len(stage.noes)
+
+
+def _hear_noes(stage: Stage) -> None:
+    """Before somebody falls silent, and at the end."""
+    for event in events(stage, "ballot.no"):
+        if event["data"]["evidence"]:
+            stage.noes[event["node"], int(event["atMs"])] = event

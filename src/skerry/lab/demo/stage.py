@@ -60,6 +60,9 @@ class Stage:
         """What a node held when it fell silent, of what may run anywhere."""
         self.fences: dict[str, int] = {}
         """The fence that a node held when it fell silent, if it held what may not be double."""
+        self.noes: dict[tuple[str, int], dict[str, Any]] = {}
+        """Votes against a candidate from the voter's own experience, by voter and time: who falls silent later said
+        them too."""
         self.slowed: set[tuple[str, str]] = set()
         """The node that was slowed, with the configuration that it ran: the others would not have that again."""
         self.loaded = ""
@@ -246,6 +249,14 @@ class Stage:
         folder = self.lab.folder
         argv = self.client_argv("--log", str(folder / "client.jsonl"))
         self.client = processes.start(argv, lab=self.lab.state.id, cwd=folder, log=folder / "client.log")
+
+    def unanswered(self, since_ms: int) -> list[dict[str, Any]]:
+        """The client's operations that failed since a moment (boot-time), by its own log, oldest first."""
+        log = (self.lab.folder / "client.jsonl").read_text()  # its last line may be half written
+        lines = [
+            line for line in map(json.loads, log[: log.rfind("\n") + 1].splitlines()) if line.get("kind") != "late"
+        ]
+        return [line for line in lines if not line["ok"] and line["t_mono_ms"] >= since_ms]
 
     def end_client(self) -> dict[str, Any]:
         """It has used it long enough; returns its summary. Raises `DemoFailed`."""
