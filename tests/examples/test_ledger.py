@@ -40,6 +40,13 @@ def test_what_is_to_be_avoided_is_chosen_only_for_want_of_others() -> None:
     assert choose([], (), 3) == []
 
 
+def test_a_store_that_leaves_is_chosen_while_there_would_be_too_few() -> None:
+    places = [place("n1"), place("n2", draining=True)]
+    assert {one.node for one in choose(places, (), 0)} == {"n1", "n2"}
+    assert {one.node for one in choose([*places, place("n3")], (), 0)} == {"n1", "n3"}
+    assert {one.node for one in choose([*places, place("n3")], {"s@n3"}, 0)} == {"n1", "n2"}
+
+
 def test_a_newer_version_replaces_the_holders_and_an_older_changes_nothing() -> None:
     one = ledger("n1", "n2", "n3")
     one.has("a", (1, 1), "old", 1, ["s@n1", "s@n2"])

@@ -204,6 +204,19 @@ def test_a_drained_store_goes_when_its_copies_stand_elsewhere(full: Full) -> Non
     assert full.copies(full.stores).keys() == {*objects, "after"}
 
 
+def test_a_store_that_leaves_is_written_to_until_its_successor_is_there(full: Full) -> None:
+    objects = full.fill(4)
+    successor, full.stores = full.stores[2], full.stores[:2]
+    full.stores[0].draining = True
+    full.tell()
+    eventually(lambda: full.placement.stats()["under_replicated"] == len(objects))
+    full.put("meanwhile", b"x")
+    full.stores.append(successor)
+    full.tell()
+    eventually(lambda: full.stores[0].call("GET", "/drained").status == 200)
+    assert full.copies(full.stores[1:])["meanwhile"] == 2
+
+
 def test_a_store_that_alone_has_an_object_may_not_go(full: Full) -> None:
     full.fill(4)
     for gone in full.stores[1:]:

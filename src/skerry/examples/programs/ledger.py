@@ -146,12 +146,13 @@ class Ledger:
 
 
 def choose(places: Iterable[Place], avoid: Collection[str], turn: int, copies: int = COPIES) -> list[Place]:
-    """So many stores on as many nodes, taking turns; those to be avoided come last. Fewer if there are not as many."""
-    usable = sorted((place for place in places if not place.draining), key=lambda place: place.key)
+    """So many stores on as many nodes, taking turns. Those that are being drained come after the others, since what
+    they are given has to be copied on; those to be avoided come last. Fewer if there are not as many."""
+    usable = sorted(places, key=lambda place: place.key)
     shift = turn % len(usable) if usable else 0
     usable = usable[shift:] + usable[:shift]
     chosen: dict[str, Place] = {}
-    for place in sorted(usable, key=lambda place: place.key in avoid):
+    for place in sorted(usable, key=lambda place: (place.key in avoid, place.draining)):
         if len(chosen) < copies:
             chosen.setdefault(place.node, place)
     return list(chosen.values())
