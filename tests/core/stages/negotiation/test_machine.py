@@ -391,6 +391,18 @@ def test_a_role_measured_under_its_floor_goes_to_another_and_stays_if_nobody_doe
     assert holders(alone.view.plan) == {STORE: A}
 
 
+def test_whoever_fails_keeps_the_role_until_somebody_agrees_to_take_it_and_is_not_asked_again() -> None:
+    full = No(reason="not enough free")
+    t = chair(plan=plan(assigned(A)), failing={STORE.instance: A})
+    assert t >> heard(B, ballot(1, no={str(STORE): full})) << anything
+    assert proposed(t) == {STORE: C}
+    assert holders(t.view.plan) == {STORE: A}
+    assert t >> heard(C, ballot(2, no={str(STORE): full})) << anything
+    assert (proposed(t), holders(t.view.plan)) == (None, {STORE: A})
+    assert t >> at(REFUSAL_HOLDS_MS) << anything
+    assert proposed(t) == {STORE: B}
+
+
 def test_i7_a_settled_site_commits_nothing_new() -> None:
     t = chair(plan=plan(assigned(A, agreed="x")))
     assert t.said.empty

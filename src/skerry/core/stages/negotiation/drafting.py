@@ -93,6 +93,12 @@ class Draft:
         """Take a slot back."""
         self.sections[intent][slot.set].pop(slot.instance, None)
 
+    def present(self, slot: Slot) -> Assignment | None:
+        """Whoever has a slot that another is asked to take over, and goes on until that one has agreed."""
+        if slot in self.reviewed:
+            return self.reviewed[slot][1]
+        return next((wanted.failing for wanted in self.open if wanted.slot == slot), None)
+
     def free_for(self, node: NodeId, intent: IntentId, name: SetName) -> Resources:
         """What a node could still give to a role of this set (P3: each intent reserves the larger of its sets)."""
         free = self.survey.members[node].free

@@ -372,8 +372,8 @@ class Chair:
                 won[slot] = self._in_words(slot, current, view)
                 self._memory.pop(slot, None)
                 continue
-            if slot in current.draft.reviewed:
-                current.draft.put(slot, intent, current.draft.reviewed[slot][1])  # it would have been better, no more
+            if (present := current.draft.present(slot)) is not None:
+                current.draft.put(slot, intent, present)  # another would have been better, no more
             else:
                 current.draft.remove(slot, intent)
                 current.draft.unfilled.setdefault(intent, {})[str(slot)] = NEGOTIATED
