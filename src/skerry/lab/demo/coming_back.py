@@ -130,7 +130,12 @@ def measured_site(stage: Stage, demanding: str) -> limits.Site:
     api = stage.lab.api(stage.names()[0])
     rows = [row for row in api.get("/v1/fits")["rows"] if row["intent"] == INTENT]
     section = api.get("/v1/plan")["sections"][INTENT]
-    store = measuring.representation(stage)["sets"][demanding]["elements"]["store"]
+    sets = measuring.representation(stage)["sets"]
+    wanted = {
+        f"{INTENT}/{element}#{number + 1}"
+        for element, spec in sets["connected"]["elements"].items()
+        for number in range(spec["instances"])
+    }
     return limits.Site(
         figures_milli={
             (row["node"], row["element"], name): one["figures_milli"]
@@ -139,13 +144,11 @@ def measured_site(stage: Stage, demanding: str) -> limits.Site:
             if one["failure"] is None
         },
         assigned=[
-            limits.Assigned(
-                instance, one["element"], one["holder"], one["configuration"], instance in section["connected"]
-            )
+            limits.Assigned(instance, one["element"], one["holder"], one["configuration"], instance in wanted)
             for which in ("connected", "isolated")
             for instance, one in section[which].items()
         ],
-        headroom_permille=store["headroom_permille"],
+        headroom_permille=sets[demanding]["elements"]["store"]["headroom_permille"],
         unfit=stage.slowed,
     )
 
