@@ -9,11 +9,12 @@ import msgspec
 from skerry.core.actors.picture import Picture
 from skerry.core.group.custody.machine import Custody
 from skerry.core.group.voting.rules import Outcome
+from skerry.core.kernel.effects import Effects
 from skerry.core.stages.negotiation import machine as negotiation
 from skerry.core.stages.negotiation.voter import Voter
 from skerry.core.stages.subscription.machine import Keeper
 from skerry.sim.sabotages.sabotage import Patch, Sabotage
-from skerry.sim.sabotages.shapes import crowded, moving, quiet, spied_on
+from skerry.sim.sabotages.shapes import crowded, moving, quiet, reconnecting, spied_on
 
 
 def _started_without_a_subscription(patch: Patch) -> None:
@@ -53,7 +54,30 @@ def _plans_go_back(patch: Patch) -> None:
     patch.setattr(Custody, "newer", lambda self, name, version: name == "plan" or newer(self, name, version))
 
 
+def _healthy_work_moves_on_reconnection(patch: Patch) -> None:
+    """U3: whoever is connected again starts everything anew."""
+    step = Keeper.step
+
+    def eager(self: Keeper, given: Any, view: Any) -> Effects:
+        known = vars(self).get("modes_before", {})
+        vars(self)["modes_before"] = view.modes
+        done = step(self, given, view)
+        for instance, run in sorted(self.runs.items()):
+            back = known.get(run.intent) == "isolated" and view.modes.get(run.intent) == "connected"
+            if back and run.phase == "active":
+                done = done + self._stop(instance, run, "the link is back")
+        return done
+
+    patch.setattr(Keeper, "step", eager)
+
+
 SABOTAGES = (
+    Sabotage(
+        name="I7: healthy work is started anew on reconnection",
+        plant=_healthy_work_moves_on_reconnection,
+        noticed_by=("I7",),
+        shape=reconnecting,
+    ),
     Sabotage(name="I4: started without a subscription", plant=_started_without_a_subscription, noticed_by=("I4",)),
     Sabotage(
         name="P3: the ledger says yes",

@@ -95,6 +95,22 @@ def cut_off(options: Options) -> Options:
     return replace(options, faults=("uplink.cut", "link.split"), cold=True)
 
 
+def reconnecting(options: Options) -> Options:
+    """The way to the manager goes and comes back; inside the site all is well."""
+    nodes = ("n1", "n2", "n3")
+    return replace(
+        quiet(options),
+        nodes=nodes,
+        tie_breaker=None,
+        drift_ppm=dict.fromkeys(nodes, 0),
+        loss_permille=0,
+        faults=("uplink.cut",),
+        fault_gap_max_ms=1_500,
+        fault_lengths_ms=((10_000, 30_000),),
+        safety_ms=60_000,
+    )
+
+
 def overseen(options: Options) -> Options:
     """Much goes on between the site and its manager, which dies and comes back; somebody changes what is handed on."""
     faults = ("uplink.cut", "uplink.flap", "manager.restarts", "manager.crashes", "manager.raises_limit")

@@ -1,4 +1,4 @@
-"""N4, N6, I8, J1: who may say what, and whether it is news."""
+"""N1, N4, N6, I8, J1: who speaks, who may say what, and whether it is news."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from typing import Any
 
 from skerry.core import conversation
 from skerry.core.actors import manager
+from skerry.core.group.journal.machine import Journal
+from skerry.core.kernel.ids import LifeId
 from skerry.core.kernel.once import Once
 from skerry.core.kernel.sealing import Verifier
+from skerry.sim import shell
 from skerry.sim.keys import StandInVerifier
 from skerry.sim.sabotages.sabotage import Patch, Sabotage
-from skerry.sim.sabotages.shapes import overseen, spied_on
+from skerry.sim.sabotages.shapes import overseen, restarting, spied_on
 
 
 def _anybody_may_say_anything(patch: Patch) -> None:
@@ -39,7 +42,34 @@ def _changed_entries_are_believed(patch: Patch) -> None:
     patch.setattr(manager, "open_sealed", open_anything)
 
 
+def _a_restart_goes_on_in_its_old_life(patch: Patch) -> None:
+    patch.setattr(shell, "life_from", lambda bits: LifeId("0"))
+
+
+def _a_new_life_links_to_nothing(patch: Patch) -> None:
+    recover = Journal.recover
+
+    def rootless(cls: Any, *args: Any) -> Journal:
+        found = recover(*args)
+        found._last_own = ""
+        return found
+
+    patch.setattr(Journal, "recover", classmethod(rootless))
+
+
 SABOTAGES = (
+    Sabotage(
+        name="N1: a restart goes on in its old life",
+        plant=_a_restart_goes_on_in_its_old_life,
+        noticed_by=("N1", "I6"),
+        shape=restarting,
+    ),
+    Sabotage(
+        name="N1: a new life links to nothing",
+        plant=_a_new_life_links_to_nothing,
+        noticed_by=("N1",),
+        shape=restarting,
+    ),
     Sabotage(
         name="N4, P1: anybody may say anything", plant=_anybody_may_say_anything, noticed_by=("I8",), shape=spied_on
     ),
