@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from itertools import chain
-
 import pytest
 
 from skerry.sim.book import Book
 from skerry.sim.options import draw_options
 from skerry.sim.runner import run_world
-from tests.simulation.sabotages import SABOTAGES, Sabotage
-
-SAFETY_MS = 20_000
-LIVENESS_MS = 60_000
+from skerry.sim.sabotages.all import SABOTAGES
+from skerry.sim.sabotages.sabotage import Sabotage
+from skerry.sim.sabotages.trying import LIVENESS_MS, SAFETY_MS, try_out
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("sabotage", SABOTAGES, ids=lambda s: s.name)
-def test_a_sabotage_is_noticed(sabotage: Sabotage, book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
-    others = []
-    sabotage.plant(monkeypatch)
-    for seed in chain(sabotage.seeds_known, range(sabotage.budget)):
-        verdict = run_world(sabotage.shape(draw_options(seed, SAFETY_MS, LIVENESS_MS)), book)
-        if verdict.property_id in sabotage.noticed_by:
-            return
-        if verdict.violation is not None:
-            others.append(f"{seed}: {verdict.violation}")
-    pytest.fail(f"nobody noticed {sabotage.name!r} in {sabotage.budget} worlds; they found {others}")
+def test_a_sabotage_is_noticed(sabotage: Sabotage, book: Book) -> None:
+    outcome = try_out(sabotage, book)
+    assert outcome.caught_by is not None, f"nobody noticed it in {outcome.worlds} worlds; they found {outcome.others}"
 
 
 @pytest.mark.slow

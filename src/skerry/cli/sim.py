@@ -6,6 +6,7 @@ from collections.abc import Callable
 from enum import Enum
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -13,6 +14,7 @@ import typer
 
 from skerry.adapters.cel import CelExpressions
 from skerry.adapters.manifests import dump, load
+from skerry.cli import sabotaging
 from skerry.core.kernel.expressions import Remembering
 from skerry.core.stages.intent.model import Catalogue, Intent, Site
 from skerry.sim.book import Book
@@ -21,7 +23,9 @@ from skerry.sim.options import Shape
 from skerry.sim.runner import Tally, Verdict, run_many, run_seed
 
 app = typer.Typer(
-    help="Run whole sites in virtual time, break them in every way, and judge what they do.", no_args_is_help=True
+    help="Run whole sites in virtual time, break them in every way, and judge what they do.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 First = Annotated[int, typer.Option(help="The first seed.")]
@@ -101,6 +105,23 @@ def coverage(
         for name in absent:
             typer.echo(f"never happened: {name}")
     raise typer.Exit(1 if absent or tally.violations else 0)
+
+
+@app.command(epilog=sabotaging.EXAMPLES)
+def sabotage(
+    only: Annotated[str, typer.Option(metavar="TEXT", help="Only those whose name contains this.")] = "",
+    file: Annotated[
+        Path | None,
+        typer.Option("--sabotage", metavar="FILE", dir_okay=False, exists=True, help="Try this one: see below."),
+    ] = None,
+    jobs: Jobs = 1,
+    output: Out = Output.TEXT,
+    json: Annotated[bool, typer.Option("--json", help="The same as -o json.")] = False,
+) -> None:
+    """Take one rule after the other out of the core, and see which checker misses it; exit 1 if none does.
+
+    Nothing of it is in the core that runs elsewhere: it is patched in this process, for the time of the trial."""
+    sabotaging.sabotage(example_book, only=only, file=file, jobs=jobs, json=json or output is Output.JSON)
 
 
 def _teller(output: Output) -> Callable[[Verdict], None]:

@@ -122,6 +122,7 @@ EXPECTED: tuple[str, ...] = (
     "note.plan.committed",
     *(f"premise.I{number}" for number in range(1, 14)),
     "premise.M2",
+    "premise.N1",
     "premise.R1",
 )
 

@@ -16,6 +16,7 @@ PROPERTIES = {
     "I11": "within a stated time of the last change every node has a leader, itself if need be",
     "I12": "there is no state from which a healed site cannot settle",
     "I13": "every assent's hold ends",
+    "N1": "every start opens a new life, whose first entry links to the last own entry on its disk",
     "R1": "a verdict names what the site decided, and is given on the evidence that led to it",
     "M2": "a part that no manager answers is declared isolated in time",
 }

@@ -17,6 +17,7 @@ from skerry.sim.checkers.i11_leader import EveryoneIsLed
 from skerry.sim.checkers.i12_settles import Settles
 from skerry.sim.checkers.i13_holds_end import HoldsEnd
 from skerry.sim.checkers.m2_isolation import Isolation
+from skerry.sim.checkers.n1_lives import Lives
 from skerry.sim.checkers.r1_verdicts import Verdicts
 from skerry.sim.checkers.states import States
 
@@ -35,6 +36,7 @@ CHECKERS: tuple[type[Checker], ...] = (
     Settles,
     HoldsEnd,
     Isolation,
+    Lives,
     Verdicts,
     States,
 )

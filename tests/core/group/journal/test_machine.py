@@ -23,11 +23,11 @@ def journal(me: NodeId = A, life: str = "1", kept: dict[str, bytes] | None = Non
     return Journal.recover(me, "shop", LifeId(life), "boot", KEYS[me], kept or {})
 
 
-def write(to: Journal, *what: str) -> dict[str, bytes]:
+def write(to: Journal, *what: str, wall_ms: int = 100) -> dict[str, bytes]:
     """Record these; what must be on disk afterwards."""
     kept: dict[str, bytes] = {}
     for number, one in enumerate(what):
-        given: Input[object] = Input(id=f"i{number}", at_ms=number, wall_ms=100 + number, draw=0, event=None)
+        given: Input[object] = Input(id=f"i{number}", at_ms=number, wall_ms=wall_ms + number, draw=0, event=None)
         done = to.record(Record(kind="decision", what=one), given)
         for put in done.persist:
             assert isinstance(put, Put)
@@ -61,6 +61,15 @@ def test_n1_a_restart_links_the_new_life_to_the_last_entry_of_the_one_before() -
     write(second, "third")
     assert entries(second, "a/2")[0].predecessor == digest_bytes(first.entries("a/1", 0)[-1].statement)
     assert second.heads == {"a/1": 2, "a/2": 1}
+
+
+def test_n1_the_last_entry_is_found_by_the_links_also_where_the_clock_was_set_back() -> None:
+    kept = write(journal(), "by a clock in 2099")
+    second = journal(life="2", kept=kept)
+    kept.update(write(second, "by one in 1970", wall_ms=0))
+    third = journal(life="1 again", kept=kept)
+    write(third, "and on")
+    assert entries(third, "a/1 again")[0].predecessor == digest_bytes(second.entries("a/2", 0)[-1].statement)
 
 
 def test_an_entry_says_which_input_caused_it() -> None:

@@ -44,17 +44,19 @@ class Journal:
 
     @classmethod
     def recover(cls, me: NodeId, site: str, life: LifeId, boot: str, signer: Signer, kept: dict[str, bytes]) -> Journal:
-        """A start opens a new life, whose first entry will link to the last own entry that the disk holds (N1)."""
+        """A start opens a new life, whose first entry will link to the last own entry that the disk holds (N1): to the
+        one that none of them names as the one before. Their wall times prove nothing, since clocks are set (T1)."""
         journal = cls(me=me, site=site, life=life, boot=boot, signer=signer)
-        last_wall_ms = -1
+        own: dict[str, str] = {}
         for key in sorted(k for k in kept if k.startswith(ENTRY_PREFIX)):
             sealed = decode(kept[key], Sealed)
             statement = decode(sealed.statement, Statement)
             chain = chain_name(statement.signer, statement.life)
             journal._add(chain, sealed)
-            entry = decode(statement.body, Entry)
-            if statement.signer == me and entry.wall_ms >= last_wall_ms:
-                last_wall_ms, journal._last_own = entry.wall_ms, digest_bytes(sealed.statement)
+            if statement.signer == me:
+                own[digest_bytes(sealed.statement)] = decode(statement.body, Entry).predecessor
+        named = set(own.values())
+        journal._last_own = next((last for last in reversed(own) if last not in named), "")
         return journal
 
     @property

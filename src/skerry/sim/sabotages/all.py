@@ -1,0 +1,16 @@
+"""All of them."""
+
+from __future__ import annotations
+
+from skerry.sim.sabotages import exclusiveness, journal, leadership, metering, plans, trust
+from skerry.sim.sabotages.sabotage import Sabotage
+
+SABOTAGES: tuple[Sabotage, ...] = (
+    *exclusiveness.SABOTAGES,
+    *leadership.SABOTAGES,
+    *trust.SABOTAGES,
+    *plans.SABOTAGES,
+    *journal.SABOTAGES,
+    *metering.SABOTAGES,
+)
+"""By rule; names are unique."""

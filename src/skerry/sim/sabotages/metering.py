@@ -1,0 +1,86 @@
+"""H: seconds that are counted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from skerry.core.actors.agent import Agent
+from skerry.core.group.journal.machine import Journal
+from skerry.core.group.journal.model import Entry
+from skerry.core.kernel.effects import Effects
+from skerry.core.kernel.sealing import Statement
+from skerry.core.kernel.values import decode
+from skerry.core.stages.history import rules as history
+from skerry.core.stages.monitoring.machine import Monitoring
+from skerry.sim.sabotages.sabotage import Patch, Sabotage
+from skerry.sim.sabotages.shapes import restarting
+
+
+def _seconds_count_twice(patch: Patch) -> None:
+    read = Monitoring._read
+
+    def doubled(self: Monitoring, account: Any, *, final: bool = False) -> Effects:
+        meter = account.meter
+        account.meter = msgspec.structs.replace(
+            meter, connected_s=meter.connected_s * 2, isolated_s=meter.isolated_s * 2
+        )
+        return read(self, account, final=final)
+
+    patch.setattr(Monitoring, "_read", doubled)
+
+
+def _a_restart_counts_again(patch: Patch) -> None:
+    """H1: the meter of a new life goes on from the readings of the lives before, which stand in the journal already."""
+    recover, meter = Agent.recover, Monitoring._meter
+
+    def remembering(cls: Any, *args: Any, **named: Any) -> tuple[Agent, Effects]:
+        agent, effects = recover(*args, **named)
+        vars(agent.monitoring)["carried"] = _read_before(agent.journal)
+        return agent, effects
+
+    def carrying(self: Monitoring, at_ms: int, view: Any) -> Effects:
+        done = meter(self, at_ms, view)
+        carried: dict[Any, dict[str, int]] = vars(self).get("carried", {})
+        for name, account in self._accounts.items():
+            seconds = carried.pop(name, None)
+            if seconds is not None:
+                account.meter = msgspec.structs.replace(account.meter, **seconds)
+        return done
+
+    patch.setattr(Agent, "recover", classmethod(remembering))
+    patch.setattr(Monitoring, "_meter", carrying)
+
+
+def _read_before(journal: Journal) -> dict[Any, dict[str, int]]:
+    found: dict[Any, dict[str, int]] = {}
+    for chain in journal.heads:
+        if chain.startswith(f"{journal.me}/"):
+            for sealed in journal.entries(chain, 0):
+                entry = decode(decode(sealed.statement, Statement).body, Entry)
+                if entry.what == "instance.seconds":
+                    found[entry.about] = {meter: int(entry.data[meter]) for meter in history.METERS}
+    return found
+
+
+def _repeats_are_added_up(patch: Patch) -> None:
+    """The manager adds cumulative readings, of which the highest counts."""
+
+    def summed(readings: Any) -> dict[Any, dict[str, int]]:
+        found: dict[Any, dict[str, int]] = {}
+        for reading in readings:
+            if reading.what == "instance.seconds":
+                account = found.setdefault(history._account(reading), dict.fromkeys(history.METERS, 0))
+                for meter in history.METERS:
+                    account[meter] += reading.data[meter]
+        return found
+
+    patch.setattr(history, "_metered", summed)
+
+
+SABOTAGES = (
+    Sabotage(name="H1: seconds count twice", plant=_seconds_count_twice, noticed_by=("I6",)),
+    Sabotage(name="H1: a restart counts again", plant=_a_restart_counts_again, noticed_by=("I6",), shape=restarting),
+    Sabotage(name="H1: repeats are added up", plant=_repeats_are_added_up, noticed_by=("I6",)),
+)
