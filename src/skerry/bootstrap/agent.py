@@ -21,12 +21,13 @@ from skerry.api.serving import ApiError
 from skerry.bootstrap.programs import PROBE, own_programs
 from skerry.core.conversation import Refused
 from skerry.core.kernel.ids import ManagerId, NodeId
+from skerry.inputlog.ring import Ring
 from skerry.ports.sensors import SensorError
 from skerry.ports.storage import StorageError
 from skerry.ports.transport import TransportError, Uplink
 from skerry.ports.workload import WorkloadError
 from skerry.shell.agent import AgentShell, Outside
-from skerry.shell.settings import NODE_FILE, AgentSettings, SettingsError, load_settings
+from skerry.shell.settings import INPUTS_FOLDER, NODE_FILE, AgentSettings, SettingsError, load_settings
 from skerry.shell.twin import TwinError
 
 
@@ -94,6 +95,7 @@ def _outside(folder: Path, settings: AgentSettings) -> Outside:
         verifier=NaclVerifier(),
         expressions=CelExpressions(),
         uplink_of=uplink_of,
+        log=Ring(folder / INPUTS_FOLDER, settings.input_log_bytes),
     )
 
 

@@ -12,7 +12,20 @@ from typing import Annotated
 import typer
 
 from skerry import __version__
-from skerry.cli import agent, calling, changing, demo, doctor, example, lab, manager, objects, reading, status
+from skerry.cli import (
+    agent,
+    calling,
+    changing,
+    demo,
+    doctor,
+    example,
+    lab,
+    manager,
+    objects,
+    reading,
+    replaying,
+    status,
+)
 from skerry.cli.errors import Failed
 from skerry.cli.hooks import Hooks
 
@@ -42,7 +55,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         help="Say what a site should do; its machines measure themselves, agree who does it, and keep agreeing while "
         "cut off.",
-        epilog="Exit codes: 0 done, 1 refused or failed, 2 wrong use, 3 nobody answers.",
+        epilog="Exit codes: 0 done, 1 refused or failed, 2 wrong use, 3 nobody answers, 4 written by another version.",
     )
     app.callback()(_top)
     app.add_typer(manager.app, name="manager")
@@ -56,6 +69,7 @@ def build() -> typer.Typer:
     app.add_typer(lab.app, name="lab")
     app.command("demo")(demo.demo)
     app.command("doctor")(doctor.doctor)
+    app.command("replay", epilog=replaying.REPLAY)(replaying.replay)
     app.command("sim", context_settings=RAW, add_help_option=False)(_sim)
     app.command("probe", context_settings=RAW, add_help_option=False)(_probe)
     return app

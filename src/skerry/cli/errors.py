@@ -9,6 +9,8 @@ WRONG_USE = 2
 """The words on the command line make no sense; nothing was tried."""
 NOBODY = 3
 """Nobody answers at the address."""
+ANOTHER_VERSION = 4
+"""What is to be read was written by another version, and may mean something else here."""
 
 
 class Failed(Exception):

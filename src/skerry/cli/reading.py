@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ import typer
 from skerry.cli.client import Server
 from skerry.cli.errors import Failed
 from skerry.cli.render import Format, Output, Whole, WholeOutput, in_a_line, milli, plain, share, show, table, wall
+from skerry.cli.replaying import explained
 from skerry.cli.tables import AT_MANAGER, AT_NODE, What
 from skerry.cli.target import As, At, SiteName, manager_first, node_first, only_manager, only_node, site_path
 
@@ -34,8 +36,9 @@ Examples:
   skerry describe intent shop-files      # what it was translated into, for each site
   skerry describe instance hq/shop-files/store#1"""
 _EXPLAIN = """\b
-Example:
-  skerry explain hq/shop-files/store#1 --server https://10.0.0.11:7448"""
+Examples:
+  skerry explain hq/shop-files/store#1 --server https://10.0.0.11:7448
+  skerry explain hq/shop-files/store#1 --log /var/lib/skerry/agent"""
 _EVENTS = """\b
 Examples:
   skerry events --follow
@@ -174,16 +177,27 @@ def _unknown(what: str, name: str, known: Iterable[str]) -> Failed:
     return Failed(f"there is no {what} {name!r}; known: {', '.join(sorted(set(known))) or 'none yet'}")
 
 
+Log = Annotated[
+    Path | None,
+    typer.Option("--log", help="An agent's folder, or its `inputs`, also as a copy.", metavar="FOLDER", exists=True),
+]
+
+
 def explain(
     instance: Annotated[str, typer.Argument(help="An instance, as `skerry get plan` names it.", metavar="INSTANCE")],
     server: At = None,
     identity: As = None,
+    log: Log = None,
     output: Output = Format.TABLE,
 ) -> None:
     """Why an instance is where it is: each candidate's score, term by term, and who could not, and why.
 
-    The leader knows, for it ranked them; in a lab it is found, elsewhere give its --server.
+    The leader knows, for it ranked them; in a lab it is found, elsewhere give its --server. With --log, nobody is
+    asked: what one node did about the instance, and from what cause to what cause, as its own record tells.
     """
+    if log is not None:
+        explained(instance, log, output)
+        return
     asked = node_first(server, identity)
     only_node(asked, "the scores of candidates")
     value = asked.get(f"/v1/explain?instance={quote(instance, safe='')}")

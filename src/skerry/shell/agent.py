@@ -37,6 +37,9 @@ from skerry.core.kernel.sealing import Sealed, Signer, Verifier
 from skerry.core.kernel.values import decode, encode
 from skerry.core.stages.capability.events import FactsFound, UsageSampled
 from skerry.core.stages.subscription.runs import Adopted
+from skerry.inputlog.recorder import Recorder, Segments
+from skerry.inputlog.records import Recovered, logged
+from skerry.inputlog.version import core_version
 from skerry.ports.sensors import SensorError, Sensors
 from skerry.ports.storage import Storage
 from skerry.ports.transport import Fabric, Uplink
@@ -71,6 +74,8 @@ class Outside:
     expressions: Expressions
     uplink_of: Callable[[ManagerId, int], Uplink]
     """An uplink to a manager, and for how many milliseconds it may go unanswered before it is tried anew."""
+    log: Segments
+    """Where the inputs go before they are stepped, for `skerry replay` and `skerry explain`."""
 
 
 class AgentShell:
@@ -92,6 +97,9 @@ class AgentShell:
         self._stopping = False
         self._supervisor = Supervisor(self._wakeup)
         self._desk = WorkloadDesk(outside.workloads, settings.host, self._supervisor, self.post)
+        self._recorder = Recorder(outside.log, outside.signer, core_version(), settings.node)
+        self._told = ""
+        """The trouble with the input log that was told last."""
 
     # --- life -----------------------------------------------------------------------------------------------------
 
@@ -164,9 +172,19 @@ class AgentShell:
             boot=clock.boot_id(),
         )
         started = self._input(Started())
+        self._recorder.recovered(
+            Recovered(
+                version=core_version(),
+                identity=identity,
+                kept=dict(kept),
+                found=found,
+                contingency=self.settings.contingency,
+                given=logged(started),
+            )
+        )
         self.agent, effects = Agent.recover(
             identity,
-            self.outside.signer,
+            self._recorder.signer,
             self.outside.expressions,
             kept,
             found,
@@ -175,6 +193,7 @@ class AgentShell:
             contingency=self.settings.contingency,
         )
         self._carry_out([effects])
+        self._recorder.stepped(self.agent, [effects], started.wall_ms)
         self._step_all([Started(), FactsFound(facts=self.outside.sensors.facts())])
 
     async def _open_fabric(self) -> None:
@@ -197,6 +216,7 @@ class AgentShell:
             await uplink.close()
         await self.outside.fabric.close()
         await self.outside.workloads.close()
+        self._recorder.close(self.agent)
         self.outside.storage.close()
 
     # --- the loop -------------------------------------------------------------------------------------------------
@@ -231,7 +251,15 @@ class AgentShell:
             deadline.cancel()
 
     def _step_all(self, events: list[AgentEvent]) -> None:
-        self._carry_out([self.agent.step(self._input(event)) for event in events])
+        inputs = [self._input(event) for event in events]
+        self._recorder.stepping(inputs)
+        steps = [self.agent.step(given) for given in inputs]
+        self._carry_out(steps)
+        self._recorder.stepped(self.agent, steps, inputs[-1].wall_ms)
+        trouble = self._recorder.trouble or ""
+        if trouble != self._told:
+            self._told = trouble
+            self.note(Note(what="inputs.unlogged" if trouble else "inputs.logged", data={"why": trouble}))
 
     def _input(self, event: Any) -> Input[Any]:
         self._inputs += 1
@@ -252,9 +280,10 @@ class AgentShell:
             for send in effects.send:
                 self.outside.fabric.send(send.to, encode(self.agent.seal_message(send.message)))
             for report in effects.report:
+                payload = encode(self.agent.seal_message(report.message))  # always, so that a replay numbers it too
                 uplink = self._uplinks.get(ManagerId(report.manager))
                 if uplink is not None:
-                    uplink.send(encode(self.agent.seal_message(report.message)))
+                    uplink.send(payload)
             for reply in effects.reply:
                 waiting = self._replies.get(reply.request)
                 if waiting is not None and not waiting.done():

@@ -7,6 +7,7 @@ state, in which roster, site settings and intents wait.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -14,6 +15,7 @@ from skerry.core.kernel.values import Value
 
 SETTINGS_FILE = "agent.json"
 NODE_FILE = "node.yaml"
+INPUTS_FOLDER = "inputs"
 
 
 class SettingsError(Exception):
@@ -50,6 +52,9 @@ class AgentSettings(Value, frozen=True, kw_only=True, forbid_unknown_fields=True
     for."""
     turn_lock: str | None = None
     """A file that all agents of one machine share, so that they measure in turns."""
+    input_log_bytes: Annotated[int, msgspec.Meta(ge=1 << 20, le=1 << 36)] = 64 << 20
+    """What the agent's own record of its inputs may take of the disk, in `inputs` in its folder (`skerry replay`);
+    1 MiB to 64 GiB. The oldest goes first."""
 
 
 def load_settings(folder: Path) -> AgentSettings:

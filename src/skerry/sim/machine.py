@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from skerry.core.kernel.effects import Persist, Put
 from skerry.core.stages.capability.model import NodeFacts, Resources, Usage
+from skerry.inputlog.recorder import Segments
 from skerry.sim.chance import Chance
 from skerry.sim.clocks import Clock
 from skerry.sim.guard import Guard
@@ -44,6 +45,8 @@ class Machine:
         self.clock: Clock
         self.guard: Guard
         self.shell: Shell | None = None
+        self.segments: Segments | None = None
+        """Where its agents log their inputs, if somebody wants to see them."""
         self._postponed: list[Callable[[], None]] = []
         self._ports = 20_000
 

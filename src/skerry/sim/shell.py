@@ -22,6 +22,9 @@ from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.values import encode
 from skerry.core.stages.capability.events import FactsFound, UsageSampled
 from skerry.core.stages.subscription.events import WorkloadExited
+from skerry.inputlog.recorder import Recorder
+from skerry.inputlog.records import Recovered, logged
+from skerry.inputlog.version import core_version
 from skerry.sim.desk import Desk
 
 if TYPE_CHECKING:
@@ -55,6 +58,8 @@ class Shell:
         self._name = f"{machine.name}.{number}"
         self._wake_us: int | None = None
         self._spins = (0, 0)
+        segments = machine.segments
+        self.recorder = Recorder(segments, machine.signer, core_version(), machine.name) if segments else None
         self.agent: Agent
 
     # --- life -----------------------------------------------------------------------------------------------------
@@ -69,12 +74,24 @@ class Shell:
             boot=f"{machine.name}/{machine.boots}",
         )
         started = self._input(Started())
+        found = machine.guard.take_over()
+        if self.recorder is not None:
+            self.recorder.recovered(
+                Recovered(
+                    version=core_version(),
+                    identity=identity,
+                    kept=dict(machine.disk),
+                    found=found,
+                    contingency=True,
+                    given=logged(started),
+                )
+            )
         self.agent, effects = Agent.recover(
             identity,
-            machine.signer,
+            machine.signer if self.recorder is None else self.recorder.signer,
             world.book.expressions,
             machine.disk,
-            machine.guard.take_over(),
+            found,
             stored_documents(machine.disk, world.site, world.verifier),
             started,
         )
@@ -160,6 +177,8 @@ class Shell:
 
     def _step(self, event: AgentEvent) -> None:
         given = self._input(event)
+        if self.recorder is not None:
+            self.recorder.stepping([given])
         self._carry_out(self.world.judged_step(self, given), given)
         self._arm()
 
@@ -173,6 +192,8 @@ class Shell:
             self.world.before_persist(self.machine, effects.persist)
             self.machine.commit(effects.persist)
         todo = self._in_any_order(effects)
+        if self.recorder is not None:
+            self.recorder.stepped(self.agent, [effects], given.wall_ms)
         for number, work in enumerate(todo):
             if dying and self.die_at is not None and number >= self.die_at:
                 self.world.coverage.hit("fault.crash.between_effects")
@@ -184,23 +205,26 @@ class Shell:
             self.world.trace.note(self.machine.name, note)
 
     def _in_any_order(self, effects: Effects) -> list[Callable[[], None]]:
-        """What follows `persist` is unordered, but for acts: those on one instance are done as they were asked for."""
-        todo: list[Callable[[], None]] = [partial(self._send, send.to, send.message) for send in effects.send]
-        todo += [partial(self._report, ManagerId(r.manager), r.message) for r in effects.report]
+        """What follows `persist` is unordered, but for acts: those on one instance are done as they were asked for.
+        Statements are numbered in order, as the real loop does it, whatever happens to them afterwards."""
+        seal = self.agent.seal_message
+        todo: list[Callable[[], None]] = [
+            partial(self._send, s.to, s.message, encode(seal(s.message))) for s in effects.send
+        ]
+        todo += [partial(self._report, ManagerId(r.manager), encode(seal(r.message))) for r in effects.report]
         if not effects.act:
             return todo
         acts = iter(effects.act)
         mixed = self.chance.shuffled([*todo, *(None for _ in effects.act)])
         return [work if work is not None else partial(self._act, next(acts)) for work in mixed]
 
-    def _send(self, to: NodeId | None, message: Any) -> None:
-        payload = encode(self.agent.seal_message(message))
+    def _send(self, to: NodeId | None, message: Any, payload: bytes) -> None:
         self.world.on_send(self.machine, to, message)
         self.world.network.send(self.machine.name, to, payload)
 
-    def _report(self, manager: ManagerId, message: Any) -> None:
+    def _report(self, manager: ManagerId, payload: bytes) -> None:
         if self.sessions.get(manager):
-            self.world.manager.send_up(self.machine.name, encode(self.agent.seal_message(message)))
+            self.world.manager.send_up(self.machine.name, payload)
 
     def _act(self, act: Act) -> None:
         match act:

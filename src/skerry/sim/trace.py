@@ -7,13 +7,12 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any
 
-import msgspec
-
 from skerry.core.actors.manager import ManagerSite, SiteSaid
 from skerry.core.conversation import Heard
 from skerry.core.kernel.effects import Effects, Note
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.values import encode
+from skerry.inputlog.state import state_of
 
 LAST_MAX = 60
 COLUMN = 34
@@ -92,34 +91,6 @@ class Digest:
         return self._hash.hexdigest()
 
 
-def _plain(value: object) -> object:
-    """What msgspec cannot encode by itself: helpers without state of their own."""
-    return type(value).__name__
-
-
-_STATE = msgspec.msgpack.Encoder(enc_hook=_plain, order="deterministic")
-
-
-def state_of(machines: dict[str, Any]) -> bytes:
-    """Every field of every machine, encoded."""
-    return _STATE.encode({name: _fields(machine) for name, machine in machines.items()})
-
-
 def manager_state(site: ManagerSite) -> bytes:
     """Every field of a manager's site that changes."""
-    return _STATE.encode(_fields({"custody": site.custody, "heads": site.journal.heads, "site": site.verdicts}))
-
-
-def _fields(value: Any) -> Any:
-    """A form that can be encoded in a fixed order whatever its keys are."""
-    if isinstance(value, dict):
-        return sorted(([str(key), _fields(item)] for key, item in value.items()), key=lambda pair: str(pair[0]))
-    if isinstance(value, set | frozenset):
-        return sorted(str(item) for item in value)
-    if isinstance(value, list | tuple | deque):
-        return [_fields(item) for item in value]
-    if isinstance(value, msgspec.Struct):
-        return [_fields(getattr(value, name)) for name in value.__struct_fields__]
-    if hasattr(value, "__dataclass_fields__"):
-        return [_fields(getattr(value, name)) for name in value.__dataclass_fields__]
-    return value
+    return state_of({"custody": site.custody, "heads": site.journal.heads, "site": site.verdicts})

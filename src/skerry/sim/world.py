@@ -21,6 +21,7 @@ from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed, Verified
 from skerry.core.kernel.values import decode
 from skerry.core.stages.ir.model import IntermediateRepresentation, Roster
+from skerry.inputlog.state import state_of
 from skerry.sim.adversary import Adversary
 from skerry.sim.book import Book
 from skerry.sim.chance import Chance
@@ -38,7 +39,7 @@ from skerry.sim.network import Network
 from skerry.sim.options import Options
 from skerry.sim.settled import NOT_ARRIVED, why_unsettled
 from skerry.sim.shell import Shell
-from skerry.sim.trace import Digest, Trace, manager_state, state_of
+from skerry.sim.trace import Digest, Trace, manager_state
 from skerry.sim.violation import Violation
 
 TICK_US = 250_000

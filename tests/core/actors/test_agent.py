@@ -24,7 +24,7 @@ from skerry.core.kernel.sealing import Sealed, Statement, seal
 from skerry.core.kernel.values import decode, digest, encode
 from skerry.core.stages.ir.model import Roster, RosterEntry
 from skerry.core.stages.negotiation.model import Plan
-from skerry.sim.trace import state_of
+from skerry.inputlog.state import state_of
 from tests.core.things import SHOP, A, B, C, assigned, element, fit, ir, plan
 from tests.scenarios.world import Node, World
 

@@ -8,101 +8,27 @@ import os
 import resource
 import shutil
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from skerry.guard.client import GuardClient, GuardError
-from tests.support.command import Ran, skerry
-from tests.support.office import REPOSITORY
+from tests.support.command import skerry
+from tests.support.lone_node import NOBODY, WITHIN_S, Node, run
 from tests.support.site_by_hand import API_PORT, FABRIC_PORT, Place, make_site
 
 pytestmark = pytest.mark.timeout(180)  # a busy machine takes its time to start processes
 
 ADDRESS = "127.77.0.1"
-NOBODY = "tls/127.0.0.1:1"
-PROGRAMS = ("skerry-hello", "skerry", "no-such-program", "sleep", "echo", "true", "sh")
+SITE = Path(__file__).with_name("alone.yaml")
 HELLO, BROKEN = "hq/hello/hello#1", "hq/broken/broken#1"
-WITHIN_S = 60.0
-RUN = """
-import sys
-from skerry.shell import agent
-agent.FACTS_PERIOD_S = 0.5
-from skerry.bootstrap.agent import main
-sys.exit(main())
-"""
-"""As `skerry agent run`; its owner's word is read again sooner, so that a test need not wait half a minute."""
-
-
-class Node:
-    """A machine of its own site, and its agent."""
-
-    def __init__(self, folder: Path) -> None:
-        manifests = folder / "site.yaml"
-        example = REPOSITORY / "src" / "skerry" / "examples" / "hello"
-        texts = (Path(__file__).with_name("alone.yaml"), example / "catalogue.yaml", example / "intent.yaml")
-        manifests.write_text("---\n".join(path.read_text() for path in texts))
-        self.folder = make_site(folder, manifests, {"n1": Place(ADDRESS, NOBODY, programs=PROGRAMS)})["n1"]
-        self.agent = self.begin()
-
-    def begin(self) -> subprocess.Popen[str]:
-        """Start the agent; returns when it runs."""
-        self.agent = run(self.folder)
-        assert self.agent.stdout is not None
-        line = self.agent.stdout.readline()
-        assert f"{ADDRESS}:{API_PORT}" in line, self.agent.communicate(timeout=WITHIN_S)
-        return self.agent
-
-    def __call__(self, *words: str) -> Ran:
-        """Run a verb against this node, with its own identity."""
-        return skerry(*words, "--server", f"https://{ADDRESS}:{API_PORT}", "--identity", self.folder)
-
-    def state_of(self, intent: str) -> str:
-        """What status says of an intent."""
-        (line,) = [line for line in self("status").out.splitlines() if line.startswith(f"{intent}: ")]
-        return line.removeprefix(f"{intent}: ")
-
-    def pid_of(self, instance: str) -> int | None:
-        """The process that is an instance now."""
-        with GuardClient(str(self.folder)) as guard:
-            found = {one["name"]: one["pid"] for one in guard.ask("list")["workloads"]}
-        return found.get(f"run:{instance}")
-
-    def answers(self, instance: str) -> int | None:
-        """The same, once it is active."""
-        members = json.loads(self("status", "-o", "json").out)["members"]
-        active = [one for one in members[0]["instances"] if one["instance"] == instance and one["phase"] == "active"]
-        return self.pid_of(instance) if active else None
-
-    def until(self, holds: Callable[[], Any]) -> Any:
-        """Wait until something holds, and return it."""
-        until = time.monotonic() + WITHIN_S
-        while not (found := holds()):
-            assert time.monotonic() < until, self("status").out
-            assert self.agent.poll() is None, self.agent.communicate()
-            time.sleep(0.1)
-        return found
-
-
-def run(folder: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", RUN, str(folder)],
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY / "src")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """Running, with the first intent of the examples satisfied."""
-    made = Node(tmp_path_factory.mktemp("alone"))
+    made = Node(tmp_path_factory.mktemp("alone"), ADDRESS, SITE)
     try:
         made.until(lambda: made.state_of("hq/hello") == "satisfied, isolated")
         yield made
@@ -155,7 +81,7 @@ def test_an_owners_word_that_cannot_be_read_changes_nothing_and_is_told(node: No
 
 def test_an_agent_whose_port_is_taken_names_it_and_ends(node: Node, tmp_path: Path) -> None:
     places = {"n1": Place(ADDRESS, NOBODY)}
-    second = make_site(tmp_path, Path(__file__).with_name("alone.yaml"), places)["n1"]
+    second = make_site(tmp_path, SITE, places)["n1"]
     _, complained = (starting := run(second)).communicate(timeout=WITHIN_S)
     assert starting.returncode == 1
     assert f"{ADDRESS}:{API_PORT}" in complained or f"{ADDRESS}:{FABRIC_PORT}" in complained

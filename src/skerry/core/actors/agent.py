@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from skerry.core.actors import views
-from skerry.core.actors.facets import facets
+from skerry.core.actors.facets import Facet, facets
 from skerry.core.actors.picture import Picture
 from skerry.core.conversation import (
     AgentEvent,
@@ -263,11 +263,16 @@ class Agent:
         return views.VIEW_OF[name](self.picture)
 
     @cached_property
+    def facets(self) -> dict[str, Facet]:
+        """What the members in contact say, side by side."""
+        return facets(self.picture, self.membership)
+
+    @cached_property
     def _sources(self) -> dict[str, tuple[Any, ...]]:
         """To each machine what it watches; all of that has a `version`, which grows with each change."""
         others = {"custody": self.picture.custody, "journal": self.journal, "picture": self.picture}
         self.picture.agent = self
-        every = {**self.machines, **others, **facets(self.picture, self.membership)}
+        every = {**self.machines, **others, **self.facets}
         return {name: tuple(every[watched] for watched in views.WATCHES[name]) for name in self.machines}
 
     def _watched(self, name: str) -> list[int]:

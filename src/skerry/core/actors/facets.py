@@ -29,6 +29,15 @@ class Facet:
     _version: int = 0
 
     @property
+    def memory(self) -> tuple[int | None, Any, int]:
+        """All that it remembers, for an agent that is to go on elsewhere from the same state."""
+        return (self._read_version, self._value, self._version)
+
+    @memory.setter
+    def memory(self, kept: tuple[int | None, Any, int]) -> None:
+        self._read_version, self._value, self._version = kept
+
+    @property
     def version(self) -> int:
         """Grows whenever this side of it changes."""
         now = self.membership.version

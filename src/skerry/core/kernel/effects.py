@@ -141,6 +141,11 @@ class Effects(Value, frozen=True, kw_only=True):
 NOTHING = Effects()
 
 
+def said_in(effects: Effects) -> list[Any]:
+    """All messages that a step sends and reports, in the order in which they are signed and numbered."""
+    return [*(send.message for send in effects.send), *(report.message for report in effects.report)]
+
+
 class StartWorkload(Act, frozen=True, kw_only=True, tag=True):
     """Start an instance's process. Completed by `WorkloadReady` or `WorkloadFailed`."""
 

@@ -19,8 +19,9 @@ from skerry.core.kernel.effects import Effects, Persist, Put
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed
 from skerry.core.kernel.values import decode
+from skerry.inputlog.state import state_of
 from skerry.sim.checkers.checker import Checker
-from skerry.sim.trace import manager_state, state_of
+from skerry.sim.trace import manager_state
 
 if TYPE_CHECKING:
     from skerry.sim.machine import Machine

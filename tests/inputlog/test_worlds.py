@@ -1,0 +1,36 @@
+"""Whole worlds as a proof of replay: every life of every agent, through crashes and cuts, comes to the same state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from skerry.cli.sim import example_book
+from skerry.inputlog.replay import Replay
+from skerry.inputlog.ring import Ring, records_in, segments_in
+from skerry.sim.options import draw_options
+from skerry.sim.runner import LIVENESS_MS, SAFETY_MS
+from skerry.sim.world import World
+
+RING_BYTES = 768 * 1024
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("seed", [3, 16])
+def test_every_segment_that_a_world_leaves_is_replayed_to_what_was_logged(seed: int, tmp_path: Path) -> None:
+    world = World(draw_options(seed, SAFETY_MS, LIVENESS_MS), book := example_book())
+    for name, machine in world.machines.items():
+        machine.segments = Ring(tmp_path / name, RING_BYTES)
+    world.run()
+    assert [m.shell.recorder.trouble for m in world.machines.values() if m.shell and m.shell.recorder] == [None] * len(
+        world.machines
+    )
+    found = {name: segments_in(tmp_path / name) for name in world.machines}
+    lives = sum(machine.lives for machine in world.machines.values())
+    assert sum(map(len, found.values())) > lives, "no agent went on in a new segment"
+    for name, segments in found.items():
+        assert sum(path.stat().st_size for path in segments) <= RING_BYTES
+        for path in segments:
+            reached = Replay(world.verifier, book.expressions).run(records_in(path))
+            assert (reached.node, reached.unfinished <= 1, bool(reached.digest)) == (name, True, True)
