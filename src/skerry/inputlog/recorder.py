@@ -16,7 +16,7 @@ from skerry.inputlog.records import Batch, Continued, Done, Record, Recovered, l
 from skerry.inputlog.snapshot import SnapshotError, dump
 from skerry.inputlog.state import DIGEST_BYTES, state_digest
 
-STATE_EVERY = 256
+STATE_EVERY = 1_024
 """Batches between two digests of the whole state, which cost as much as many steps do."""
 AGAIN_AFTER = 4_096
 """Batches that go unlogged after a failure, before a new segment is tried."""
