@@ -15,12 +15,14 @@ import typer
 from skerry.adapters.cel import CelExpressions
 from skerry.adapters.manifests import dump, load
 from skerry.cli import sabotaging
+from skerry.cli.verdicts import counted, in_a_line, numbers, shrunk, sum_in_words, summary, told
 from skerry.core.kernel.expressions import Remembering
 from skerry.core.stages.intent.model import Catalogue, Intent, Site
 from skerry.sim.book import Book
-from skerry.sim.coverage import missing
-from skerry.sim.options import Shape
-from skerry.sim.runner import Tally, Verdict, run_many, run_seed
+from skerry.sim.coverage import missing, surprising
+from skerry.sim.options import WITHOUT, Shape
+from skerry.sim.runner import SAFETY_MS, Verdict, run_many, run_seed
+from skerry.sim.twice import run_twice
 
 app = typer.Typer(
     help="Run whole sites in virtual time, break them in every way, and judge what they do.",
@@ -28,8 +30,33 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+_RUN = """\b
+Examples:
+  skerry sim run --seeds 50
+  skerry sim run --first-seed 1000 --seeds 100000 --minutes 60 --jobs 2 --json
+  skerry sim run --seeds 3 --calm --nodes 5 --seconds 120 --json"""
+
+_REPLAY = """\b
+Examples:
+  skerry sim replay 68
+  skerry sim replay 68 --nodes 2 --seconds 7 --faults 3,9 --without loss   # as `run` prints it for a shrunk world"""
+
+_COVERAGE = """\b
+Examples:
+  skerry sim coverage --seeds 500 --jobs 2
+  skerry sim coverage --json"""
+
 First = Annotated[int, typer.Option(help="The first seed.")]
+Minutes = Annotated[int | None, typer.Option(min=1, help="Begin no seed after so long.")]
 Jobs = Annotated[int, typer.Option(min=1, max=64, help="Processes at once.")]
+
+
+Nodes = Annotated[int | None, typer.Option(min=1, max=100, help="Of every site, whatever its seed draws.")]
+Calm = Annotated[bool, typer.Option("--calm", help="Break nothing: for measuring speed.")]
+Seconds = Annotated[
+    int | None,
+    typer.Option(min=1, help=f"Of virtual time before the world is healed; {SAFETY_MS // 1_000} if left out."),
+]
 
 
 class Output(Enum):
@@ -42,69 +69,89 @@ class Output(Enum):
 Out = Annotated[Output, typer.Option("--output", "-o", help="For people, or one JSON object a line.")]
 
 
-@app.command()
+@app.command(epilog=_RUN)
 def run(
     first_seed: First = 0,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 200,
-    minutes: Annotated[int | None, typer.Option(min=1, help="Begin no seed after so long.")] = None,
-    nodes: Annotated[int | None, typer.Option(min=1, max=100, help="Of every site, whatever its seed draws.")] = None,
-    calm: Annotated[bool, typer.Option("--calm", help="Break nothing: for measuring speed.")] = False,
-    seconds: Annotated[int, typer.Option(min=1, help="Of virtual time before everything is healed.")] = 20,
+    minutes: Minutes = None,
+    nodes: Nodes = None,
+    calm: Calm = False,
+    seconds: Seconds = None,
     jobs: Jobs = 1,
+    shrink_seconds: Annotated[
+        int, typer.Option(min=0, help="Look for so long for a smaller world in which a seed that failed still fails.")
+    ] = 60,
+    twice: Annotated[
+        int, typer.Option(min=0, help="Run so many of the seeds twice more, hashing differently, and compare.")
+    ] = 2,
     output: Out = Output.TEXT,
     json: Annotated[bool, typer.Option("--json", help="The same as -o json.")] = False,
 ) -> None:
-    """Run seeds one after the other; exit 1 if any of them breaks a property.
-
-    Examples:
-
-      skerry sim run --seeds 50
-
-      skerry sim run --seeds 3 --calm --nodes 5 --seconds 120 --json
-    """
+    """Run seeds one after the other; exit 1 if any of them breaks a property, or is not the same when run again."""
     output = Output.JSON if json else output
+    shape = Shape(nodes=nodes, calm=calm, safety_ms=_ms(seconds))
+    chosen = range(first_seed, first_seed + seeds)
     tally = run_many(
-        range(first_seed, first_seed + seeds),
-        example_book,
-        shape=Shape(nodes=nodes, calm=calm, safety_ms=seconds * 1_000),
-        jobs=jobs,
-        minutes=minutes,
-        told=_teller(output),
+        chosen, example_book, shape=shape, jobs=jobs, minutes=minutes, told=_teller(output, shape, shrink_seconds)
     )
+    twins = run_twice(chosen[:twice], example_book, shape) if twice else None
     if output is Output.JSON:
-        _line(_summary(tally))
+        _line(summary(tally, twins))
     else:
-        typer.echo(_in_words(tally))
-    raise typer.Exit(1 if tally.violations else 0)
+        typer.echo(sum_in_words(tally, twins))
+    raise typer.Exit(1 if tally.violations or (twins is not None and not twins.deterministic) else 0)
 
 
-@app.command()
-def replay(seed: Annotated[int, typer.Argument(help="The seed to run again.")]) -> None:
+@app.command(epilog=_REPLAY)
+def replay(
+    seed: Annotated[int, typer.Argument(help="The seed to run again.")],
+    nodes: Nodes = None,
+    calm: Calm = False,
+    seconds: Seconds = None,
+    faults: Annotated[
+        str | None, typer.Option(metavar="NUMBERS", help="Only these of its faults, such as 3,9; or none.")
+    ] = None,
+    without: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help=f"Leave this out; may be repeated: {', '.join(WITHOUT)}.")
+    ] = None,
+) -> None:
     """Run one seed and print every transition: one line each, a column for each node."""
-    verdict = run_seed(seed, example_book(), digest=True, show=typer.echo)
+    if unknown := set(without or ()) - set(WITHOUT):
+        raise typer.BadParameter(f"no world has {', '.join(unknown)}; there are {', '.join(WITHOUT)}")
+    shape = Shape(
+        nodes=nodes,
+        calm=calm,
+        safety_ms=_ms(seconds),
+        only_faults=numbers(faults),
+        without=tuple(without or ()),
+    )
+    verdict = run_seed(seed, example_book(), shape=shape, digest=True, show=typer.echo)
     typer.echo(f"seed {seed}: digest {verdict.digest}; {verdict.violation or 'every property held'}")
     raise typer.Exit(1 if verdict.violation else 0)
 
 
-@app.command()
+@app.command(epilog=_COVERAGE)
 def coverage(
     first_seed: First = 0,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 200,
     jobs: Jobs = 1,
+    minutes: Minutes = None,
     output: Out = Output.TEXT,
+    json: Annotated[bool, typer.Option("--json", help="The same as -o json.")] = False,
 ) -> None:
-    """Count faults, states, reasons and premises over seeds; exit 1 if something that is expected never happened."""
-    tally = run_many(range(first_seed, first_seed + seeds), example_book, jobs=jobs)
-    absent = missing(tally.counts)
-    if output is Output.JSON:
-        _line({**_summary(tally), "counts": tally.counts, "missing": absent})
+    """Count faults, states, reasons of refusal and premises; exit 1 if something that is expected never happened."""
+    tally = run_many(range(first_seed, first_seed + seeds), example_book, jobs=jobs, minutes=minutes)
+    absent, unlisted = missing(tally.counts), surprising(tally.counts)
+    if json or output is Output.JSON:
+        _line({**summary(tally, None), "counts": tally.counts, "missing": absent, "unlisted": unlisted})
     else:
-        for name, times in tally.counts.items():
-            typer.echo(f"{times:9d}  {name}")
-        typer.echo(_in_words(tally))
+        typer.echo(counted(tally.counts, absent))
+        typer.echo(sum_in_words(tally, None))
         for name in absent:
             typer.echo(f"never happened: {name}")
-    raise typer.Exit(1 if absent or tally.violations else 0)
+        for name in unlisted:
+            typer.echo(f"happened, and no list has it: {name}")
+    raise typer.Exit(1 if absent or unlisted or tally.violations else 0)
 
 
 @app.command(epilog=sabotaging.EXAMPLES)
@@ -124,36 +171,22 @@ def sabotage(
     sabotaging.sabotage(example_book, only=only, file=file, jobs=jobs, json=json or output is Output.JSON)
 
 
-def _teller(output: Output) -> Callable[[Verdict], None]:
-    def told(verdict: Verdict) -> None:
+def _teller(output: Output, shape: Shape, shrink_seconds: int) -> Callable[[Verdict], None]:
+    """Tells each verdict as it comes. A book of its own is read only where something failed."""
+    book = cache(example_book)
+
+    def tell(verdict: Verdict) -> None:
+        small = shrunk(verdict, book(), shape, shrink_seconds) if verdict.violation is not None else None
         if output is Output.JSON:
-            shown = {"seed", "nodes", "virtual_ms", "steps", "real_ms", "cpu_ms", "violation"}
-            _line({k: v for k, v in msgspec.structs.asdict(verdict).items() if k in shown})
+            _line(in_a_line(verdict, small, shape))
         elif verdict.violation is not None:
-            typer.echo("\n".join(verdict.last))
-            typer.echo(f"seed {verdict.seed}, {verdict.nodes} nodes: {verdict.violation}")
-            typer.echo(f"again, with every transition: skerry sim replay {verdict.seed}")
+            typer.echo(told(verdict, small, shape))
 
-    return told
+    return tell
 
 
-def _summary(tally: Tally) -> dict[str, int | float]:
-    return {
-        "seeds": tally.seeds,
-        "virtual_hours": tally.virtual_ms // 3_600_000,
-        "virtual_ms": tally.virtual_ms,
-        "steps": tally.steps,
-        "cpu_ms": tally.cpu_ms,
-        "speedup": tally.speedup,
-        "violations": len(tally.violations),
-    }
-
-
-def _in_words(tally: Tally) -> str:
-    return (
-        f"{tally.seeds} seeds, {tally.virtual_ms // 1000} s of virtual time in {tally.real_ms / 1000:.1f} s, "
-        f"{tally.speedup} virtual seconds per CPU second, {tally.steps} transitions, {len(tally.violations)} violations"
-    )
+def _ms(seconds: int | None) -> int | None:
+    return seconds * 1_000 if seconds is not None else None
 
 
 def _line(value: object) -> None:

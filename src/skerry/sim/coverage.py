@@ -80,6 +80,7 @@ EXPECTED: tuple[str, ...] = (
     *(f"state.role.{role}" for role in ("leader", "member", "alone", "leaderless", "ineligible")),
     "state.mode.connected",
     "state.mode.isolated",
+    "state.cold_start",
     "state.guard.deadline",
     "state.unattended.answers",
     "state.unattended.silent",
@@ -97,6 +98,7 @@ EXPECTED: tuple[str, ...] = (
     "refused.malformed_body",
     "refused.no_envelope",
     "refused.not_its_word",
+    "refused.no_document",
     "refused.forged.at_manager",
     "no.not_enough_free",
     "verdict.final",
@@ -125,6 +127,15 @@ EXPECTED: tuple[str, ...] = (
     "premise.N1",
     "premise.R1",
 )
+
+
+LISTED_WHOLE = ("fault.", "premise.", "refused.", "state.")
+"""Groups of which `EXPECTED` has every name, so that nothing new stays outside of it by mistake."""
+
+
+def surprising(counts: Mapping[str, int]) -> list[str]:
+    """What happened and is not listed, in the groups that are listed whole."""
+    return [name for name in counts if name.startswith(LISTED_WHOLE) and name not in EXPECTED]
 
 
 def missing(counts: Mapping[str, int]) -> list[str]:

@@ -5,7 +5,9 @@ Every world draws a mix of its own (a swarm of them finds more than one that has
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from skerry.sim.chance import Chance
 from skerry.sim.clocks import DRIFT_PPM_MAX
@@ -36,6 +38,8 @@ class Options:
     drift_ppm: dict[str, int]
     faults: tuple[str, ...]
     """Kinds of faults that happen here."""
+    only_faults: frozenset[int] | None = None
+    """Of the faults as they are drawn the numbers of those that happen; None: all of them."""
     fault_gap_max_ms: int
     fault_lengths_ms: tuple[tuple[int, int], ...] = LENGTHS_MS
     """Ranges, one of which is drawn for each fault."""
@@ -48,6 +52,16 @@ class Options:
     """Of programs that do not heed TERM, and are killed at the end of their time."""
 
 
+HARMLESS: Mapping[str, Mapping[str, Any]] = {
+    "adversary": {"adversary": False},
+    "cold": {"cold": False},
+    "delay": {"spike_permille": 0, "delay_max_ms": min(CALM_DELAY_MAX_MS)},
+    "doubles": {"duplicate_permille": 0},
+    "loss": {"loss_permille": 0},
+}
+"""To each thing that a world can be without the options that it then has."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Shape:
     """What is to be the same in every world of a run, whatever its seed draws."""
@@ -56,6 +70,10 @@ class Shape:
     calm: bool = False
     """Nothing is broken, lost or late: for measuring what a site costs, not what it survives."""
     safety_ms: int | None = None
+    without: tuple[str, ...] = ()
+    """Names of `HARMLESS`, or `drift`."""
+    only_faults: frozenset[int] | None = None
+    """Of the faults as they are drawn the numbers of those that happen."""
 
     def of(self, options: Options) -> Options:
         """The drawn world, so shaped."""
@@ -68,21 +86,21 @@ class Shape:
                 tie_breaker=options.tie_breaker and names[0],
                 drift_ppm={name: drifts[i % len(drifts)] for i, name in enumerate(names)},
             )
-        if self.calm:
-            options = replace(
-                options,
-                faults=(),
-                adversary=False,
-                cold=False,
-                loss_permille=0,
-                duplicate_permille=0,
-                spike_permille=0,
-                delay_max_ms=min(CALM_DELAY_MAX_MS),
-            )
-        return options if self.safety_ms is None else replace(options, safety_ms=self.safety_ms)
+        for name in HARMLESS if self.calm else self.without:
+            options = replace(options, **HARMLESS.get(name, {}))
+        if "drift" in self.without:
+            options = replace(options, drift_ppm=dict.fromkeys(options.nodes, 0))
+        return replace(
+            options,
+            faults=() if self.calm else options.faults,
+            only_faults=self.only_faults,
+            safety_ms=options.safety_ms if self.safety_ms is None else self.safety_ms,
+        )
 
 
 AS_DRAWN = Shape()
+WITHOUT = (*HARMLESS, "drift")
+"""All that a world can be without."""
 
 
 def draw_options(seed: int, safety_ms: int, liveness_ms: int) -> Options:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from skerry.core.kernel.values import Value
 from skerry.sim.book import Book
+from skerry.sim.faults.driver import Happened
 from skerry.sim.options import AS_DRAWN, Options, Shape, draw_options
 from skerry.sim.violation import Violation
 from skerry.sim.world import World
@@ -29,6 +30,8 @@ class Verdict(Value, frozen=True, kw_only=True):
 
     seed: int
     nodes: int
+    safety_ms: int
+    """Of the world: when it was healed, or was to be."""
     virtual_ms: int
     steps: int
     real_ms: int
@@ -39,6 +42,7 @@ class Verdict(Value, frozen=True, kw_only=True):
     """The property, its sentence, and what broke it."""
     property_id: str = ""
     last: tuple[str, ...] = ()
+    faults: tuple[Happened, ...] = ()
     digest: str = ""
 
 
@@ -86,6 +90,7 @@ def run_world(
     return Verdict(
         seed=options.seed,
         nodes=len(world.machines),
+        safety_ms=options.safety_ms,
         virtual_ms=world.loop.now_us // 1_000,
         steps=world.trace.steps,
         real_ms=int((time.perf_counter() - began) * 1_000),
@@ -94,6 +99,7 @@ def run_world(
         violation=str(violation) if violation is not None else None,
         property_id=violation.property_id if violation is not None else "",
         last=tuple(world.trace.last()) if violation is not None else (),
+        faults=tuple(world.faults.happened),
         digest=world.digest.hexdigest() if world.digest is not None else "",
     )
 

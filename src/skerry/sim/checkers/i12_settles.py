@@ -12,5 +12,5 @@ class Settles(Checker):
 
     def at_end(self) -> None:
         """It did settle."""
-        if self.world.faults.begun:
+        if self.world.faults.happened:
             self.premise()

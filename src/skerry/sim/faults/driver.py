@@ -1,10 +1,15 @@
-"""Draws faults, one after the other and on top of each other, and ends them."""
+"""Draws faults, one after the other and on top of each other, and ends them.
+
+Each is drawn from a stream of its own, named by its number: a world in which some are left out has all others at the
+same moments, of the same kinds and lengths (`shrinking`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from skerry.core.kernel.values import Value
 from skerry.sim.chance import Chance
 from skerry.sim.faults import links, managers, nodes, people
 
@@ -54,6 +59,17 @@ LONG = ("workload.starts_fail",)
 """Kinds that matter only if they last."""
 
 
+class Happened(Value, frozen=True, kw_only=True):
+    """A fault that began."""
+
+    number: int
+    """Of its drawing; what could not happen when it was drawn has one too."""
+    kind: str
+    from_ms: int
+    length_ms: int
+    """Less if everything was healed before."""
+
+
 class FaultDriver:
     """Breaks things until it is told to stop, and then mends all of them."""
 
@@ -64,13 +80,14 @@ class FaultDriver:
         """When a fault last began or ended."""
         self.inside_changed_us = 0
         """The same, of faults inside the site; the way to the manager and what people do there left out."""
-        self.begun = 0
+        self.happened: list[Happened] = []
+        self._drawn = 0
         self._ends: dict[int, End] = {}
         self._over = False
 
     def begin(self) -> None:
         """Start."""
-        self.world.loop.after(self._gap_us(), self._next)
+        self.world.loop.after(self._gap_us(self.chance), self._next)
 
     def end_all(self) -> None:
         """Nothing more happens, and all is mended: links, power, agents, programs, the manager."""
@@ -86,37 +103,41 @@ class FaultDriver:
             machine.power_on()
             machine.start_agent()
 
-    def _gap_us(self) -> int:
-        return self.chance.between(50, self.world.options.fault_gap_max_ms) * 1_000
+    def _gap_us(self, chance: Chance) -> int:
+        return chance.between(50, self.world.options.fault_gap_max_ms) * 1_000
 
     def _next(self) -> None:
         if self._over:
             return
-        kind = self.chance.pick(self.world.options.faults)
-        end = KINDS[kind](self.world, self.chance)
-        if end is not None:
-            self._begun(kind, end)
-        self.world.loop.after(self._gap_us(), self._next)
+        world, options = self.world, self.world.options
+        self._drawn += 1
+        number, chance = self._drawn, self.chance.child(str(self._drawn))
+        world.loop.after(self._gap_us(chance), self._next)
+        kind = chance.pick(options.faults)
+        length_ms = chance.between(*(LONG_MS if kind in LONG else chance.pick(options.fault_lengths_ms)))
+        if options.only_faults is None or number in options.only_faults:
+            end = KINDS[kind](world, chance)
+            if end is not None:
+                now_ms = world.loop.now_us // 1_000
+                self._begun(Happened(number=number, kind=kind, from_ms=now_ms, length_ms=length_ms), end)
 
-    def _begun(self, kind: str, end: End) -> None:
-        world = self.world
+    def _begun(self, fault: Happened, end: End) -> None:
+        world, kind = self.world, fault.kind
         self.changed_us = world.loop.now_us
         inside = not kind.startswith(("uplink.", "manager.", "operator."))
         if inside:
             self.inside_changed_us = world.loop.now_us
         world.coverage.hit(f"fault.{kind}")
-        world.trace.world(world.loop.now_us, f"fault: {kind}")
-        self.begun += 1
-        number = self.begun
-        self._ends[number] = end
+        world.trace.world(world.loop.now_us, f"fault {fault.number}: {kind}")
+        self.happened.append(fault)
+        self._ends[fault.number] = end
 
         def over() -> None:
-            if self._ends.pop(number, None) is not None:
+            if self._ends.pop(fault.number, None) is not None:
                 self.changed_us = world.loop.now_us
                 if inside:
                     self.inside_changed_us = world.loop.now_us
-                world.trace.world(world.loop.now_us, f"end of fault: {kind}")
+                world.trace.world(world.loop.now_us, f"end of fault {fault.number}: {kind}")
                 end()
 
-        length_ms = LONG_MS if kind in LONG else self.chance.pick(world.options.fault_lengths_ms)
-        world.loop.after(self.chance.between(*length_ms) * 1_000, over)
+        world.loop.after(fault.length_ms * 1_000, over)
