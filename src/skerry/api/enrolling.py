@@ -141,13 +141,11 @@ def _check_place(place: ManagerSite, node: str) -> None:
     members = place.roster().members
     if node in members:
         raise NotDone(f"site {place.site} has a node {node!r} already; choose another name")
+    if node in place.roster().former:
+        said = f"site {place.site} had a node {node!r} once; a name stands for one key and its word: choose another"
+        raise NotDone(said)
     if len(members) >= NODES_MAX:
         raise NotDone(f"site {place.site} has {NODES_MAX} nodes, and no more are taken")
-    if (key := place.exclusive_key()) is not None:
-        raise NotDone(
-            f"site {place.site} plans {key}, which must not be active twice, so its roster cannot change now: "
-            "delete that intent, let the node join, and apply the intent again"
-        )
 
 
 def _hash(secret: str) -> str:

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from skerry.adapters.manifests import ManifestErrors, check, load
-from skerry.core.conversation import Leave, LeaveAsked, Refused, key_in, open_sealed
+from skerry.core.conversation import DeclareDeadAsked, Leave, LeaveAsked, Refused, key_in, open_sealed
+from skerry.core.group.granting.model import DeclaredDead
 from skerry.core.kernel.effects import Reply
 from skerry.core.kernel.sealing import Sealed
 from skerry.core.kernel.values import decode
@@ -58,7 +59,15 @@ async def leave(shell: AgentShell, raw: bytes) -> Reply:
     said = _opened(shell, raw)
     if not isinstance(said.body, Leave) or said.statement.signer != shell.settings.node:
         raise NotTaken(403, {"error": "only this node's own key may take it out: use `skerry agent leave` on it"})
-    return await shell.request(lambda request: LeaveAsked(request=request))
+    return await shell.request(lambda request: LeaveAsked(request=request, said=said))
+
+
+async def declare_dead(shell: AgentShell, raw: bytes) -> Reply:
+    """Take an operator's word that another node is off (X8). Raises `NotTaken`."""
+    said = _opened(shell, raw)
+    if not isinstance(said.body, DeclaredDead):
+        raise NotTaken(400, {"error": f"expected a signed word that a node is dead, found {said.statement.kind}"})
+    return await shell.request(lambda request: DeclareDeadAsked(request=request, said=said))
 
 
 def _translated(shell: AgentShell, text: str) -> IntermediateRepresentation:

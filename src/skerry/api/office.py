@@ -17,6 +17,7 @@ from skerry.api.correspondence import Correspondence
 from skerry.api.enrolling import Enrolling
 from skerry.api.refusing import NotDone
 from skerry.core.actors.manager import ManagerSite
+from skerry.core.conversation import DECLARE_DEAD
 from skerry.core.kernel.expressions import Expressions
 from skerry.core.kernel.ids import ManagerId
 from skerry.core.kernel.sealing import Signer, Verifier
@@ -87,20 +88,19 @@ class Office:
         await self._introduce_operators()
 
     async def _introduce_operators(self) -> None:
-        """Whose right to act at a site has come or gone since the last start goes into the site's next roster, unless
-        that may not change now (X5): then at a later start."""
+        """Whose right to act at a site has come or gone since the last start goes into the site's next roster."""
         async with self.correspondence.acting():
             known = self._operators_of_all()
             words = {
                 name: (site.next_roster(operators=known),)
                 for name, site in self.sites.items()
-                if site.roster().operators != known and site.exclusive_key() is None
+                if site.roster().operators != known
             }
             if words:
                 await self.correspondence.say(words)
 
     def _operators_of_all(self) -> dict[str, Operator]:
-        return {n: Operator(name=n, public_key=k, may=(RIGHT,)) for n, k in self._operators.items()}
+        return {n: Operator(name=n, public_key=k, may=(RIGHT, DECLARE_DEAD)) for n, k in self._operators.items()}
 
     async def close(self) -> None:
         """Stop listening, end what is on its way."""

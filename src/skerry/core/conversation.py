@@ -15,10 +15,12 @@ from skerry.core.group.custody.machine import DOCUMENT_PREFIX, Holdings
 from skerry.core.group.custody.model import Carry, Kept, Version
 from skerry.core.group.election.model import Standing
 from skerry.core.group.election.wire import AskHandOver, Follow, FollowMe, HandOver, IWould, WouldYou
+from skerry.core.group.granting.model import DEAD_PREFIX, DeclaredDead, Living
 from skerry.core.group.granting.wire import GrantAsk, GrantGive, GrantRelease
 from skerry.core.group.journal.model import Entry
 from skerry.core.group.membership.machine import PresenceChanged
 from skerry.core.group.membership.wire import Beat
+from skerry.core.group.succession.model import CLOSING_PREFIX, Closing
 from skerry.core.group.uplink.machine import SessionChanged
 from skerry.core.group.uplink.model import ModeState, UplinkReport
 from skerry.core.group.uplink.wire import Answer, Question
@@ -56,30 +58,49 @@ PeerMessage = (
 )
 """What one node says to another. Every one of them is signed on its way (N6)."""
 
-Document = Roster | SiteDocument | CatalogueDocument | IntermediateRepresentation | RoleFit | Plan | Verdict
+
+class Leave(Value, frozen=True, kw_only=True, tag="leave"):
+    """Signed by the node itself: whoever has its folder has its key. Kept until the home manager has heard of it and
+    made a roster without the node."""
+
+    node: NodeId
+
+
+LEAVE_PREFIX = "leave/"
+
+Document = (
+    Roster
+    | SiteDocument
+    | CatalogueDocument
+    | IntermediateRepresentation
+    | RoleFit
+    | Plan
+    | Verdict
+    | Closing
+    | DeclaredDead
+    | Living
+    | Leave
+)
 """What the members keep for each other (C2)."""
 
 UplinkMessage = Question | Answer
 """What site and manager say to each other; signed like everything else."""
 
-
-class Leave(Value, frozen=True, kw_only=True, tag="leave"):
-    """Signed by the node itself: whoever has its folder has its key."""
-
-    node: NodeId
-
-
-Body = PeerMessage | Document | Entry | UplinkMessage | LocalIntent | Leave
+Body = PeerMessage | Document | Entry | UplinkMessage | LocalIntent
 
 KINDS: dict[str, type] = {
     str(kind.__struct_config__.tag): kind
     for kind in (
         Beat, WouldYou, IWould, FollowMe, Follow, HandOver, AskHandOver, GrantAsk, GrantGive, GrantRelease, Proposal,
         Ballot, Carry, Roster, SiteDocument, CatalogueDocument,
-        IntermediateRepresentation, RoleFit, Plan, Verdict, Entry, Question, Answer, LocalIntent, Leave,
+        IntermediateRepresentation, RoleFit, Plan, Verdict, Entry, Question, Answer, LocalIntent, Leave, Closing,
+        DeclaredDead, Living,
     )
 }  # fmt: skip
 """Each kind of statement, and what it says."""
+
+DECLARE_DEAD = "declare-dead"
+"""The right to say that a node is off (X8)."""
 
 STATEMENT_BYTES_MAX = 4 * 1024 * 1024
 
@@ -129,9 +150,17 @@ class Started(Value, frozen=True, kw_only=True, tag=True):
 
 
 class LeaveAsked(Value, frozen=True, kw_only=True, tag=True):
-    """The owner takes this machine out: stop all, say goodbye. Its entry and weight stay in the roster (X5)."""
+    """The owner takes this machine out: stop all, say goodbye. Its weight goes with the next roster (X5)."""
 
     request: str
+    said: Verified[Leave]
+
+
+class DeclareDeadAsked(Value, frozen=True, kw_only=True, tag=True):
+    """A node's API took an operator's word that another node is off (X8)."""
+
+    request: str
+    said: Verified[DeclaredDead]
 
 
 AgentEvent = (
@@ -144,6 +173,7 @@ AgentEvent = (
     | UnattendedAnswered
     | LocalIntentGiven
     | LeaveAsked
+    | DeclareDeadAsked
     | UsageSampled
     | FactsFound
     | DeadlinePassed
@@ -238,11 +268,14 @@ def _each(
 
 
 def key_in(roster: Roster, signer: str) -> bytes | None:
-    """Whose word counts at a site: members, the home manager, and operators (N4, U4)."""
+    """Whose word is read at a site: that of members, of the home manager, and of operators (N4, U4). That of former
+    members, too: what they signed as members is still there, and they have to be told. What counts of it is decided
+    by whoever takes it."""
     if signer == roster.manager:
         return roster.manager_key
-    if signer in roster.members:
-        return roster.members[signer].public_key
+    known = roster.members.get(signer) or roster.former.get(signer)
+    if known is not None:
+        return known.public_key
     operator = roster.operators.get(signer)
     return operator.public_key if operator is not None else None
 
@@ -254,22 +287,28 @@ def stored_documents(kept: Mapping[str, bytes], site: str, verifier: Verifier) -
     rosters = [key for key in sealed if key.startswith(DOCUMENT_PREFIX + "roster/")]
     if not rosters:
         raise Refused("there is no roster on this disk: join a site first")
-    trusted = decode(decode(sealed[max(rosters)].statement, Statement).body, Roster)
+    trusted = with_former(decode(decode(sealed[max(rosters)].statement, Statement).body, Roster))
     found: list[Kept] = []
     for item in sealed.values():
         try:
             said = open_sealed(item, site, lambda signer: key_in(trusted, signer), verifier)
             found.append(document_of(said, trusted))
         except Refused:
-            continue  # signed by a member that has left since: not in force any more
+            continue  # of a kind that another version of this program knew, say
     return found
+
+
+def with_former(roster: Roster) -> Roster:
+    """As if nobody had left: for what was taken when it could be."""
+    return msgspec.structs.replace(roster, members={**roster.former, **roster.members})
 
 
 def document_of(said: Verified[Any], roster: Roster) -> Kept:
     """The document that a statement is, if its signer may say this. Raises `Refused`.
 
     Rosters, site settings and IRs are the manager's word (N4); an IR handed in locally is the word of the member that
-    took it; a fit is its own node's; a plan is its leader's (P1). Each roster version is a document of its own, so that
+    took it; a fit is its own node's, and so are its closing and its word that it leaves or lives; that a node is dead
+    is an operator's (X8); a plan is its leader's (P1). Each roster version is a document of its own, so that
     a node that missed some can take them one after the other.
     """
     body, signer = said.body, said.statement.signer
@@ -287,6 +326,16 @@ def document_of(said: Verified[Any], roster: Roster) -> Kept:
             name, numbers, may = f"verdict/{intent}", (number,), signer == roster.manager
         case RoleFit(node=node, version=version):
             name, numbers, may = f"fit/{node}", (version,), signer == node
+        case Closing(node=node, through=through):
+            name, numbers, may = f"{CLOSING_PREFIX}{node}", (through,), signer == node
+        case Leave(node=node):
+            name, numbers, may = f"{LEAVE_PREFIX}{node}", (1,), signer == node
+        case Living(node=node, generation=generation):
+            name, numbers, may = f"{DEAD_PREFIX}{node}", (generation,), signer == node
+        case DeclaredDead(node=node, generation=generation):
+            known = roster.operators.get(signer)
+            may = known is not None and DECLARE_DEAD in known.may
+            name, numbers = f"{DEAD_PREFIX}{node}", (generation,)
         case Plan(id=plan):
             version_of: Version = (plan.term, str(plan.leader), plan.number)
             return _kept(said, "plan", version_of, signer == plan.leader)

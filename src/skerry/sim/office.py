@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from skerry.core.conversation import kind_of, open_sealed
+from skerry.core.conversation import DECLARE_DEAD, kind_of, open_sealed
 from skerry.core.kernel.ids import ManagerId
 from skerry.core.kernel.sealing import Sealed, Statement, seal
 from skerry.core.kernel.values import encode
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from skerry.sim.shell import Shell
     from skerry.sim.world import World
 
-OPERATORS = {"ann": (RIGHT,), "bob": ()}
+OPERATORS = {"ann": (RIGHT, DECLARE_DEAD), "bob": ()}
 """Who may do what at the site itself."""
 
 

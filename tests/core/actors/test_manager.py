@@ -11,7 +11,7 @@ import pytest
 from skerry.adapters.keys.ed25519 import NaclVerifier, NodeSigner
 from skerry.core.actors.handed_in import HandedIn
 from skerry.core.actors.manager import Authored, ItemRefused, ManagerEvent, ManagerSite, SiteSaid, opened_events
-from skerry.core.conversation import Exchange, Refused, kind_of, stored_documents
+from skerry.core.conversation import Exchange, Leave, Refused, kind_of, stored_documents
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.journal.model import Entry
 from skerry.core.group.uplink.wire import Answer, Question
@@ -21,10 +21,10 @@ from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed, Statement, Verified, seal
 from skerry.core.kernel.values import decode, encode
 from skerry.core.stages.intent.events import LocalIntent
-from skerry.core.stages.ir.model import IntermediateRepresentation, Operator, Roster, RosterEntry
+from skerry.core.stages.ir.model import IntermediateRepresentation, Operator, Roster, RosterEntry, SiteDocument
 from skerry.core.stages.negotiation.model import Plan
 from skerry.core.stages.ratification.model import Verdict
-from tests.core.things import HQ, A, B, C, assigned, element, ir, plan, reopened
+from tests.core.things import ANYBODY, HQ, A, B, C, assigned, element, ir, plan, reopened
 
 SITE = "shop"
 KEYS = {name: NodeSigner(bytes([n]) * 32) for n, name in enumerate((HQ, A, B, C, "ann", "bob"), 1)}
@@ -332,7 +332,28 @@ def test_the_next_roster_names_the_one_before(site: Site) -> None:
     assert site.manager.roster() == following and following.version == 2 and following.predecessor
 
 
-def test_a_site_that_may_have_granted_a_key_says_which(site: Site) -> None:
-    assert site.manager.exclusive_key() is None
-    site.hears(A, plan(assigned(A, key="hq/shop/store")))
-    assert site.manager.exclusive_key() == "hq/shop/store"
+def test_x5_who_leaves_is_left_out_of_the_next_roster_and_known_by_its_key_still(site: Site) -> None:
+    key = site.manager.roster().members[B].public_key
+    site.step(SiteSaid(node=A, said=site.said(B, Leave(node=B))))
+    roster = site.manager.roster()
+    assert roster.version == 2 and B not in roster.members and roster.former[B].public_key == key
+
+
+def test_x5_a_name_is_not_given_again(site: Site) -> None:
+    site.step(Authored(documents=(site.manager.roster_without(B),)))
+    site.step(Authored(documents=(site.manager.roster_without(A),)))
+    assert sorted(site.manager.roster().former) == [A, B]
+
+
+def test_x5_who_was_taken_out_hears_of_that_and_of_nothing_else(site: Site) -> None:
+    site.wants(ir(element()))
+    site.step(Authored(documents=(site.manager.roster_without(B),)))
+    assert [decode(item.statement, Statement).kind for item in site.asks(B).items] == ["roster", "roster"]
+
+
+def test_x3_another_tie_breaker_is_another_roster(site: Site) -> None:
+    document = SiteDocument(name=SITE, generation=1, governance=ANYBODY, tie_breaker="b")
+    site.step(Authored(documents=(document,)))
+    assert (site.manager.roster().version, site.manager.roster().tie_breaker) == (2, "b")
+    site.step(Authored(documents=(msgspec.structs.replace(document, generation=2),)))
+    assert site.manager.roster().version == 2

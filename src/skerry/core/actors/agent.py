@@ -16,10 +16,12 @@ from typing import Any
 import msgspec
 
 from skerry.core.actors import views
+from skerry.core.actors.declaring import declare_dead
 from skerry.core.actors.facets import Facet, facets
 from skerry.core.actors.picture import Picture
 from skerry.core.conversation import (
     AgentEvent,
+    DeclareDeadAsked,
     Exchange,
     Heard,
     LeaveAsked,
@@ -36,9 +38,10 @@ from skerry.core.group.journal.machine import Journal
 from skerry.core.group.journal.model import Entry
 from skerry.core.group.membership.machine import Membership
 from skerry.core.group.membership.wire import Beat
+from skerry.core.group.succession.machine import Succession
 from skerry.core.group.uplink.machine import MODES_KEY, Answered, Uplink
 from skerry.core.group.uplink.wire import Answer
-from skerry.core.kernel.effects import Effects, Note, Publish, Reply, Send
+from skerry.core.kernel.effects import Effects, Note, Publish, Record, Reply, Send
 from skerry.core.kernel.events import DeadlinePassed, Reconsider
 from skerry.core.kernel.expressions import Expressions
 from skerry.core.kernel.ids import LifeId, ManagerId, NodeId
@@ -82,6 +85,7 @@ class Agent:
     picture: Picture
     membership: Membership
     election: Election
+    succession: Succession
     granting: Granting
     uplink: Uplink
     journal: Journal
@@ -125,6 +129,7 @@ class Agent:
             picture=picture,
             membership=Membership(me=me, life=identity.life),
             election=Election.recover(me, state.get(FOLLOWED_KEY), at_ms),
+            succession=Succession.recover(me, state, at_ms),
             granting=Granting.recover(me, state, at_ms, lease_ms),
             uplink=Uplink.recover(me, state.get(MODES_KEY), at_ms),
             journal=Journal.recover(me, identity.site, identity.life, identity.boot, signer, state),
@@ -174,6 +179,7 @@ class Agent:
             "fitting": self.fitting,
             "voter": self.voter,
             "chair": self.chair,
+            "succession": self.succession,
             "granting": self.granting,
             "keeper": self.keeper,
             "monitoring": self.monitoring,
@@ -186,10 +192,11 @@ class Agent:
                 return self._on_said(said, given)
             case LocalIntentGiven():
                 return take(event, self.picture.roster(), self.picture.irs())
-            case LeaveAsked(request=request):
-                self.keeper.leaving = True
+            case LeaveAsked(request=request, said=said):
                 goodbye = Effects(reply=(Reply(request=request, ok=True),), note=(Note(what="agent.leaves"),))
-                return goodbye + self._run("keeper", Reconsider(), given)
+                return goodbye + self._take_and_tell(said)
+            case DeclareDeadAsked():
+                return declare_dead(event, self.picture)
             case UsageSampled(usage=usage):
                 self.picture.usage = usage
                 return Effects()
@@ -211,6 +218,8 @@ class Agent:
         if (machine is not None or isinstance(said.body, Answer)) and not self._is_news(said):
             self.refused += 1
             return Effects()
+        if machine is not None and said.statement.signer not in self.picture.roster().members:
+            return self._hear_former(said)
         if machine is not None:
             done = self._run(machine, said, given)
             if isinstance(said.body, Beat):
@@ -221,6 +230,13 @@ class Agent:
         if isinstance(said.body, Answer):
             return self._on_answer(said, given)
         return self._take_document(said)
+
+    def _hear_former(self, said: Verified[Any]) -> Effects:
+        """Who was taken out of the roster has no say any more. Its beats show that it has not heard of it."""
+        if isinstance(said.body, Beat):
+            return Effects(send=self._repair(NodeId(said.statement.signer)))
+        self.refused += 1
+        return Effects()
 
     def _is_news(self, said: Verified[Any]) -> bool:
         """I8: each message once, and only of the life that its signer lives now. Documents and entries are not judged
@@ -350,21 +366,39 @@ class Agent:
             return Effects()
         kept = custody.keep(document)
         note = Note(what="document.taken", about=document.name, data={"version": list(document.version)})
-        return kept + Effects(note=(note,))
+        return kept + Effects(note=(note,)) + self._if_removed(document.value, roster)
+
+    def _if_removed(self, document: Any, roster: Roster) -> Effects:
+        """Whoever hears that it is taken out of the roster stops all (the keeper sees to it), and says so."""
+        me = self.identity.node
+        if not isinstance(document, Roster) or me not in roster.members or me in document.members:
+            return Effects()
+        data = {"roster": document.version}
+        record = Record(kind="decision", what="node.removed", about=me, data=data)
+        return Effects(record=(record,), note=(Note(what="node.removed", about=me, data=data),))
 
     def _acceptable(self, document: Kept, roster: Roster) -> bool:
         match document.value:
             case Roster() as offered:
                 return offered.version == roster.version + 1 and offered.predecessor == self.picture.roster_digest()
             case Plan() as plan:
-                leader = self.election.leadership.leader
-                if leader is None or leader == plan.id.leader:
-                    return leader is not None
-                if leader == self.identity.node:
-                    return True  # P4: a leader goes on from the highest that anyone in its part holds
-                return bool(self.picture.plan_held_by(leader) == plan.id)
+                return self._acceptable_plan(plan, roster)
             case _:
                 return True
+
+    def _acceptable_plan(self, plan: Plan, roster: Roster) -> bool:
+        leader = self.election.leadership.leader
+        if plan.id.leader not in roster.members and plan.id not in self.picture.plans_held():
+            return False  # it may have made it after it was taken out
+        if leader is None or leader == plan.id.leader:
+            return leader is not None
+        if leader == self.identity.node:
+            return True  # P4: a leader goes on from the highest that anyone in its part holds
+        return bool(self.picture.plan_held_by(leader) == plan.id)
+
+    def _take_and_tell(self, said: Verified[Any]) -> Effects:
+        """A document that was handed in here, for all."""
+        return self._take_document(said) + Effects(send=(Send(to=None, message=Carry(items=(said.sealed,))),))
 
     def _on_answer(self, said: Verified[Answer], given: Input[Any]) -> Effects:
         """The manager answered: whatever it sent is opened like anything else, and what it lacks goes with the next."""

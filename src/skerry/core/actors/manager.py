@@ -15,7 +15,16 @@ import msgspec
 
 from skerry.core.actors.dealings import Dealings, Stock
 from skerry.core.actors.handed_in import HandedIn
-from skerry.core.conversation import Exchange, Refused, document_of, key_in, kind_of, open_sealed
+from skerry.core.conversation import (
+    Exchange,
+    Leave,
+    Refused,
+    document_of,
+    key_in,
+    kind_of,
+    open_sealed,
+    with_former,
+)
 from skerry.core.group.custody.machine import DOCUMENT_PREFIX, Custody
 from skerry.core.group.custody.model import CARRY_MAX, Kept, Version, is_older
 from skerry.core.group.journal.machine import Journal
@@ -29,7 +38,7 @@ from skerry.core.kernel.sealing import Sealed, Signer, Statement, Verified, Veri
 from skerry.core.kernel.values import Value, decode, digest, encode
 from skerry.core.stages.history.model import USED, Reading
 from skerry.core.stages.ir.issuing import Held
-from skerry.core.stages.ir.model import IntermediateRepresentation, Roster
+from skerry.core.stages.ir.model import IntermediateRepresentation, Roster, SiteDocument
 from skerry.core.stages.negotiation.model import SITE, Plan, Section
 from skerry.core.stages.ratification.model import Verdict
 from skerry.core.stages.ratification.rules import judge
@@ -155,13 +164,6 @@ class ManagerSite:
         kept = self.custody.kept.get("plan")
         return kept.value if kept is not None else None
 
-    def exclusive_key(self) -> str | None:
-        """A key that the site may have granted, if its plan has one: while it may, the roster stays as it is (X5)."""
-        plan = self.plan()
-        sections = plan.sections.values() if plan is not None else ()
-        held = (a.key for s in sections for a in (*s.connected.values(), *s.isolated.values()) if a.key is not None)
-        return min(held, default=None)
-
     def irs(self) -> list[IntermediateRepresentation]:
         """All intents of the site."""
         return [k.value for n, k in sorted(self.custody.kept.items()) if n.startswith("intent/")]
@@ -264,15 +266,18 @@ class ManagerSite:
 
     def _take_document(self, said: Verified[Any]) -> Effects:
         try:
-            document = document_of(said, self.roster())
+            document = document_of(said, with_former(self.roster()))
         except Refused as refused:
             return Effects(note=(Note(what="item.refused", about=said.statement.signer, data={"why": str(refused)}),))
         if not self.custody.newer(document.name, document.version):
             return Effects()
         note = Note(what="site.said", about=document.name, data={"version": list(document.version)})
         done = self.custody.keep(document) + Effects(note=(note,))
-        if isinstance(document.value, IntermediateRepresentation):
-            done = done + self._settle(document.value.intent)
+        match document.value:
+            case IntermediateRepresentation(intent=intent):
+                done = done + self._settle(intent)
+            case Leave(node=node) if node in self.roster().members:
+                done = done + self._author(self.roster_without(node))
         return done
 
     def _settle(self, intent: IntentId) -> Effects:
@@ -300,12 +305,21 @@ class ManagerSite:
         if not self.custody.newer(document.name, document.version):
             return Effects()
         note = Note(what="manager.says", about=document.name, data={"version": list(document.version)})
-        return self.custody.keep(document) + Effects(note=(note,))
+        done = self.custody.keep(document) + Effects(note=(note,))
+        if isinstance(value, SiteDocument) and value.tie_breaker != self.roster().tie_breaker:
+            done = done + self._author(self.next_roster(tie_breaker=value.tie_breaker))
+        return done
 
     def next_roster(self, **changes: Any) -> Roster:
         """The successor of the roster in force, naming it (N4)."""
         now = self.roster()
-        return msgspec.structs.replace(now, version=now.version + 1, predecessor=digest(now), **changes)
+        following = msgspec.structs.replace(now, version=now.version + 1, predecessor=digest(now), **changes)
+        gone = {name: entry for name, entry in now.members.items() if name not in following.members}
+        return msgspec.structs.replace(following, former={**now.former, **gone})
+
+    def roster_without(self, node: str) -> Roster:
+        """The next roster, a node less."""
+        return self.next_roster(members={n: entry for n, entry in self.roster().members.items() if n != node})
 
     def _judge(self, given: Input[ManagerEvent]) -> Effects:
         """Give a word on every section of the plan that has none yet, or whose word has changed (R1)."""
@@ -364,12 +378,21 @@ class ManagerSite:
             return Effects(
                 note=(Note(what="item.refused", about=node, data={"why": f"a malformed question: {error}"}),)
             )
+        if node not in self.roster().members:
+            return self._answer_former(node, question)
         judged = self._judge(given)
         dealings = self._dealings.setdefault(node, Dealings())
         dealings.hear(asked)
         carried = self._carried(dealings, asked, given.at_ms)
         answer = Answer(number=question.number, carried=carried)
         return judged + Effects(instruct=(Instruct(site=self.site, node=node, message=answer),))
+
+    def _answer_former(self, node: NodeId, question: Question) -> Effects:
+        """Who was taken out hears of it, and of nothing else."""
+        rosters = [kept.sealed for name, kept in sorted(self.custody.kept.items()) if name.startswith("roster/")]
+        carried = encode(Exchange(items=tuple(rosters[-CARRY_MAX:])))
+        answer = Answer(number=question.number, carried=carried)
+        return Effects(instruct=(Instruct(site=self.site, node=node, message=answer),))
 
     def _carried(self, dealings: Dealings, asked: Exchange, at_ms: int) -> bytes:
         mine = Stock(versions=self.custody.versions(), heads=self.journal.heads)
@@ -415,6 +438,8 @@ def opened_events(node: NodeId, payload: bytes, site: str, roster: Roster, verif
     all of it is kept before it is answered. Raises `Refused` for the statement itself, `DecodeError`."""
     said = open_sealed(decode(payload, Sealed), site, lambda s: key_in(roster, s), verifier)
     events: list[ManagerEvent] = []
+    if node in roster.former:
+        return [SiteSaid(node=node, said=said)]
     for item in decode(said.body.carried, Exchange).items if isinstance(said.body, Question) else ():
         try:
             carried = open_sealed(item, site, lambda s: key_in(roster, s), verifier)

@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from skerry.core.actors.dealings import Dealings, Stock
-from skerry.core.conversation import Carried, Exchange
+from skerry.core.conversation import LEAVE_PREFIX, Carried, Exchange
 from skerry.core.group.custody.machine import Custody, Holdings
 from skerry.core.group.custody.model import CARRY_MAX, Version, is_older
 from skerry.core.group.election.model import Standing
-from skerry.core.group.granting.model import LEASE_MS
+from skerry.core.group.granting.model import DEAD_PREFIX, LEASE_MS, DeclaredDead, Electorate
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.membership.model import Contact
+from skerry.core.group.succession.model import CLOSING_PREFIX, Closing, Edition
 from skerry.core.kernel.expressions import Expressions
-from skerry.core.kernel.ids import InstanceId, IntentId, ManagerId, NodeId
+from skerry.core.kernel.ids import InstanceId, IntentId, ManagerId, NodeId, PlanId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed
 from skerry.core.kernel.values import decode, digest, encode
@@ -65,6 +66,7 @@ class Picture:
     _listed: tuple[str, int] = ("", 0)
     _in_step_ms: dict[NodeId, int] = field(default_factory=dict)
     """When a member was last heard to hold the entries that I held."""
+    _editions: dict[int, Edition] = field(default_factory=dict)
     _found: dict[str, tuple[int, Any]] = field(default_factory=dict)
     """What was looked for among documents and entries, as of a version of theirs: most of it is asked for at every
     step."""
@@ -91,6 +93,28 @@ class Picture:
     def roster_digest(self) -> str:
         """What the next version has to name (N4)."""
         return digest(self.roster())
+
+    def editions(self) -> dict[int, Edition]:
+        """All versions held, as far as grants go."""
+        return self._once("editions", self.custody.version, self._all_editions)
+
+    def _all_editions(self) -> dict[int, Edition]:
+        held = [kept.value for name, kept in self.custody.kept.items() if name.startswith("roster/")]
+        self._editions.update((r.version, _edition(r)) for r in held if r.version not in self._editions)
+        return dict(self._editions)
+
+    def closings(self) -> dict[NodeId, Closing]:
+        """What each node has closed (X5)."""
+        return self._once("closings", self.custody.version, lambda: {c.node: c for c in self._named(CLOSING_PREFIX)})
+
+    def declared_dead(self) -> dict[NodeId, int]:
+        """Of whom an operator says so, and who has not answered; with the generation of that word (X8)."""
+        held = self._once("dead", self.custody.version, lambda: self._named(DEAD_PREFIX))
+        return {said.node: said.generation for said in held if isinstance(said, DeclaredDead)}
+
+    def goes(self, node: NodeId) -> bool:
+        """Whether a node was taken out of the roster, or has said that it leaves."""
+        return node not in self.roster().members or f"{LEAVE_PREFIX}{node}" in self.custody.kept
 
     def site(self) -> SiteDocument | None:
         """The site's settings."""
@@ -188,12 +212,16 @@ class Picture:
         """The id of the plan that a node in contact holds, or None."""
         return self.carried(node).plan if node in self.contacts() else None
 
+    def plans_held(self) -> frozenset[PlanId]:
+        """What the members in contact hold."""
+        return frozenset(plan for node in self.contacts() if (plan := self.carried(node).plan) is not None)
+
     def lacking(self, peer: NodeId, journal: Journal) -> list[Sealed]:
         """What a node in contact lacks, and is mine to send (C2). A member that does not hear me may hold a roster
-        without me, and would refuse anything else of mine (D6a): it gets the rosters, which need no trust in me."""
+        without me, and would refuse anything else of mine (D6a): it gets the rosters, which need no trust in me. Or one
+        of us is out of the roster, and has not heard of it; what it has closed, it says as long as it is asked."""
         if peer not in self.contacts():
-            held = sorted(name for name in self.custody.kept if name.startswith("roster/"))
-            return [self.custody.kept[name].sealed for name in held[-CARRY_MAX:]]
+            return self._for_strangers()
         theirs = self.carried(peer).holdings
         if theirs.entries == self._digest_of_entries():
             self._in_step_ms[peer] = self.at_ms
@@ -202,6 +230,15 @@ class Picture:
             *self._documents_lacking(peer, theirs.versions, leader),
             *self._entries_lacking(peer, theirs.heads, leader, journal),
         ]
+
+    def _for_strangers(self) -> list[Sealed]:
+        """The newest rosters, or a row from further back, in turn; and my closing."""
+        held = sorted(name for name in self.custody.kept if name.startswith("roster/"))
+        turn = self.at_ms // 1_000
+        start = -CARRY_MAX if turn % 2 else turn // 2 % len(held)
+        closing = self.custody.kept.get(f"{CLOSING_PREFIX}{self.me}")
+        rosters = [self.custody.kept[name].sealed for name in held[start:][: CARRY_MAX - 1]]
+        return [*([closing.sealed] if closing is not None else []), *rosters]
 
     def _documents_lacking(
         self, peer: NodeId, theirs: dict[str, Version] | None, leader: NodeId | None
@@ -315,6 +352,12 @@ class Picture:
         return [*owed, *self.agent.journal.lacking(theirs.heads)][:most]
 
 
+def _edition(roster: Roster) -> Edition:
+    members = frozenset(NodeId(n) for n in roster.members)
+    electorate = Electorate(roster_version=roster.version, members=members, tie_breaker=roster.tie_breaker)
+    return Edition(electorate=electorate, digest=digest(roster))
+
+
 def _carried(raw: bytes) -> Carried:
     """What a beat carries. Of a newer version's that cannot be read: it is there, and says nothing to me."""
     try:
@@ -324,7 +367,7 @@ def _carried(raw: bytes) -> Carried:
 
 
 def _lacks(held: dict[str, Version], name: str, version: Version) -> bool:
-    """Whether somebody with these versions lacks this one. Fits, plans and local intents go up; the rest comes down."""
-    if not name.startswith(("fit/", "plan", "intent/")):
+    """Whether somebody with these versions lacks this one. What nodes and operators say goes up; the rest comes down."""
+    if not name.startswith(("fit/", "plan", "intent/", CLOSING_PREFIX, DEAD_PREFIX, LEAVE_PREFIX)):
         return False
     return name not in held or is_older(held[name], version)

@@ -10,14 +10,14 @@ from skerry.core.group.election.machine import ElectionView
 from skerry.core.group.election.model import INELIGIBLE
 from skerry.core.group.election.wire import AskHandOver, Follow, FollowMe, HandOver, IWould, WouldYou
 from skerry.core.group.granting.machine import GrantingView
-from skerry.core.group.granting.model import Electorate
 from skerry.core.group.granting.wire import GrantAsk, GrantGive, GrantRelease
 from skerry.core.group.membership.machine import MembershipView, PresenceChanged
 from skerry.core.group.membership.wire import Beat
+from skerry.core.group.succession.machine import SuccessionView
 from skerry.core.group.uplink.machine import SessionChanged, UplinkView
 from skerry.core.group.uplink.model import UplinkSettings
 from skerry.core.kernel.expressions import ExpressionError, holds
-from skerry.core.kernel.ids import IntentId, NodeId
+from skerry.core.kernel.ids import GrantKey, IntentId, NodeId
 from skerry.core.stages.capability.model import NodeFacts, Resources
 from skerry.core.stages.fit.events import TrialFinished
 from skerry.core.stages.fit.machine import FittingView
@@ -85,7 +85,8 @@ WATCHES: Mapping[str, tuple[str, ...]] = {
     "fitting": ("custody", "picture"),
     "voter": ("election", "custody"),
     "chair": ("work", "unattended", "election", "uplink", "custody", "keeper", "monitoring"),
-    "granting": ("lives", "custody", "keeper"),
+    "succession": ("custody", "granting"),
+    "granting": ("lives", "custody", "keeper", "succession"),
     "keeper": ("running", "unattended", "election", "uplink", "granting", "custody"),
     "monitoring": ("running", "unattended", "uplink", "keeper", "custody"),
 }
@@ -110,7 +111,9 @@ def election_view(picture: Picture) -> ElectionView:
 
 
 def _leader_fit(picture: Picture) -> int:
-    """L7: eligibility and rank come from the criteria of the site's governance."""
+    """L7: eligibility and rank come from the criteria of the site's governance. Who goes does not lead."""
+    if picture.goes(picture.me):
+        return INELIGIBLE
     governance = _site_governance(picture)
     if governance is None:
         return 0
@@ -150,19 +153,46 @@ def _office_fit(
     return sum(terms.get(term, 0) * weight for term, weight in role.weights.items()) // whole if whole else 0
 
 
-def granting_view(picture: Picture) -> GrantingView:
-    """The roster with its weights, and what the plan names me for."""
-    roster, site, keeper = picture.roster(), picture.site(), picture.agent.keeper
-    return GrantingView(
-        electorate=Electorate(
-            roster_version=roster.version,
-            members=frozenset(NodeId(n) for n in roster.members),
-            tie_breaker=site.tie_breaker if site is not None else None,
-        ),
+def succession_view(picture: Picture) -> SuccessionView:
+    """The rosters, who has closed which, and what I have promised under the one that counts."""
+    agent = picture.agent
+    return SuccessionView(
+        editions=picture.editions(),
+        closings=picture.closings(),
+        promises=agent.granting.promised_under(agent.succession.counting, picture.at_ms),
+        known_from_ms=agent.granting.quiet_until_ms,
         lease_ms=picture.lease_ms(),
+        dead=agent.granting.surrender.dead,
+    )
+
+
+def granting_view(picture: Picture) -> GrantingView:
+    """The roster that counts, with its weights, and what the plan names me for."""
+    keeper, succession, editions = picture.agent.keeper, picture.agent.succession, picture.editions()
+    lease_ms = picture.lease_ms()
+    return GrantingView(
+        electorate=editions[succession.counting or min(editions)].electorate,
+        lease_ms=lease_ms,
         lives={node: contact.life for node, contact in picture.contacts().items()},
         wanted=keeper.wanted_keys(),
         in_use=keeper.keys_in_use(),
+        closed=succession.closed,
+        only_agreed_until_ms=succession.waits_until_ms(lease_ms),
+        agreed=succession.agreed,
+        declared=picture.declared_dead(),
+        runs_alone=_runs_alone(picture),
+        roster_surrendered=succession.surrendered,
+    )
+
+
+def _runs_alone(picture: Picture) -> frozenset[GrantKey]:
+    """Keys of roles that give exclusiveness up where there is no majority (X8)."""
+    return frozenset(
+        spec.key
+        for ir in picture.irs().values()
+        for roles in ir.sets.values()
+        for spec in roles.elements.values()
+        if spec.key is not None and spec.when_no_quorum == "run"
     )
 
 
@@ -215,7 +245,7 @@ def voter_view(picture: Picture) -> VoterView:
 def chair_view(picture: Picture) -> ChairView:
     """All that a leader plans with; nothing of it is made while this node does not lead."""
     leadership = picture.agent.election.leadership
-    leads = leadership.leads(picture.me)
+    leads = leadership.leads(picture.me) and picture.me in picture.roster().members
     members = tuple(sorted(leadership.part))
     roster = len(picture.roster().members)
     if not leads:
@@ -272,7 +302,8 @@ def _to_review(picture: Picture) -> dict[IntentId, int]:
 def _survey(picture: Picture, members: tuple[NodeId, ...], others: list[NodeId]) -> Survey:
     fits, unattended = picture.fits(), picture.agent.unattended.nodes
     # A member that was lost in this very step is in the part until the election has looked; nothing is known of it.
-    known = [n for n in (picture.me, *others) if n in fits]
+    # Who goes gets nothing more.
+    known = [n for n in (picture.me, *others) if n in fits and not picture.goes(n)]
     governance = _site_governance(picture)
     management = _roles(picture, governance, len(members)) if governance is not None else {}
     reach = {n: (picture.carried(n).reach_permille, picture.carried(n).idle_permille) for n in others}
@@ -361,6 +392,7 @@ def keeper_view(picture: Picture) -> KeeperView:
         held=picture.agent.granting.held,
         running=picture.running(),
         room=picture.facts.caps - picture.usage.owner if picture.facts is not None else Resources(),
+        leaving=picture.goes(picture.me),
     )
 
 
@@ -393,6 +425,7 @@ VIEW_OF: Mapping[str, Callable[[Picture], Any]] = {
     "fitting": fitting_view,
     "voter": voter_view,
     "chair": chair_view,
+    "succession": succession_view,
     "granting": granting_view,
     "keeper": keeper_view,
     "monitoring": monitoring_view,

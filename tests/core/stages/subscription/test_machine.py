@@ -278,8 +278,7 @@ def test_i9_a_withdrawn_intents_roles_stop_at_once() -> None:
 
 def test_a_machine_that_leaves_stops_all() -> None:
     t = serving()
-    t.machine.leaving = True
-    assert t >> sees() << does(StopWorkload, instance=STORE)
+    assert t >> sees(leaving=True) << does(StopWorkload, instance=STORE)
     assert t >> WorkloadStopped(instance=STORE) << drops(ON_DISK) << writes("role.stopped")
     assert t.machine.instances() == ()
 

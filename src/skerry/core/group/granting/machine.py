@@ -1,28 +1,33 @@
-"""May I be active under this key, now? (X2-X4, X9)
+"""May I be active under this key, now? (X2-X5, X8, X9)
 
 Every node is a granter, and a holder of what the plan names it for. As a granter it has at most one promise open for a
 key, counts it from its answer for the lease and the drift bound, and after a start grants nothing for the longest
 promise; so promises need no disk. Fences do: a granter keeps the highest fence it has seen, and a holder is active only
 after a quorum has kept the one that it took.
 
-As a holder it counts the lease from the moment its request *left*. The two clocks never meet in one sum.
+As a holder it counts the lease from the moment its request *left*. The two clocks never meet in one sum. All grants of
+a quorum are under one version of the roster: the one that counts (`group.succession`), for as long as it is not closed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from skerry.core.group.granting.model import (
+    DEAD_PREFIX,
     RENEWAL_DIVISOR,
     RETRY_MIN_MS,
     RETRY_SPAN_MS,
     ROUND_MS,
     Electorate,
     Held,
+    Living,
     promise_ms,
 )
+from skerry.core.group.granting.surrender import Surrender
 from skerry.core.group.granting.wire import GrantAsk, GrantGive, GrantMessage, GrantRelease
-from skerry.core.kernel.effects import Effects, Note, Persist, Put, Send
+from skerry.core.kernel.effects import Effects, Note, Persist, Publish, Put, Record, Send
 from skerry.core.kernel.events import DeadlinePassed, Reconsider
 from skerry.core.kernel.ids import GrantKey, LifeId, NodeId
 from skerry.core.kernel.inputs import Input
@@ -38,6 +43,7 @@ class GrantingView(Value, frozen=True, kw_only=True):
     """What granting may know of the rest."""
 
     electorate: Electorate
+    """Of the version of the roster that counts."""
     lease_ms: int
     lives: dict[NodeId, LifeId]
     """The present life of each node in contact; what an earlier life says is not listened to."""
@@ -46,12 +52,24 @@ class GrantingView(Value, frozen=True, kw_only=True):
     earlier life of mine, else 0."""
     in_use: frozenset[GrantKey]
     """Keys under which a process of mine still runs: they are not given back before it is gone (X7)."""
+    closed: bool = False
+    """I have closed the version that counts, and grant nothing more under it (X5)."""
+    only_agreed_until_ms: int = 0
+    """Before, the version that counts is so new that only these holders are granted anything under it (X5)."""
+    agreed: Mapping[GrantKey, NodeId] = {}
+    declared: Mapping[NodeId, int] = {}
+    """Whom an operator has declared dead, each with the generation of that word (X8)."""
+    runs_alone: frozenset[GrantKey] = frozenset()
+    """Keys of roles that run where there is no quorum (X8)."""
+    roster_surrendered: bool = False
+    """The version that counts does so only because somebody was declared dead (X8)."""
 
 
 @dataclass
 class _Promise:
     holder: NodeId
     until_ms: int
+    roster_version: int
 
 
 @dataclass
@@ -67,6 +85,8 @@ class _Wish:
     gave: dict[NodeId, int] = field(default_factory=dict)
     next_ms: int = 0
     """When to ask next."""
+    stops_first: bool = False
+    """I had it by X8, or was declared dead: what runs under it is gone before I ask again."""
 
 
 @dataclass
@@ -79,11 +99,14 @@ class Granting:
     fences: dict[GrantKey, int] = field(default_factory=dict)
     held: dict[GrantKey, Held] = field(default_factory=dict)
     version: int = 0
-    """Grows whenever `held` changes."""
+    """Grows whenever `held` or `surrender.dead` changes."""
+    surrender: Surrender = field(default_factory=Surrender)
     _promises: dict[GrantKey, _Promise] = field(default_factory=dict)
     _newest: dict[NodeId, tuple[LifeId, int]] = field(default_factory=dict)
     _wishes: dict[GrantKey, _Wish] = field(default_factory=dict)
     _number: int = 0
+    _roster_version: int = 0
+    """Under which the requests that are on their way were made."""
     _deadline_ms: int | None = None
 
     @classmethod
@@ -114,6 +137,14 @@ class Granting:
         """Whom this granter is bound to."""
         promise = self._promises.get(key)
         return promise.holder if promise is not None and promise.until_ms > at_ms else None
+
+    def promised_under(self, roster_version: int, at_ms: int) -> dict[GrantKey, NodeId]:
+        """What this granter has promised under one version of the roster, as far as it is not over."""
+        return {
+            key: promise.holder
+            for key, promise in self._promises.items()
+            if promise.roster_version == roster_version and promise.until_ms > at_ms
+        }
 
     def check_invariants(self) -> None:
         """X2: what is held has a fence of its own and an end within one lease."""
@@ -158,19 +189,33 @@ class Granting:
     ) -> tuple[dict[GrantKey, int], tuple[Persist, ...]]:
         fences: dict[GrantKey, int] = {}
         persist: list[Persist] = []
-        if at_ms < self.quiet_until_ms or ask.roster_version != view.electorate.roster_version:
-            return fences, ()
-        if holder not in view.electorate.members or ask.lease_ms > view.lease_ms:
+        if at_ms < self.quiet_until_ms or not self._may_grant(holder, ask, view):
             return fences, ()
         for key, fence in sorted(ask.keys.items()):
             if self.promised_to(key, at_ms) not in (None, holder):
                 continue
-            self._promises[key] = _Promise(holder=holder, until_ms=at_ms + promise_ms(ask.lease_ms))
+            if at_ms < view.only_agreed_until_ms and view.agreed.get(key) != holder:
+                continue
+            self._promises[key] = _Promise(
+                holder=holder,
+                until_ms=at_ms + promise_ms(ask.lease_ms),
+                roster_version=ask.roster_version,
+            )
             if fence > self.fences.get(key, 0):
                 self.fences[key] = fence
                 persist.append(Put(key=FENCE_PREFIX + key, value=encode(fence)))
             fences[key] = self.fences.get(key, 0)
         return fences, tuple(persist)
+
+    def _may_grant(self, holder: NodeId, ask: GrantAsk, view: GrantingView) -> bool:
+        """Both are of the version that counts, the request is under it, and it is not closed here (X2, X5)."""
+        electorate = view.electorate
+        return (
+            ask.roster_version == electorate.roster_version
+            and not view.closed
+            and {self.me, holder} <= electorate.members
+            and ask.lease_ms <= view.lease_ms
+        )
 
     # --- holder ---------------------------------------------------------------------------------------------------
 
@@ -185,12 +230,13 @@ class Granting:
     def _hold(self, given: Input[GrantingEvent], view: GrantingView) -> Effects:
         at_ms = given.at_ms
         self._deadline_ms = None
-        done = self._let_go(at_ms, view)
+        self._look_round(at_ms, view)
+        done = self._give_up(at_ms, view) + self._let_go(at_ms, view)
         for key, fence in view.wanted.items():
             self._wishes.setdefault(key, _Wish(fence=fence, next_ms=at_ms))
         asked: dict[GrantKey, int] = {}
         for key, wish in sorted(self._wishes.items()):
-            if key not in view.wanted:
+            if key not in view.wanted or wish.stops_first:
                 continue
             done = done + self._count(key, wish, given, view)
             if wish.asked_ms is None and at_ms >= wish.next_ms:
@@ -199,6 +245,47 @@ class Granting:
             done = done + self._ask(asked, given, view)
         self._note_ends(at_ms, view)
         return done
+
+    def _look_round(self, at_ms: int, view: GrantingView) -> None:
+        """Who is there and who is not; and whether what was asked for was asked for under another roster (X2, X5)."""
+        dead, present = self.surrender.dead, frozenset(view.lives) | {self.me}
+        due_ms = self.surrender.look(view.electorate, present, view.declared, at_ms, view.lease_ms)
+        if due_ms is not None:
+            self._wake(due_ms)
+        if self.surrender.dead != dead:
+            self.version += 1
+        if self._roster_version != view.electorate.roster_version:
+            self._roster_version = view.electorate.roster_version
+            for wish in self._wishes.values():
+                wish.asked_ms, wish.gave, wish.next_ms = None, {}, at_ms
+
+    def _give_up(self, at_ms: int, view: GrantingView) -> Effects:
+        """X8: who had a key without a quorum, or was declared dead, stops it on contact before asking for it."""
+        done = Effects()
+        for key, held in list(self.held.items()):
+            if self.me in view.declared or (held.surrendered and self._met_again(held, view)):
+                self._wishes[key].stops_first = True
+                done = done + self._lose(key, "grant.given_up")
+        for key, wish in self._wishes.items():
+            if wish.stops_first and key not in view.in_use and self.me not in view.declared:
+                wish.stops_first, wish.fence, wish.until_ms, wish.asked_ms, wish.next_ms = False, 0, 0, None, at_ms
+        if self.me in view.declared and not view.in_use:
+            living = Living(node=self.me, generation=view.declared[self.me] + 1)
+            version = (living.generation,)
+            done = done + Effects(publish=(Publish(name=DEAD_PREFIX + self.me, version=version, value=living),))
+        return done
+
+    def _met_again(self, held: Held, view: GrantingView) -> bool:
+        if held.without or not view.roster_surrendered:
+            return self.surrender.in_touch or not held.without.isdisjoint(view.lives)
+        return False
+
+    def _lose(self, key: GrantKey, what: str) -> Effects:
+        held = self.held[key]
+        self.held = {k: h for k, h in self.held.items() if k != key}
+        self.version += 1
+        self._wishes[key].fence = 0
+        return Effects(note=(Note(what=what, about=key, data={"fence": held.fence}),))
 
     def _ask(self, asked: dict[GrantKey, int], given: Input[GrantingEvent], view: GrantingView) -> Effects:
         """Ask everybody for all that is due, and myself at once: my own promise counts like anybody's."""
@@ -225,7 +312,8 @@ class Granting:
         if wish.asked_ms is None:
             self._wake(wish.next_ms)
             return Effects()
-        if view.electorate.is_quorum(frozenset(wish.gave)):
+        without = self._left_out(wish, view)
+        if without is not None:
             highest = max(wish.gave.values())
             if wish.fence == 0 or highest > wish.fence:
                 # The fence has to be kept by a quorum before it may be used: ask again, with it.
@@ -236,33 +324,80 @@ class Granting:
                 wish.asked_ms + view.lease_ms // RENEWAL_DIVISOR,
             )
             wish.asked_ms = None
-            return self._set_held(Held(key=key, fence=wish.fence, until_ms=wish.until_ms))
+            why = f"without {', '.join(sorted(without))}, declared dead" if without else ""
+            if view.roster_surrendered:
+                why = why or "under a roster that followed without a majority of the one before"
+            return self._set_held(key, wish, why, given, without)
         if at_ms < wish.asked_ms + ROUND_MS:
             self._wake(wish.asked_ms + ROUND_MS)
             return Effects()
         wish.asked_ms = None
+        if key in view.runs_alone and self.surrender.may_run_alone(at_ms, view.lease_ms, holds=key in self.held):
+            return self._run_alone(key, wish, given, view)
         wish.next_ms = at_ms + RETRY_MIN_MS + given.draw % (RETRY_SPAN_MS + 1)
         self._wake(wish.next_ms)
         if wish.until_ms > at_ms or key in view.in_use:
             return Effects()  # still held: ask again, give nothing back
         return self._release((key,), at_ms)
 
-    def _set_held(self, held: Held) -> Effects:
-        news = held.key not in self.held or self.held[held.key].fence != held.fence
-        self.held = {**self.held, held.key: held}
+    def _left_out(self, wish: _Wish, view: GrantingView) -> frozenset[NodeId] | None:
+        """Whose weight has to be left out for a quorum to have answered; None: there is none even so."""
+        gave = frozenset(wish.gave)
+        if view.electorate.is_quorum(gave):
+            return frozenset()
+        dead = self.surrender.dead & view.electorate.members
+        return dead if dead and view.electorate.is_quorum(gave, dead) else None
+
+    def _run_alone(self, key: GrantKey, wish: _Wish, given: Input[GrantingEvent], view: GrantingView) -> Effects:
+        """X8: nobody is asked; the agent renews it as it would a lease, so that a guard ends what a dead agent left."""
+        persist: tuple[Persist, ...] = ()
+        if key not in self.held:
+            wish.fence = self.fences.get(key, 0) + 1
+            self.fences[key] = wish.fence
+            persist = (Put(key=FENCE_PREFIX + key, value=encode(wish.fence)),)
+        wish.until_ms = given.at_ms + view.lease_ms
+        wish.next_ms = given.at_ms + view.lease_ms // RENEWAL_DIVISOR
+        return Effects(persist=persist) + self._set_held(key, wish, "no majority of the roster is in contact", given)
+
+    def _set_held(
+        self,
+        key: GrantKey,
+        wish: _Wish,
+        why: str,
+        given: Input[GrantingEvent],
+        without: frozenset[NodeId] = frozenset(),
+    ) -> Effects:
+        before = self.held.get(key)
+        since_ms = given.wall_ms if why else None
+        if before is not None and before.surrendered and why:
+            since_ms = before.surrendered_wall_ms
+        held = Held(
+            key=key,
+            fence=wish.fence,
+            until_ms=wish.until_ms,
+            surrendered=why,
+            surrendered_wall_ms=since_ms,
+            without=without,
+        )
+        self.held = {**self.held, key: held}
         self.version += 1
-        note = Note(what="grant.held", about=held.key, data={"fence": held.fence})
-        return Effects(note=(note,)) if news else Effects()
+        done = Effects()
+        if before is None or before.fence != held.fence:
+            done = Effects(note=(Note(what="grant.held", about=key, data={"fence": held.fence}),))
+        if why and (before is None or not before.surrendered):
+            data = {"fence": held.fence, "why": why}
+            done = done + Effects(
+                record=(Record(kind="decision", what="grant.surrendered", about=key, data=data),),
+                note=(Note(what="grant.surrendered", about=key, data=data),),
+            )
+        return done
 
     def _let_go(self, at_ms: int, view: GrantingView) -> Effects:
         """What has run out is not held; what is not wanted any more is released once nothing runs under it (X7)."""
         done = Effects()
         for key, held in list(self.held.items()):
             if held.until_ms <= at_ms:
-                self.held = {k: h for k, h in self.held.items() if k != key}
-                self.version += 1
-                self._wishes[key].fence = 0
-                done = done + Effects(note=(Note(what="grant.lost", about=key, data={"fence": held.fence}),))
+                done = done + self._lose(key, "grant.lost")
         gone = tuple(k for k in self._wishes if k not in view.wanted and k not in view.in_use)
         for key in gone:
             del self._wishes[key]
@@ -282,7 +417,7 @@ class Granting:
         for held in self.held.values():
             self._wake(held.until_ms)
         for key, wish in self._wishes.items():
-            if key in view.wanted and wish.asked_ms is None:
+            if key in view.wanted and wish.asked_ms is None and not wish.stops_first:
                 self._wake(max(wish.next_ms, at_ms))
 
     def _wake(self, at_ms: int) -> None:

@@ -34,10 +34,11 @@ class Electorate(Value, frozen=True, kw_only=True):
     members: frozenset[NodeId]
     tie_breaker: str | None = None
 
-    def is_quorum(self, nodes: frozenset[NodeId]) -> bool:
-        """More than half of the sum of the weights (X3)."""
-        total = sum(weight(n, self.tie_breaker) for n in self.members)
-        return 2 * sum(weight(n, self.tie_breaker) for n in nodes & self.members) > total
+    def is_quorum(self, nodes: frozenset[NodeId], without: frozenset[NodeId] = frozenset()) -> bool:
+        """More than half of the sum of the weights (X3); the weight of those declared dead is left out (X8)."""
+        counted = self.members - without
+        total = sum(weight(n, self.tie_breaker) for n in counted)
+        return 2 * sum(weight(n, self.tie_breaker) for n in nodes & counted) > total
 
 
 class Held(Value, frozen=True, kw_only=True):
@@ -46,3 +47,26 @@ class Held(Value, frozen=True, kw_only=True):
     key: GrantKey
     fence: int
     until_ms: int
+    surrendered: str = ""
+    """Why nobody can say that it is not active elsewhere (X8); empty: it is not."""
+    surrendered_wall_ms: int | None = None
+    """Since when that is so."""
+    without: frozenset[NodeId] = frozenset()
+    """Whose weight was left out."""
+
+
+DEAD_PREFIX = "dead/"
+
+
+class DeclaredDead(Value, frozen=True, kw_only=True, tag="declared_dead"):
+    """An operator's signed word that a node is off: its weight is left out, and exclusiveness given up (X8)."""
+
+    node: NodeId
+    generation: int
+
+
+class Living(Value, frozen=True, kw_only=True, tag="living"):
+    """The answer of a node that was declared dead, once all that it had exclusively is gone: it counts again."""
+
+    node: NodeId
+    generation: int

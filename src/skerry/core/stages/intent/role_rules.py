@@ -23,6 +23,8 @@ def check_role(role: Role, expressions: Expressions) -> list[Finding]:
         findings.add("spec.data.copies", message, "set `mode: replicated`, or leave `copies` out")
     if spec.key is not None and spec.on_split != "run_once":
         findings.add("spec.key", "a key without `onSplit: run_once`: nothing is exclusive here")
+    if spec.when_no_quorum != "stop" and spec.on_split != "run_once":
+        findings.add("spec.whenNoQuorum", "no `onSplit: run_once`: this role asks for no quorum")
     names = Counter(stack.name for stack in spec.configurations)
     for index, stack in enumerate(spec.configurations):
         path = f"spec.configurations[{index}]"

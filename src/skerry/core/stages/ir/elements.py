@@ -95,6 +95,7 @@ def _element(
         resources=resources,
         data=spec.data.mode,
         on_split=spec.on_split,
+        when_no_quorum=spec.when_no_quorum,
         key=GrantKey(spec.key or f"{ground.intent}/{name}") if once else None,
         weights=Weights(
             fit=spec.weights.fit,

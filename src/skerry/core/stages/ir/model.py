@@ -102,6 +102,8 @@ class ElementSpec(Value, frozen=True, kw_only=True):
     resources: Resources = Resources()
     data: Literal["none", "pinned", "replicated"] = "none"
     on_split: OnSplit = "run_anywhere"
+    when_no_quorum: Literal["stop", "run"] = "stop"
+    """Of a `run_once` role: `run` gives exclusiveness up where no majority of the roster is in contact (X8)."""
     key: GrantKey | None = None
     """The exclusive key of a `run_once` role (X1)."""
     weights: Weights = Weights()
@@ -251,3 +253,8 @@ class Roster(Value, frozen=True, kw_only=True, tag="roster"):
     manager_key: bytes
     members: dict[str, RosterEntry]
     operators: dict[str, Operator] = {}
+    tie_breaker: str | None = None
+    """Part of the roster, since what a quorum is may change only with a version of it (X3, X5)."""
+    former: dict[str, RosterEntry] = {}
+    """Who belonged once and does not any more: what they signed then is still read, and their names are not given
+    again, since a name stands for one key and its promises."""

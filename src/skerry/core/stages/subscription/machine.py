@@ -72,6 +72,8 @@ class KeeperView(Value, frozen=True, kw_only=True):
     """What each node in contact says that it runs; without me."""
     room: Resources
     """What the node has for workloads now."""
+    leaving: bool = False
+    """The node leaves the site, or was taken out of its roster: nothing is wanted here any more."""
 
 
 @dataclass
@@ -84,8 +86,6 @@ class Keeper:
     """Grows whenever what `instances()`, `wanted_keys()` or `keys_in_use()` say changes."""
     adopted_until_ms: int = 0
     """Exclusive processes that were taken over may go on without a grant of this life until the guard's deadline."""
-    leaving: bool = False
-    """Its owner takes the machine out: nothing is wanted here any more."""
     _instances: tuple[Instance, ...] = ()
     _wanted_keys: dict[GrantKey, int] = field(default_factory=dict)
     _kept: dict[InstanceId, Subscription] = field(default_factory=dict)
@@ -228,7 +228,7 @@ class Keeper:
 
     def _wanted(self, view: KeeperView) -> dict[InstanceId, Wanted]:
         found: dict[InstanceId, Wanted] = {}
-        if self.leaving:
+        if view.leaving:
             return found
         for section in view.plan.sections.values() if view.plan is not None else ():
             ir = view.irs.get(section.intent)
@@ -341,8 +341,8 @@ class Keeper:
             return Effects() if run.phase == "stopping" else self._stop(instance, run, "not wanted any more")
         if run.key is not None or self._is_exclusive(instance, view):
             return self._stop(instance, run, "the plan names somebody else")
-        if ir is None or ir.withdrawn or self.leaving:
-            return self._stop(instance, run, "its intent was withdrawn")
+        if ir is None or ir.withdrawn or view.leaving:
+            return self._stop(instance, run, "the node leaves" if view.leaving else "its intent was withdrawn")
         if run.phase == "active":
             if not self._replaced(instance, run, view):
                 return Effects()
@@ -357,7 +357,7 @@ class Keeper:
         that was made without me, by another part or while my agent was away, ends no healthy work that it leaves out;
         and none that is exclusive, which goes over by grants alone."""
         ir = view.irs.get(run.intent)
-        if view.my_leaders or self.leaving or ir is None or ir.withdrawn or run.phase not in ("starting", "active"):
+        if view.my_leaders or view.leaving or ir is None or ir.withdrawn or run.phase not in ("starting", "active"):
             return False
         if run.key is not None and named_for(view.plan, instance, run.intent, view.modes) is not None:
             return run.key in view.held

@@ -212,6 +212,8 @@ class RoleSpec(Part, frozen=True, kw_only=True):
     resources: RoleResources = RoleResources()
     data: Data = Data()
     on_split: Literal["run_anywhere", "run_once"] = "run_anywhere"
+    when_no_quorum: Literal["stop", "run"] = "stop"
+    """Of a `run_once` role: what it does where no majority of the roster is in contact (X8)."""
     key: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9./-]{0,199}$")] | None = None
     """The exclusive key of a `run_once` role (X1); by default intent and element."""
     scaling: Scaling = Scaling()

@@ -1,0 +1,1 @@
+"""Which version of the roster counts for grants (X5)."""
