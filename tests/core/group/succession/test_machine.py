@@ -1,0 +1,197 @@
+"""Which roster counts at node a of three, and what it closes (X5)."""
+
+from __future__ import annotations
+
+import pytest
+
+from skerry.core.group.granting.model import Electorate
+from skerry.core.group.succession.machine import CLOSE_AFTER_MS, COUNTING_KEY, Succession, SuccessionView
+from skerry.core.group.succession.model import Closing, Edition
+from skerry.core.group.succession.rules import agreed
+from skerry.core.kernel.ids import GrantKey, NodeId
+from skerry.core.kernel.values import encode
+from tests.core.things import A, B, C, D
+from tests.support.conversation import Talk, at, keeps, notes, publishes, sees, talk, until
+
+KEY = GrantKey("hq/shop/db")
+LEASE_MS = 3_000
+PROMISE_MS = 3_030
+
+
+def edition(version: int, *members: NodeId, name: str = "", tie_breaker: str | None = None) -> Edition:
+    electorate = Electorate(roster_version=version, members=frozenset(members), tie_breaker=tie_breaker)
+    return Edition(electorate=electorate, digest=f"{version}{name}")
+
+
+ONE, TWO, THREE = edition(1, A, B, C), edition(2, A, B, C, D), edition(3, A, B, D)
+
+
+def closing(node: NodeId, through: int = 1, base: int = 1, *, to: NodeId | None = None, name: str = "") -> Closing:
+    promises = {KEY: to} if to is not None else {}
+    return Closing(node=node, base=base, through=through, successor=f"{through + 1}{name}", promises=promises)
+
+
+def view(*editions: Edition, **fields) -> SuccessionView:
+    given = {
+        "editions": {e.electorate.roster_version: e for e in editions or (ONE,)},
+        "closings": {},
+        "promises": {},
+        "known_from_ms": 0,
+        "lease_ms": LEASE_MS,
+        "dead": frozenset(),
+        **fields,
+    }
+    return SuccessionView(**given)
+
+
+def said(*closings: Closing) -> dict[NodeId, Closing]:
+    return {c.node: c for c in closings}
+
+
+def held(*editions: Edition) -> dict[int, Edition]:
+    return {e.electorate.roster_version: e for e in editions}
+
+
+def node_a(**fields) -> Talk:
+    """One that has counted grants under version 1 for long."""
+    t = talk(Succession.recover(A, {COUNTING_KEY: encode(1)}, -60_000), view(**fields))
+    assert t >> at(0)
+    return t
+
+
+def closed_by_a(**fields) -> Talk:
+    """A knows of version 2, and has closed 1."""
+    t = node_a(**fields)
+    assert t >> sees(editions=held(ONE, TWO))
+    assert t >> until(CLOSE_AFTER_MS) << publishes("closing/a")
+    mine = t.said.publish[0].value
+    assert t >> sees(closings=said(mine))
+    return t
+
+
+# --- closing ----------------------------------------------------------------------------------------------------------
+
+
+def test_x5_a_node_that_holds_the_next_roster_closes_the_one_that_counts_and_names_its_promises() -> None:
+    t = node_a(promises={KEY: B})
+    assert t >> sees(editions=held(ONE, TWO))
+    assert t >> until(CLOSE_AFTER_MS - 1)
+    mine = closing(A, to=B)
+    assert t >> until(CLOSE_AFTER_MS) << publishes("closing/a", lambda v: v == mine) << notes("roster.closed")
+    assert t.machine.closed and t.machine.counting == 1
+
+
+def test_x5_it_closes_once() -> None:
+    t = closed_by_a()
+    assert t >> until(60_000)
+
+
+def test_x5_a_restart_does_not_take_it_back() -> None:
+    t = talk(Succession.recover(A, {COUNTING_KEY: encode(1)}, 0), view(ONE, TWO, closings=said(closing(A))))
+    assert t >> at(0)
+    assert t.machine.closed
+
+
+def test_x5_it_does_not_close_before_it_knows_what_an_earlier_life_promised() -> None:
+    t = node_a(known_from_ms=PROMISE_MS)
+    assert t >> sees(editions=held(ONE, TWO)) >> until(PROMISE_MS - 1)
+    assert t >> until(PROMISE_MS) << publishes("closing/a")
+
+
+def test_a_disk_that_never_granted_anything_has_nothing_to_wait_for() -> None:
+    t = talk(Succession.recover(A, {}, 0), view(ONE, TWO, known_from_ms=PROMISE_MS))
+    assert t >> at(0) << keeps(COUNTING_KEY)
+    assert t >> until(CLOSE_AFTER_MS) << publishes("closing/a")
+
+
+def test_rosters_that_come_in_a_row_are_closed_in_one() -> None:
+    t = node_a()
+    assert t >> sees(editions=held(ONE, TWO)) >> until(CLOSE_AFTER_MS // 2) >> sees(editions=held(ONE, TWO, THREE))
+    both = closing(A, through=2)
+    assert t >> until(CLOSE_AFTER_MS * 2) << publishes("closing/a", lambda v: v == both)
+
+
+def test_who_belongs_to_none_that_is_over_has_nothing_to_close() -> None:
+    t = talk(Succession.recover(D, {}, 0), view(ONE, TWO))
+    assert t >> at(0) << keeps(COUNTING_KEY) >> until(1_000)
+
+
+# --- counting ---------------------------------------------------------------------------------------------------------
+
+
+def test_x5_until_a_quorum_has_closed_it_the_old_roster_counts() -> None:
+    t = closed_by_a()
+    assert t.machine.counting == 1
+    assert t >> sees(closings=said(closing(A), closing(B))) << keeps(COUNTING_KEY) << notes("roster.counts", version=2)
+    assert t.machine.counting == 2 and not t.machine.closed
+
+
+def test_x5_a_closing_in_favour_of_another_successor_counts_for_nothing() -> None:
+    t = closed_by_a()
+    assert t >> sees(closings=said(closing(A), closing(B, name="other")))
+    assert t.machine.counting == 1
+
+
+def test_x5_who_was_away_for_several_versions_goes_on_to_the_last() -> None:
+    t = node_a()
+    late = said(*(closing(n, through=2, base=2) for n in (B, C, D)))
+    assert t >> sees(editions=held(ONE, TWO, THREE), closings=late) << keeps(COUNTING_KEY)
+    assert t.machine.counting == 3
+
+
+def test_a_roster_without_members_needs_nobody_to_close_it() -> None:
+    t = talk(Succession.recover(A, {}, 0), view(edition(1), edition(2, A)))
+    assert t >> at(0) << keeps(COUNTING_KEY)
+    assert t.machine.counting == 2
+
+
+def test_x8_a_quorum_without_the_dead_will_do_and_is_told_apart() -> None:
+    t = node_a()
+    assert t >> sees(editions=held(ONE, edition(2, A)), closings=said(closing(A)))
+    assert t >> sees(dead=frozenset({B, C})) << keeps(COUNTING_KEY)
+    assert t.machine.counting == 2 and t.machine.surrendered
+    assert t >> sees(closings=said(closing(A), closing(B)))
+    assert not t.machine.surrendered
+
+
+# --- who goes on at once ----------------------------------------------------------------------------------------------
+
+
+def test_x5_the_holder_whom_the_closing_agrees_on_goes_on_at_once() -> None:
+    t = closed_by_a(promises={KEY: B})
+    assert t >> sees(closings=said(closing(A, to=B), closing(C, to=B))) << keeps(COUNTING_KEY)
+    assert t.machine.agreed == {KEY: B}
+    assert t.machine.waits_until_ms(LEASE_MS) == t.at_ms + PROMISE_MS
+
+
+def test_x5_where_they_name_two_nobody_does() -> None:
+    t = closed_by_a(promises={KEY: B})
+    assert t >> sees(closings=said(closing(A, to=B), closing(C, to=C))) << keeps(COUNTING_KEY)
+    assert t.machine.agreed == {}
+
+
+def test_x5_a_quorum_that_agrees_is_enough_and_may_come_later() -> None:
+    t = closed_by_a(promises={KEY: B})
+    assert t >> sees(closings=said(closing(A, to=B), closing(C, to=C))) << keeps(COUNTING_KEY)
+    assert t >> sees(closings=said(closing(A, to=B), closing(B, to=B), closing(C, to=C)))
+    assert t.machine.agreed == {KEY: B}
+
+
+def test_x5_a_holder_goes_on_over_two_changes_in_a_row() -> None:
+    t = closed_by_a(promises={KEY: B})
+    both = said(closing(A, to=B), closing(B, to=B))
+    assert t >> sees(closings=both) << keeps(COUNTING_KEY)
+    assert t >> sees(editions=held(ONE, TWO, THREE), promises={})
+    assert t >> until(t.at_ms + CLOSE_AFTER_MS) << publishes("closing/a", lambda v: v.promises == {KEY: B})
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ((closing(A, 2, to=A), closing(B, 2)), {KEY: A}),
+        ((closing(A, 2, to=A), closing(B, 2, base=2)), {}),
+    ],
+    ids=["all of them knew no later one to count", "one of them did"],
+)
+def test_x5_who_knew_a_later_version_to_count_says_nothing_about_the_earlier(words, found) -> None:
+    assert agreed(1, 3, held(ONE, edition(2, A, B, C), THREE), said(*words)) == found
