@@ -137,10 +137,12 @@ class RunningManager:
         assert status == 201, answer
         return str(answer["token"])
 
-    def ask_to_join(self, token: str, site: str, name: str, request: str | None = None) -> tuple[int, Any]:
+    def ask_to_join(
+        self, token: str, site: str, name: str, request: str | None = None, **besides: str
+    ) -> tuple[int, Any]:
         """What a joining node asks, with a key of its own."""
         wanted = request if request is not None else x509.create_request(ed25519.generate()).decode()
-        body = {"token": token, "site": site, "name": name, "request": wanted}
+        body = {"token": token, "site": site, "name": name, "request": wanted, **besides}
         return self.stranger.ask(
             "/v1/join", body=json.dumps(body).encode(), headers={"Content-Type": "application/json"}
         )

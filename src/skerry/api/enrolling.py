@@ -1,4 +1,4 @@
-"""How nodes come to belong to a site: join tokens, and what a node gets for one (D5, N4).
+"""How nodes come to belong to a site and cease to: join tokens, what a node gets for one, and removal (D5, N4, X5).
 
 A token is `<secret>.<SHA-256 of the authority's certificate>`: good once, for one site, for a while, and kept as a hash
 alone. It is used up in the transaction that brings the node into the roster, and by nothing less.
@@ -49,6 +49,8 @@ class Joining(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hosts: tuple[str, ...] = ()
     """Names and addresses that its certificate is to bear."""
     api: str = ""
+    replaces: str | None = None
+    """A node that goes with the same roster: a dead machine's, say (U15)."""
 
 
 class Joined(Value, frozen=True, kw_only=True):
@@ -79,6 +81,14 @@ class Enrolling:
         """A token that one node of a site may join with, once. Raises `NotDone`, `StoreError`."""
         return await make_token(self._correspondence.store, self._authority, site, node, ttl_s)
 
+    async def remove(self, site: str, node: str) -> None:
+        """Take a node out: the next roster is without it. Raises `NotDone`, `StoreError`."""
+        async with self._correspondence.acting():
+            place = self._correspondence.sites.get(site)
+            if place is None or node not in place.roster().members:
+                raise NotDone(f"there is no node {node!r} at a site {site!r}", 404)
+            await self._correspondence.say({site: (place.roster_without(node),)})
+
     async def join(self, asked: Joining) -> Joined:
         """Enrol a node. Raises `NotDone`, `StoreError`."""
         _check_form(asked)
@@ -88,7 +98,7 @@ class Enrolling:
             if state != "good" or asked.site not in self._correspondence.sites:
                 raise NotDone(_TOKEN_WORDS.get(state, f"there is no site {asked.site!r}"), 403)
             place = self._correspondence.sites[asked.site]
-            _check_place(place, asked.name)
+            _check_place(place, asked)
             try:
                 public_key = requested_key(asked.request.encode())
                 who = Identity(kind=Kind.NODE, site=asked.site, name=asked.name)
@@ -96,7 +106,8 @@ class Enrolling:
             except CertificateError as error:
                 raise NotDone(f"the certificate request cannot be granted: {error}", 400) from error
             entry = RosterEntry(node=asked.name, public_key=public_key, endpoints=asked.endpoints)
-            successor = place.next_roster(members={**place.roster().members, asked.name: entry})
+            others = {name: known for name, known in place.roster().members.items() if name != asked.replaces}
+            successor = place.next_roster(members={**others, asked.name: entry})
             await self._correspondence.say({asked.site: (successor,)}, token=hash_)
             return Joined(
                 certificate=certificate.decode(),
@@ -136,9 +147,11 @@ def _check_form(asked: Joining) -> None:
             raise NotDone(said, 400)
 
 
-def _check_place(place: ManagerSite, node: str) -> None:
+def _check_place(place: ManagerSite, asked: Joining) -> None:
     """Whether a site can take a further node, of this name, now."""
-    members = place.roster().members
+    members, node = place.roster().members, asked.name
+    if asked.replaces is not None and asked.replaces not in members:
+        raise NotDone(f"site {place.site} has no node {asked.replaces!r} to be replaced")
     if node in members:
         raise NotDone(f"site {place.site} has a node {node!r} already; choose another name")
     if node in place.roster().former:

@@ -68,6 +68,13 @@ async def withdraw(name: str, request: Ask) -> dict[str, str]:
     return {"withdrawn": name}
 
 
+@delete("/v1/sites/{site:str}/nodes/{node:str}", status_code=200)
+async def remove(site: str, node: str, request: Ask) -> dict[str, str]:
+    """Take a node out of its site's roster (X5)."""
+    await _office(request).enrolling.remove(site, node)
+    return {"removed": node}
+
+
 @post("/v1/tokens", status_code=201)
 async def token(request: Ask, site: str, node: str | None = None, ttl: int = 3600) -> dict[str, str]:
     """A join token."""
@@ -175,7 +182,7 @@ def prometheus(request: Ask) -> str:
 
 def application(office: Office) -> Litestar:
     """The routes of one manager."""
-    changing = Router("/", guards=[_operators], route_handlers=[apply, withdraw, token])
+    changing = Router("/", guards=[_operators], route_handlers=[apply, withdraw, remove, token])
     reading = Router(
         "/",
         guards=[_readers],

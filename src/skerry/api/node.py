@@ -67,6 +67,7 @@ class NodeApi:
                 Route("/v1/events", self._events),
                 Route("/v1/journal", self._journal),
                 Route("/v1/apply", self._apply, methods=["POST"]),
+                Route("/v1/declare-dead", self._declare_dead, methods=["POST"]),
                 Route("/v1/leave", self._leave, methods=["POST"]),
             ]
         )
@@ -103,6 +104,10 @@ class NodeApi:
     async def _apply(self, request: Request) -> Response:
         """A statement signed by an operator: an intent for this site (U4)."""
         return await self._take(request, local.take_intent)
+
+    async def _declare_dead(self, request: Request) -> Response:
+        """A statement signed by an operator: another node is off (X8)."""
+        return await self._take(request, local.declare_dead)
 
     async def _leave(self, request: Request) -> Response:
         """A statement signed by this node's own key: stop all and let go."""

@@ -96,6 +96,11 @@ NodeFile = Annotated[
     Path | None, typer.Option("--node-file", help="What this machine's owner gives: a Node manifest.", metavar="FILE")
 ]
 
+Replaces = Annotated[
+    str | None,
+    typer.Option("--replaces", help="A node of the site whose place this one takes; it goes.", metavar="NODE"),
+]
+
 
 @app.command(epilog=_JOIN)
 def join(
@@ -111,6 +116,7 @@ def join(
     api: Api = None,
     uplink: Uplink = None,
     node_file: NodeFile = None,
+    replaces: Replaces = None,
 ) -> None:
     """Take this machine into a site, once: a key is made here and stays here, the manager certifies it.
 
@@ -133,6 +139,7 @@ def join(
         api=api,
         uplink=uplink,
         node_file=node_file,
+        replaces=replaces,
     )
     typer.echo(join_site(wish))
 
@@ -145,7 +152,10 @@ def run(context: typer.Context, folder: AgentFolder) -> None:
 
 @app.command(epilog=_LEAVE)
 def leave(folder: AgentFolder) -> None:
-    """Take this machine out: stop all that runs on it, say goodbye, end its agent. Its folder and its vote stay."""
+    """Take this machine out: stop all that runs on it, say goodbye, end its agent. Its folder stays.
+
+    Its vote goes with the next roster, which its manager makes as soon as it hears of it.
+    """
     from skerry.cli.leaving import leave as leave_site
 
     for line in leave_site(folder):

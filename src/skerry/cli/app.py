@@ -16,6 +16,7 @@ from skerry.cli import (
     agent,
     calling,
     changing,
+    declaring,
     demo,
     doctor,
     example,
@@ -62,6 +63,7 @@ def build() -> typer.Typer:
     app.add_typer(agent.app, name="agent")
     status.add_to(app)
     changing.add_to(app)
+    declaring.add_to(app)
     reading.add_to(app)
     calling.add_to(app)
     app.add_typer(objects.app, name="object")

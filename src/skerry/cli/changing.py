@@ -17,6 +17,7 @@ import typer
 from skerry.cli.client import Server, said
 from skerry.cli.errors import Failed
 from skerry.cli.render import Format, Output, show, table
+from skerry.cli.signing import operators_word
 from skerry.cli.target import As, At, identity_folder, manager_first, only_manager
 
 TEXT_BYTES_MAX = 1024 * 1024
@@ -30,13 +31,15 @@ Examples:
 
 _DELETE = """\b
 Example:
-  skerry delete intent shop-files"""
+  skerry delete intent shop-files
+  skerry delete node n3                    # or SITE/NODE, where two sites have one of that name"""
 
 
 class Deletable(StrEnum):
     """What can be deleted."""
 
     INTENT = "intent"
+    NODE = "node"
 
 
 class Part(NamedTuple):
@@ -83,11 +86,32 @@ def delete(
     server: At = None,
     identity: As = None,
 ) -> None:
-    """Withdraw an intent: its roles stop at every site, as soon as each hears of it."""
+    """Withdraw an intent: its roles stop at every site. Or take a node out of its site: it stops all that it runs.
+
+    Either holds at each machine as soon as it hears of it.
+    """
     asked = manager_first(server, identity)
-    only_manager(asked, "intents to delete")
+    only_manager(asked, f"{what}s to delete")
+    if what is Deletable.NODE:
+        site, node = _node(asked, name)
+        asked.delete(f"/v1/sites/{quote(site, safe='')}/nodes/{quote(node, safe='')}")
+        typer.echo(f"node {node} is not of site {site} any more; it stops all as soon as it hears of it")
+        return
     asked.delete(f"/v1/intents/{quote(name, safe='')}")
     typer.echo(f"{what} {name} is withdrawn")
+
+
+def _node(manager: Server, name: str) -> tuple[str, str]:
+    """Site and node of `NODE` or `SITE/NODE`. Raises `Failed`."""
+    site, slash, node = name.rpartition("/")
+    if slash:
+        return site, node
+    sites = [line["site"] for line in manager.get("/v1/sites")["sites"]]
+    having = [s for s in sites if name in manager.get(f"/v1/sites/{quote(s, safe='')}")["members"]]
+    if len(having) != 1:
+        known = f"sites {', '.join(having)} have one each: say SITE/{name}" if having else "no site has one"
+        raise Failed(f"node {name!r}: {known}")
+    return having[0], name
 
 
 def _read(name: str) -> str:
@@ -132,28 +156,10 @@ def _place(error: dict[str, Any], parts: list[Part]) -> str:
 
 
 def _at_node(node: Server, identity: Path, text: str) -> dict[str, Any]:
-    from skerry.adapters.keys.ed25519 import KeyFileError, NodeSigner, load_key
-    from skerry.adapters.keys.tls import Kind, TlsFiles
-    from skerry.adapters.keys.x509 import CertificateError, identity_in
-    from skerry.core.conversation import kind_of
-    from skerry.core.kernel.ids import LifeId
-    from skerry.core.kernel.sealing import Statement, seal
-    from skerry.core.kernel.values import encode
     from skerry.core.stages.intent.events import LocalIntent
 
-    files = TlsFiles.within(identity)
-    try:
-        who, _ = identity_in(files.certificate.read_bytes())
-        signer = NodeSigner(load_key(files.key))
-    except (OSError, KeyFileError, CertificateError) as error:
-        raise Failed(f"{identity}: {error}") from error
-    if who.kind is not Kind.OPERATOR:
-        raise Failed(f"{identity}: this is the {who.kind} {who.name}; an intent is an operator's word")
-    body = LocalIntent(manifests=text)
-    statement = Statement(
-        kind=kind_of(body), site=node.who.site, signer=who.name, life=LifeId("-"), number=0, body=encode(body)
-    )
-    answer = node.ask("POST", "/v1/apply", encode(seal(signer, statement)))
+    word = operators_word(identity, node.who.site, LocalIntent(manifests=text))
+    answer = node.ask("POST", "/v1/apply", word)
     if answer.status != 200:
         raise Failed(f"nothing was applied: {said(answer)}")
     taken: dict[str, Any] = answer.value

@@ -68,6 +68,7 @@ class Wish(NamedTuple):
     api: str | None
     uplink: str | None
     node_file: Path | None
+    replaces: str | None = None
 
 
 class Enrolled(Value, frozen=True, kw_only=True):
@@ -234,6 +235,7 @@ def _enrol(wish: Wish, settings: AgentSettings, ca_pem: str, request: str) -> En
         "endpoints": list(settings.listen),
         "hosts": sorted({settings.host, host_of(settings.api)}),
         "api": settings.api,
+        "replaces": wish.replaces,
     }
     connection = http.client.HTTPSConnection(wish.manager, timeout=WITHIN_S, context=known)
     try:

@@ -30,6 +30,8 @@ from skerry.shell.settings import AgentSettings, SettingsError, load_settings
 STOPPED_WITHIN_MS = 90_000
 """Clients of an instance may drain, and programs may be slow to stop."""
 ENDED_WITHIN_MS = 15_000
+VOTE_GONE_WITHIN_MS = 10_000
+"""The manager is asked every few seconds; one that cannot be reached is not waited for."""
 LOOK_AGAIN_S = 0.1
 LOCK_FILE = "lock"
 
@@ -50,8 +52,9 @@ def leave(folder: Path) -> Iterator[str]:
     _until_stopped(api, settings)
     for name in before:
         yield f"stopped {name}"
+    left = _vote(api)
     _end(folder, pid)
-    yield f"{settings.node} has left {settings.site}; its folder, its key and its vote stay"
+    yield f"{settings.node} has left {settings.site}; {left}"
 
 
 def _word(settings: AgentSettings) -> Statement:
@@ -76,6 +79,19 @@ def _until_stopped(api: Server, settings: AgentSettings) -> None:
                 "the agent still runs: look into its log, and try again"
             )
         time.sleep(LOOK_AGAIN_S)
+
+
+def _vote(api: Server) -> str:
+    """What became of its vote; if the manager is there, the machine waits until it has handed over."""
+    until_ms = boot_ms() + VOTE_GONE_WITHIN_MS
+    while boot_ms() < until_ms:
+        status: dict[str, Any] = api.get("/v1/status")
+        if all(mode["mode"] != "connected" for mode in status["modes"].values()):
+            break
+        if not status["belongs"] and status["roster_counting"] == status["roster_version"]:
+            return f"its vote has gone with roster {status['roster_version']}"
+        time.sleep(LOOK_AGAIN_S)
+    return "its vote goes with the next roster, when its manager hears of it"
 
 
 def _end(folder: Path, pid: int) -> None:

@@ -88,6 +88,12 @@ def test_a_deleted_intent_is_withdrawn_and_cannot_be_deleted_again(verbs: Verbs,
     assert (ran.code, "'short'" in ran.err) == (1, True)
 
 
+def test_a_node_that_is_not_there_cannot_be_taken_out(verbs: Verbs) -> None:
+    ran = verbs("delete", "node", "nobody")
+    assert (ran.code, "no site has one" in ran.err) == (1, True)
+    assert verbs("delete", "node", "shop/nobody").code == 1
+
+
 @pytest.mark.parametrize("what", ["sites", "intents", "catalogue", "nodes", "plan", "fits", "verdicts", "journal"])
 def test_whatever_is_listed_can_be_had_as_a_table_as_json_and_as_yaml(verbs: Verbs, what: str) -> None:
     site = () if what in ("sites", "intents", "catalogue") else ("--site", "shop")

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from skerry.adapters.keys import x509
-from skerry.core.kernel.ids import ElementName, GrantKey, IntentId, PlanId, instance_id
 from skerry.core.kernel.values import digest
 from skerry.core.stages.ir.model import CatalogueDocument, IntermediateRepresentation, Roster, SiteDocument
-from skerry.core.stages.negotiation.model import Assignment, Plan, Section
 from tests.support.office import EXAMPLE, Member, RunningManager, authority_digest
 
 pytestmark = pytest.mark.timeout(180)  # a busy machine takes its time to start processes
@@ -25,7 +22,7 @@ def test_a_joined_node_holds_roster_site_catalogue_and_intents_in_the_managers_o
     kinds = {type(document) for document in member.documents()}
     assert kinds == {Roster, SiteDocument, CatalogueDocument, IntermediateRepresentation}
     assert member.roster.members["n1"].public_key == member.signer.public_key
-    assert member.roster.operators["admin"].may == ("apply",)
+    assert member.roster.operators["admin"].may == ("apply", "declare-dead")
     named, key = x509.identity_in(member.joined["certificate"].encode())
     assert (named.site, named.name, key) == ("shop", "n1", member.signer.public_key)
 
@@ -70,26 +67,26 @@ def test_two_nodes_of_one_name_cannot_both_join_and_the_second_keeps_its_token(m
     assert manager.ask_to_join(token, "shop", "other-twin")[0] == 200
 
 
-def test_nobody_joins_while_the_site_plans_what_must_not_run_twice_and_the_token_stays_good(
-    empty: RunningManager, tmp_path: Path
-) -> None:
-    empty.start()
-    empty.apply(*((EXAMPLE / name).read_text() for name in ("catalogue.yaml", "site.yaml", "intent.yaml")))
-    member = Member(empty, "shop", "n1", tmp_path / "n1")
-    intent, element, key = IntentId("hq/shop-files"), ElementName("placement"), GrantKey("hq/shop-files/placement")
-    exclusive = Assignment(
-        instance=instance_id(intent, element, 1), element=element, holder=member.name, digest="d", key=key
-    )
-    sections = {intent: Section(intent=intent, generation=1, connected={exclusive.instance: exclusive})}
-    plan = Plan(id=PlanId(term=1, leader=member.name, number=1), members=(member.name,), sections=sections)
-    member.ask(member.say(plan))
-    token = empty.token("shop")
-    status, answer = empty.ask_to_join(token, "shop", "n2")
-    assert status == 409 and "hq/shop-files/placement" in answer["error"] and "delete that intent" in answer["error"]
-    assert empty.admin.get("/v1/sites/shop")["members"] == ["n1"]
-    freed = msgspec.structs.replace(plan, id=PlanId(term=1, leader=member.name, number=2), sections={})
-    member.ask(member.say(freed))
-    assert empty.ask_to_join(token, "shop", "n2")[0] == 200
+def test_x5_a_node_is_taken_out_and_its_name_is_not_given_again(manager: RunningManager) -> None:
+    assert manager.ask_to_join(manager.token("shop"), "shop", "goes")[0] == 200
+    version = manager.admin.get("/v1/sites/shop")["roster_version"]
+    assert manager.delete("/v1/sites/shop/nodes/goes")[0] == 200
+    after = manager.admin.get("/v1/sites/shop")
+    assert "goes" not in after["members"] and after["roster_version"] == version + 1
+    assert manager.delete("/v1/sites/shop/nodes/goes")[0] == 404
+    status, answer = manager.ask_to_join(manager.token("shop"), "shop", "goes")
+    assert status == 409 and "choose another" in answer["error"]
+
+
+def test_u15_a_new_machine_takes_the_place_of_another_in_one_roster(manager: RunningManager) -> None:
+    assert manager.ask_to_join(manager.token("shop"), "shop", "old")[0] == 200
+    version = manager.admin.get("/v1/sites/shop")["roster_version"]
+    assert manager.ask_to_join(manager.token("shop"), "shop", "new", replaces="old")[0] == 200
+    after = manager.admin.get("/v1/sites/shop")
+    assert {"old", "new"} & set(after["members"]) == {"new"} and after["roster_version"] == version + 1
+    token = manager.token("shop")
+    assert manager.ask_to_join(token, "shop", "newer", replaces="old")[0] == 409
+    assert manager.ask_to_join(token, "shop", "newer", replaces="new")[0] == 200
 
 
 @pytest.mark.parametrize("name", ["", "a b", "*", "../up", "x" * 64, "n1/n2"])

@@ -367,7 +367,7 @@ def _carried(raw: bytes) -> Carried:
 
 
 def _lacks(held: dict[str, Version], name: str, version: Version) -> bool:
-    """Whether somebody with these versions lacks this one. What nodes and operators say goes up; the rest comes down."""
+    """Whether somebody with these versions lacks this one. What nodes and operators say goes up, the rest down."""
     if not name.startswith(("fit/", "plan", "intent/", CLOSING_PREFIX, DEAD_PREFIX, LEAVE_PREFIX)):
         return False
     return name not in held or is_older(held[name], version)

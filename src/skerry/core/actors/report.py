@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from skerry.core.actors.agent import Agent
+from skerry.core.group.granting.model import DEAD_PREFIX
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.journal.model import Entry
 from skerry.core.group.uplink.model import ModeState
-from skerry.core.kernel.ids import NodeId
+from skerry.core.kernel.ids import GrantKey, NodeId
 from skerry.core.kernel.sealing import Sealed, Statement
 from skerry.core.kernel.values import decode
 from skerry.core.stages.fit.model import Measured, RoleFit, fit_permille, summary
@@ -37,6 +38,9 @@ def status(agent: Agent, at_ms: int) -> dict[str, Any]:
         "plan": str(plan.id) if plan is not None else None,
         "plan_temporary": bool(plan.isolated_from) if plan is not None else False,
         "roster_version": roster.version,
+        "roster_counting": agent.succession.counting,
+        "belongs": picture.me in roster.members,
+        "dead": _dead(agent),
         "modes": {manager: _mode(agent, state) for manager, state in agent.uplink.modes.items()},
         "uplink": {
             manager: {"answered_age_ms": report.answered_age_ms, "session": report.session}
@@ -53,6 +57,20 @@ def status(agent: Agent, at_ms: int) -> dict[str, Any]:
         "journal": agent.journal.heads,
         "refused": agent.refused,
         "given_up": _given_up(agent, plan, len(roster.members), len(contacts) + 1),
+    }
+
+
+def _dead(agent: Agent) -> dict[str, dict[str, Any]]:
+    """What was ever said of a node's being off, and whether that stands (X8)."""
+    standing = agent.picture.declared_dead()
+    return {
+        name.removeprefix(DEAD_PREFIX): {
+            "generation": kept.value.generation,
+            "stands": kept.value.node in standing,
+            "left_out": kept.value.node in agent.granting.surrender.dead,
+        }
+        for name, kept in sorted(agent.picture.custody.kept.items())
+        if name.startswith(DEAD_PREFIX)
     }
 
 
@@ -173,10 +191,21 @@ def _given_up(agent: Agent, plan: Plan | None, roster: int, here: int) -> list[s
         found.append(
             f"decided without {', '.join(plan.isolated_from)}: {'; '.join(agreed) or 'by the assignees alone'}"
         )
-    for key in sorted(agent.keeper.wanted_keys()):
-        if key not in agent.granting.held:
-            found.append(f"{key}: no majority of the roster grants it, so it does not run here")
-    return found
+    if agent.picture.me not in agent.picture.roster().members:
+        found.append(f"{agent.picture.me} was taken out of the roster: it runs nothing, and what it says is a claim")
+    found += [f"{node} was declared dead, and has not answered" for node in sorted(agent.picture.declared_dead())]
+    if agent.succession.counting != agent.picture.roster().version:
+        newest, counting = agent.picture.roster().version, agent.succession.counting
+        found.append(f"roster {newest} does not count for grants yet: no majority has closed {counting}")
+    return found + [line for key in sorted(agent.keeper.wanted_keys()) for line in _exclusiveness(agent, key)]
+
+
+def _exclusiveness(agent: Agent, key: GrantKey) -> Iterable[str]:
+    held = agent.granting.held.get(key)
+    if held is None:
+        yield f"{key}: no majority of the roster grants it, so it does not run here"
+    elif held.surrendered:
+        yield f"{key} may be active twice since {held.surrendered_wall_ms} (wall ms): {held.surrendered}"
 
 
 def _all(section: Section) -> list[Any]:

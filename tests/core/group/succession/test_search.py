@@ -7,7 +7,6 @@ promise for it a little longer. Whatever is reached, no two are active. Then eac
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,11 +19,12 @@ from skerry.core.group.granting.machine import Granting, GrantingView, _Promise
 from skerry.core.group.granting.model import Electorate, promise_ms
 from skerry.core.group.granting.wire import GrantAsk
 from skerry.core.group.succession import machine, rules
-from skerry.core.group.succession.machine import Succession, SuccessionView
+from skerry.core.group.succession.machine import Succession, SuccessionEvent, SuccessionView
 from skerry.core.group.succession.model import Closing, Edition
 from skerry.core.kernel.events import Reconsider
 from skerry.core.kernel.ids import GrantKey, NodeId
 from skerry.core.kernel.inputs import Input
+from skerry.sim.chance import Chance
 from tests.core.things import A, B, C
 
 KEY = GrantKey("k")
@@ -82,7 +82,7 @@ class Node:
     def looks(self, at_ms: int) -> tuple[Node, Word | None]:
         """Let succession step; what it closes is said."""
         succession = self._succession()
-        given = Input(id="", at_ms=at_ms, wall_ms=0, draw=0, event=Reconsider())
+        given: Input[SuccessionEvent] = Input(id="", at_ms=at_ms, wall_ms=0, draw=0, event=Reconsider())
         done = succession.step(given, self._view(at_ms))
         said = next((Word.of(p.value) for p in done.publish), None)
         now = replace(
@@ -265,11 +265,11 @@ def breaks(offered: tuple[Edition, ...], most: int = STATES_MAX) -> tuple[bool, 
 
 def walked_into(offered: tuple[Edition, ...], *, reboots: bool, walks: int = WALKS) -> Site | None:
     """The same by chance, further and with restarts; the first state in which two are active."""
-    chance = random.Random(4711)
+    chance = Chance(4711)
     for _ in range(walks):
         site = START
         for _ in range(STEPS):
-            site = chance.choice(list(site.following(offered, reboots=reboots)))()
+            site = chance.pick(list(site.following(offered, reboots=reboots)))()
             if site.broken:
                 return site
     return None

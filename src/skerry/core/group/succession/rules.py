@@ -28,9 +28,7 @@ def closers(version: int, editions: Editions, closings: Closings) -> dict[NodeId
     }
 
 
-def is_closed(
-    version: int, editions: Editions, closings: Closings, without: frozenset[NodeId] = frozenset()
-) -> bool:
+def is_closed(version: int, editions: Editions, closings: Closings, without: frozenset[NodeId] = frozenset()) -> bool:
     """Whether a quorum has closed it; nobody has to close one without members. `without` are declared dead (X8)."""
     electorate = editions[version].electorate
     if not electorate.members - without:
@@ -38,9 +36,7 @@ def is_closed(
     return electorate.is_quorum(frozenset(closers(version, editions, closings)), without)
 
 
-def counts_from(
-    version: int, editions: Editions, closings: Closings, without: frozenset[NodeId] = frozenset()
-) -> int:
+def counts_from(version: int, editions: Editions, closings: Closings, without: frozenset[NodeId] = frozenset()) -> int:
     """Which version counts now, if `version` did: the first that is not closed, or the last."""
     while version + 1 in editions and is_closed(version, editions, closings, without):
         version += 1
@@ -55,9 +51,7 @@ def agreed(base: int, version: int, editions: Editions, closings: Closings) -> d
     return {key: holder for key, holder in sorted(named) if _alone(key, holder, base, version, editions, closings)}
 
 
-def _alone(
-    key: GrantKey, holder: NodeId, base: int, version: int, editions: Editions, closings: Closings
-) -> bool:
+def _alone(key: GrantKey, holder: NodeId, base: int, version: int, editions: Editions, closings: Closings) -> bool:
     """Whether nobody but this holder can be active under the key: of each version that was closed since, a quorum names
     it or nobody. Who knew a later version to count when it closed says nothing about this one."""
     for closed in range(base, version):

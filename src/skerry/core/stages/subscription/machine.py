@@ -128,7 +128,7 @@ class Keeper:
     def step(self, given: Input[KeeperEvent], view: KeeperView) -> Effects:
         """Take the end of a start, stop or drain, or a change of plan, mode, grants or neighbours."""
         self._deadline_ms = None
-        done = self._on_event(given)
+        done = self._on_event(given, view)
         wanted = self._wanted(view)
         for instance in sorted(set(self.runs) - set(wanted)):
             done = done + self._away(instance, given, view)
@@ -164,7 +164,7 @@ class Keeper:
 
     # --- what happened --------------------------------------------------------------------------------------------
 
-    def _on_event(self, given: Input[KeeperEvent]) -> Effects:
+    def _on_event(self, given: Input[KeeperEvent], view: KeeperView) -> Effects:
         event = given.event
         if isinstance(event, DeadlinePassed | Reconsider):
             return Effects()
@@ -178,6 +178,8 @@ class Keeper:
                 run.phase, run.pid, run.endpoint = "active", event.pid, event.endpoint
                 run.port, run.since_wall_ms, run.reason = event.port, given.wall_ms, ""
                 data = {"pid": run.pid, "endpoint": run.endpoint, "fence": run.fence, "plan": run.plan}
+                if (held := view.held.get(run.key or GrantKey(""))) is not None and held.surrendered:
+                    data |= {"surrendered": held.surrendered, "surrendered_wall_ms": held.surrendered_wall_ms}
                 return Effects(
                     persist=self._keep(event.instance, run, run.port),
                     note=(Note(what="role.active", about=event.instance, data=data),),
@@ -286,6 +288,8 @@ class Keeper:
             return self._stop(instance, run, "its grant has run out")
         if held.fence != run.fence:
             return self._stop(instance, run, "somebody else was active in between")
+        if run.phase == "active":
+            run.reason = f"exclusiveness given up: {held.surrendered}" if held.surrendered else ""
         kill_at_ms = held.until_ms - run.stop_within_ms
         if run.kill_at_ms is None or kill_at_ms > run.kill_at_ms:
             run.kill_at_ms = kill_at_ms
