@@ -86,7 +86,7 @@ def _vote(api: Server) -> str:
     until_ms = boot_ms() + VOTE_GONE_WITHIN_MS
     while boot_ms() < until_ms:
         status: dict[str, Any] = api.get("/v1/status")
-        if all(mode["mode"] != "connected" for mode in status["modes"].values()):
+        if any(mode["mode"] == "isolated" for mode in status["modes"].values()):
             break
         if not status["belongs"] and status["roster_counting"] == status["roster_version"]:
             return f"its vote has gone with roster {status['roster_version']}"

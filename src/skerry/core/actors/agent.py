@@ -129,7 +129,7 @@ class Agent:
             picture=picture,
             membership=Membership(me=me, life=identity.life),
             election=Election.recover(me, state.get(FOLLOWED_KEY), at_ms),
-            succession=Succession.recover(me, state, at_ms),
+            succession=Succession.recover(me, state),
             granting=Granting.recover(me, state, at_ms, lease_ms),
             uplink=Uplink.recover(me, state.get(MODES_KEY), at_ms),
             journal=Journal.recover(me, identity.site, identity.life, identity.boot, signer, state),

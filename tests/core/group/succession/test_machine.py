@@ -54,7 +54,7 @@ def held(*editions: Edition) -> dict[int, Edition]:
 
 def node_a(**fields) -> Talk:
     """One that has counted grants under version 1 for long."""
-    t = talk(Succession.recover(A, {COUNTING_KEY: encode(1)}, -60_000), view(**fields))
+    t = talk(Succession.recover(A, {COUNTING_KEY: encode(1)}), view(**fields))
     assert t >> at(0)
     return t
 
@@ -87,7 +87,7 @@ def test_x5_it_closes_once() -> None:
 
 
 def test_x5_a_restart_does_not_take_it_back() -> None:
-    t = talk(Succession.recover(A, {COUNTING_KEY: encode(1)}, 0), view(ONE, TWO, closings=said(closing(A))))
+    t = talk(Succession.recover(A, {COUNTING_KEY: encode(1)}), view(ONE, TWO, closings=said(closing(A))))
     assert t >> at(0)
     assert t.machine.closed
 
@@ -99,7 +99,7 @@ def test_x5_it_does_not_close_before_it_knows_what_an_earlier_life_promised() ->
 
 
 def test_a_disk_that_never_granted_anything_has_nothing_to_wait_for() -> None:
-    t = talk(Succession.recover(A, {}, 0), view(ONE, TWO, known_from_ms=PROMISE_MS))
+    t = talk(Succession.recover(A, {}), view(ONE, TWO, known_from_ms=PROMISE_MS))
     assert t >> at(0) << keeps(COUNTING_KEY)
     assert t >> until(CLOSE_AFTER_MS) << publishes("closing/a")
 
@@ -112,7 +112,7 @@ def test_rosters_that_come_in_a_row_are_closed_in_one() -> None:
 
 
 def test_who_belongs_to_none_that_is_over_has_nothing_to_close() -> None:
-    t = talk(Succession.recover(D, {}, 0), view(ONE, TWO))
+    t = talk(Succession.recover(D, {}), view(ONE, TWO))
     assert t >> at(0) << keeps(COUNTING_KEY) >> until(1_000)
 
 
@@ -140,7 +140,7 @@ def test_x5_who_was_away_for_several_versions_goes_on_to_the_last() -> None:
 
 
 def test_a_roster_without_members_needs_nobody_to_close_it() -> None:
-    t = talk(Succession.recover(A, {}, 0), view(edition(1), edition(2, A)))
+    t = talk(Succession.recover(A, {}), view(edition(1), edition(2, A)))
     assert t >> at(0) << keeps(COUNTING_KEY)
     assert t.machine.counting == 2
 

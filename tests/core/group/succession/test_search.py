@@ -108,7 +108,7 @@ class Node:
     def reboots(self, at_ms: int) -> Node:
         """Promises are forgotten, the disk is not."""
         return replace(
-            self, promise=None, agreed=(), since_ms=at_ms, base=self.counting, quiet_until_ms=at_ms + PROMISE_MS
+            self, promise=None, agreed=(), since_ms=-PROMISE_MS, base=self.counting, quiet_until_ms=at_ms + PROMISE_MS
         )
 
     def at_rest(self, at_ms: int) -> Node:

@@ -49,7 +49,7 @@ class Succession:
     me: NodeId
     counting: int = 0
     """The version under which grants count; 0: not looked yet."""
-    since_ms: int = 0
+    since_ms: int = -(10**9)
     """When it began to count here."""
     agreed: dict[GrantKey, NodeId] = field(default_factory=dict)
     """Who may go on at once under it."""
@@ -69,11 +69,12 @@ class Succession:
     _deadline_ms: int | None = None
 
     @classmethod
-    def recover(cls, me: NodeId, kept: dict[str, bytes], at_ms: int) -> Succession:
-        """What counted goes on counting; who may go on at once is forgotten, and waits like everybody (X4)."""
+    def recover(cls, me: NodeId, kept: dict[str, bytes]) -> Succession:
+        """What counted goes on counting. Who may go on at once is forgotten; that everybody waits after a start is X4's,
+        and as long."""
         raw = kept.get(COUNTING_KEY)
         counting = decode(raw, int) if raw is not None else 0
-        return cls(me=me, counting=counting, since_ms=at_ms, fresh=raw is None, _base=counting)
+        return cls(me=me, counting=counting, fresh=raw is None, _base=counting)
 
     def step(self, given: Input[SuccessionEvent], view: SuccessionView) -> Effects:
         """Look at rosters and closings."""
