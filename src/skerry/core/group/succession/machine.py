@@ -70,8 +70,8 @@ class Succession:
 
     @classmethod
     def recover(cls, me: NodeId, kept: dict[str, bytes]) -> Succession:
-        """What counted goes on counting. Who may go on at once is forgotten; that everybody waits after a start is X4's,
-        and as long."""
+        """What counted goes on counting. Who may go on at once is forgotten; that everybody waits after a start is
+        X4's, and as long."""
         raw = kept.get(COUNTING_KEY)
         counting = decode(raw, int) if raw is not None else 0
         return cls(me=me, counting=counting, fresh=raw is None, _base=counting)
