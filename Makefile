@@ -8,13 +8,16 @@ STAMP  := .venv/.complete
 # Only `make lock` needs it, in an environment of its own.
 UV_VERSION := 0.13.9
 PIP_FLAGS  := --quiet --no-input --disable-pip-version-check
+# Only `make mutants` needs it, in an environment of its own that sees the packages of .venv, too.
+MUTMUT_VERSION := 3.8.1
+MUTMUT         := build/mutants/.complete-$(MUTMUT_VERSION)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test campaign lint format wheel bench lock clean
+.PHONY: help setup demo test campaign regressions mutants lint format wheel bench lock clean
 
 help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## build .venv (the others do it when it is needed)
 
@@ -26,6 +29,12 @@ test: lint ## check and test everything (ARGS="-k lease" for some)
 
 campaign: $(STAMP) ## the long tests that `make test` leaves out: whole demonstrations, judged by their figures
 	$(BIN)/python -m pytest -m campaign $(ARGS)
+
+regressions: $(STAMP) ## see each seed that once failed fail in the commit before its mend (ARGS="--only 68")
+	$(BIN)/python -m tests.simulation.regressions $(ARGS)
+
+mutants: $(STAMP) $(MUTMUT) ## change the core's rules one thing at a time, and see which change no test notices (ARGS="--minutes 60")
+	$(BIN)/python -m tests.mutation.mutants $(ARGS)
 
 lint: $(STAMP) ## style, types and import rules
 	$(BIN)/ruff check .
@@ -54,6 +63,13 @@ lock: ## pin the dependencies anew: as they are, or newer with ARGS=--upgrade
 clean: ## remove everything that was made, .venv too
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(MUTMUT): $(STAMP)
+	$(PYTHON) -m venv --clear build/mutants
+	build/mutants/bin/python -m pip install $(PIP_FLAGS) mutmut==$(MUTMUT_VERSION)
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> "$$(build/mutants/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
+	@touch $@
 
 # The stamp comes last, so that a set-up which was interrupted begins anew. An environment whose interpreter is gone
 # (the system's Python was upgraded) is made again from nothing.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -15,13 +14,9 @@ from skerry.sim.coverage import missing, surprising
 from skerry.sim.options import Shape
 from skerry.sim.runner import Verdict, run_many, run_seed
 from skerry.sim.twice import run_twice
+from tests.simulation.known import Known, known_seeds
 
 SEEDS = 200
-KNOWN = [
-    int(line.split()[0])
-    for line in Path(__file__).with_name("seeds.txt").read_text().splitlines()
-    if line.strip() and not line.startswith("#")
-]
 
 
 def told(verdict: Verdict) -> str:
@@ -44,9 +39,9 @@ def test_no_seed_breaks_a_property_and_everything_happened(capsys) -> None:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("seed", KNOWN)
-def test_a_seed_that_once_failed_holds(seed: int, book: Book) -> None:
-    verdict = run_seed(seed, book)
+@pytest.mark.parametrize("known", known_seeds(), ids=lambda known: str(known.seed))
+def test_a_seed_that_once_failed_holds(known: Known, book: Book) -> None:
+    verdict = run_seed(known.seed, book)
     assert verdict.violation is None, told(verdict)
 
 

@@ -76,10 +76,24 @@ def test_counting_agrees_with_trying_every_answer_that_may_still_come(clause, si
 
 @pytest.mark.parametrize(
     ("by", "permille", "members", "want"),
-    [("ratio", 660, 5, 4), ("ratio", 0, 5, 1), ("majority", 0, 4, 3), ("majority", 0, 5, 3), ("unanimous", 0, 5, 5)],
+    [
+        ("ratio", 660, 5, 4),
+        ("ratio", 0, 5, 1),
+        ("ratio", 143, 7, 2),
+        ("majority", 0, 4, 3),
+        ("majority", 0, 5, 3),
+        ("unanimous", 0, 5, 5),
+        ("assignee", 0, 5, 1),
+    ],
 )
 def test_the_number_that_a_clause_asks_for(by, permille, members, want) -> None:
     assert needed(AssentClause(by=by, ratio_permille=permille), members, 9) == want
+
+
+def test_by_the_assignee_alone_its_own_word_wins_and_its_silence_leaves_it_open() -> None:
+    clause = AssentClause(by="assignee")
+    assert count(clause, assignee=A, members=[A, B, C], roster=3, yes=[A], no=[B, C]) is Outcome.WON
+    assert count(clause, assignee=A, members=[A, B, C], roster=3, yes=[B, C], no=[]) is Outcome.PENDING
 
 
 def test_a_clause_of_the_roster_cannot_be_won_by_a_part_that_is_too_small() -> None:

@@ -78,8 +78,6 @@ def count(
     for_it, against = named & frozenset(yes), named & frozenset(no)
     if assignee in against or assignee not in named:
         return Outcome.LOST
-    if clause.by == "assignee":
-        return Outcome.WON if assignee in for_it else Outcome.PENDING
     want = needed(clause, len(named), roster)
     if len(for_it) >= want and assignee in for_it:
         return Outcome.WON
