@@ -11,7 +11,7 @@ PIP_FLAGS  := --quiet --no-input --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test campaign lint format wheel bench lock clean
+.PHONY: help setup demo test campaign fuzz lint format wheel bench lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ test: lint ## check and test everything (ARGS="-k lease" for some)
 
 campaign: $(STAMP) ## the long tests that `make test` leaves out: whole demonstrations, judged by their figures
 	$(BIN)/python -m pytest -m campaign $(ARGS)
+
+fuzz: $(STAMP) ## look for data from outside that does harm, guided by coverage (ARGS="--minutes 10 --target wire")
+	PYTHONPATH=src:. $(BIN)/python -m tests.fuzzing.run $(ARGS)
 
 lint: $(STAMP) ## style, types and import rules
 	$(BIN)/ruff check .
