@@ -14,7 +14,7 @@ MUTMUT         := build/mutants/.complete-$(MUTMUT_VERSION)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test campaign regressions mutants lint format wheel bench lock clean
+.PHONY: help setup demo test campaign regressions mutants fuzz lint format wheel bench lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ regressions: $(STAMP) ## see each seed that once failed fail in the commit befor
 
 mutants: $(STAMP) $(MUTMUT) ## change the core's rules one thing at a time, and see which change no test notices (ARGS="--minutes 60")
 	$(BIN)/python -m tests.mutation.mutants $(ARGS)
+
+fuzz: $(STAMP) ## look for data from outside that does harm, guided by coverage (ARGS="--minutes 10 --target wire")
+	PYTHONPATH=src:. $(BIN)/python -m tests.fuzzing.run $(ARGS)
 
 lint: $(STAMP) ## style, types and import rules
 	$(BIN)/ruff check .

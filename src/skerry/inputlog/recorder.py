@@ -94,8 +94,8 @@ class Recorder:
         self._batches = 0
         self._again_at = 0
 
-    def recovered(self, start: Recovered) -> None:
-        """The agent is about to recover from this."""
+    def recovered(self, start: Recovered | Continued) -> None:
+        """The agent is about to begin from this."""
         self._open(start)
 
     def stepping(self, inputs: Sequence[Input[AgentEvent]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from skerry.core.actors.agent import Agent
@@ -14,7 +15,7 @@ from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Signer, Verifier
 from skerry.inputlog.recorder import EffectsDigest
 from skerry.inputlog.records import Batch, Continued, Done, Record, Recovered, input_of
-from skerry.inputlog.snapshot import SnapshotError, load
+from skerry.inputlog.snapshot import load
 from skerry.inputlog.state import state_digest
 
 SIGNATURE_BYTES = 64
@@ -76,18 +77,28 @@ class Replay:
         self._signer = Said(verifier)
         self._effects = EffectsDigest()
         self._waiting: Batch | None = None
+        self._place = "its start"
 
     def run(self, records: Iterable[Record]) -> Replayed:
         """Step through all records; what the last batch came to need not be there. Raises `Diverged`, and what
         `records` raises, after all before it has been stepped."""
         try:
             for record in records:
-                self._take(record)
+                self._compared(partial(self._take, record))
         finally:
             if self._waiting is not None:
-                self._step(self._waiting, None)
                 self.reached.unfinished = len(self._waiting.inputs)
+                self._compared(partial(self._step, self._waiting, None))
         return self.reached
+
+    def _compared(self, work: Callable[[], Any]) -> None:
+        """Whatever an agent dies of is what somebody looks for here."""
+        try:
+            work()
+        except Diverged as error:
+            raise Diverged(f"{self._place}: {error}") from error
+        except Exception as error:
+            raise Diverged(f"{self._place}: the core ends with {type(error).__name__}: {error}") from error
 
     def _take(self, record: Record) -> None:
         match record:
@@ -103,42 +114,35 @@ class Replay:
     def _recover(self, start: Recovered) -> None:
         me, given = start.identity, input_of(start.given)
         self.reached.version, self.reached.node, self.reached.first_wall_ms = start.version, me.node, given.wall_ms
-        try:
-            documents = stored_documents(start.kept, me.site, self._verifier)
-            self.agent, effects = Agent.recover(
-                me,
-                self._signer,
-                self._expressions,
-                start.kept,
-                start.found,
-                documents,
-                given,  # type: ignore[arg-type]  # a `Started`
-                contingency=start.contingency,
-            )
-            self._signer.key = key_in(self.agent.picture.roster(), me.node)
-        except Exception as error:
-            raise Diverged(f"at its start {_died(error)}") from error
+        documents = stored_documents(start.kept, me.site, self._verifier)
+        self.agent, effects = Agent.recover(
+            me,
+            self._signer,
+            self._expressions,
+            start.kept,
+            start.found,
+            documents,
+            given,  # type: ignore[arg-type]  # a `Started`
+            contingency=start.contingency,
+        )
+        self._signer.key = key_in(self.agent.picture.roster(), me.node)
         self._watch(given, effects)
         self._effects.add([effects])
 
     def _continue(self, start: Continued) -> None:
         self.reached.version, self.reached.node, self.reached.first_wall_ms = start.version, start.node, start.wall_ms
-        try:
-            self.agent = load(start.state, self._signer, self._expressions)
-        except SnapshotError as error:
-            raise Diverged(str(error)) from error
+        self.agent = load(start.state, self._signer, self._expressions)
         self._signer.key = key_in(self.agent.picture.roster(), self.agent.identity.node)
 
     def _compare(self, done: Done) -> None:
         waiting, self._waiting = self._waiting, None
         steps = self._step(waiting, done) if waiting is not None else []
-        about = f"after input {waiting.inputs[-1].id}" if waiting is not None else "at the end"
         if self._effects.add(steps) != done.effects:
-            raise Diverged(f"{about} the effects are others than the agent's")
+            raise Diverged("the effects are others than the agent's")
         if self._signer.signatures:
-            raise Diverged(f"{about} it says less than the agent said")
+            raise Diverged("it says less than the agent said")
         if done.state and state_digest(self.agent) != done.state:
-            raise Diverged(f"{about} the state is another than the agent's")
+            raise Diverged("the state is another than the agent's")
         self.reached.digest = f"{done.effects.hex()}-{done.state.hex()}" if done.state else done.effects.hex()
 
     def _step(self, batch: Batch, done: Done | None) -> list[Effects]:
@@ -146,25 +150,13 @@ class Replay:
         self._signer.signatures = list(reversed(done.signatures)) if done is not None else None
         steps = []
         for kept in batch.inputs:
-            try:
-                given = input_of(kept)
-                effects = self.agent.step(given)
-            except Diverged as error:
-                raise Diverged(f"at input {kept.id}: {error}") from error
-            except Exception as error:  # whatever an agent dies of is what somebody looks for here
-                raise Diverged(f"at input {kept.id} {_died(error)}") from error
-            steps.append(effects)
-            self._watch(given, effects)
+            self._place = f"input {kept.id}"
+            given = input_of(kept)
+            steps.append(self.agent.step(given))
+            self._watch(given, steps[-1])
             self.reached.inputs += 1
             self.reached.last_wall_ms = kept.wall_ms
-        try:
-            for effects in steps:
-                for message in said_in(effects):
-                    self.agent.seal_message(message)
-        except Diverged as error:
-            raise Diverged(f"after input {batch.inputs[-1].id}: {error}") from error
+        for effects in steps:
+            for message in said_in(effects):
+                self.agent.seal_message(message)
         return steps
-
-
-def _died(error: Exception) -> str:
-    return f"the core ends with {type(error).__name__}: {error}"

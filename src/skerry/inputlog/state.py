@@ -40,11 +40,14 @@ def _plain(value: object) -> object:
     return type(value).__name__
 
 
+_SCALARS = frozenset({type(None), bool, int, float, str, bytes})
 _STATE = msgspec.msgpack.Encoder(enc_hook=_plain, order="deterministic")
 
 
 def fields_of(value: Any) -> Any:
     """A form that can be encoded in a fixed order whatever its keys are."""
+    if type(value) in _SCALARS:
+        return value
     if isinstance(value, dict):
         return sorted(([str(key), fields_of(item)] for key, item in value.items()), key=lambda pair: str(pair[0]))
     if isinstance(value, set | frozenset):

@@ -28,5 +28,8 @@ class Storage(Protocol):
         ...
 
 
+DAMAGED_ADVICE = "move the folder away and join the site again, the others hold what it knew"
+
+
 class StorageError(Exception):
     """The state could not be read or written; says what, where and what to do."""

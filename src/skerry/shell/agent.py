@@ -41,7 +41,7 @@ from skerry.inputlog.recorder import Recorder, Segments
 from skerry.inputlog.records import Recovered, logged
 from skerry.inputlog.version import core_version
 from skerry.ports.sensors import SensorError, Sensors
-from skerry.ports.storage import Storage
+from skerry.ports.storage import DAMAGED_ADVICE, Storage, StorageError
 from skerry.ports.transport import Fabric, Uplink
 from skerry.ports.workload import Workloads
 from skerry.shell import clock, entropy
@@ -182,16 +182,19 @@ class AgentShell:
                 given=logged(started),
             )
         )
-        self.agent, effects = Agent.recover(
-            identity,
-            self._recorder.signer,
-            self.outside.expressions,
-            kept,
-            found,
-            stored_documents(kept, self.settings.site, self.outside.verifier),
-            started,
-            contingency=self.settings.contingency,
-        )
+        try:
+            self.agent, effects = Agent.recover(
+                identity,
+                self._recorder.signer,
+                self.outside.expressions,
+                kept,
+                found,
+                stored_documents(kept, self.settings.site, self.outside.verifier),
+                started,
+                contingency=self.settings.contingency,
+            )
+        except msgspec.DecodeError as error:
+            raise StorageError(f"the state of {self.settings.node} is damaged ({error}); {DAMAGED_ADVICE}") from error
         self._carry_out([effects])
         self._recorder.stepped(self.agent, [effects], started.wall_ms)
         self._step_all([Started(), FactsFound(facts=self.outside.sensors.facts())])

@@ -22,8 +22,11 @@ async def http_get(endpoint: str, path: str, within_s: float = WITHIN_S) -> int 
 async def http_json(endpoint: str, path: str) -> dict[str, Any]:
     """The JSON object that a path answers with; empty if it does not."""
     status, body = await _ask(endpoint, path)
-    if status != 200:
-        return {}
+    return json_object(body) if status == 200 else {}
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """The JSON object that a workload printed; empty if it is none, or could not be kept."""
     try:
         found: dict[str, Any] = msgspec.json.decode(body, type=dict[str, Any])
         encode(found)  # a number beyond 64 bits could not be kept

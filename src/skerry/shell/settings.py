@@ -64,5 +64,5 @@ def load_settings(folder: Path) -> AgentSettings:
         return msgspec.json.decode(path.read_bytes(), type=AgentSettings)
     except FileNotFoundError:
         raise SettingsError(f"{folder}: no {SETTINGS_FILE}: join a site first with `skerry agent join`") from None
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError(f"{path}: {error}; it is written by `skerry agent join`") from error

@@ -14,14 +14,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from skerry.core.kernel.effects import Persist, Put
-from skerry.ports.storage import StorageError
+from skerry.ports.storage import DAMAGED_ADVICE, StorageError
 
 _ADVICE = {
     sqlite3.SQLITE_FULL: "the disk is full; free some space",
     sqlite3.SQLITE_READONLY: "the disk or the file is read-only; make it writable",
     sqlite3.SQLITE_IOERR: "the disk reports an error, or is full; check it",
 }
-_DAMAGED = "the file is damaged; move the folder away and join the site again, the others hold what it knew"
+_DAMAGED = f"the file is damaged; {DAMAGED_ADVICE}"
 _PRIMARY = 0xFF
 """The part of SQLite's error codes that names the kind."""
 

@@ -65,12 +65,9 @@ class Fitting:
 
     @classmethod
     def recover(cls, me: NodeId, expressions: Expressions, kept: dict[str, bytes], at_ms: int) -> Fitting:
-        """Measurements outlive a restart."""
-        measured = {
-            key.removeprefix(MEASURED_PREFIX): decode(raw, Measured)
-            for key, raw in kept.items()
-            if key.startswith(MEASURED_PREFIX)
-        }
+        """Measurements outlive a restart; one that stands under another's name is made again (D8a)."""
+        found = {key: decode(raw, Measured) for key, raw in kept.items() if key.startswith(MEASURED_PREFIX)}
+        measured = {m.digest: m for key, m in found.items() if key == MEASURED_PREFIX + m.digest}
         return cls(me=me, expressions=expressions, measured=measured, _started_ms=at_ms)
 
     def step(self, given: Input[FittingEvent], view: FittingView) -> Effects:

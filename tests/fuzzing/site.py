@@ -1,0 +1,141 @@
+"""A small site in virtual time that has settled: its agents and manager are what the fuzzers speak to."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from skerry.cli.sim import example_book
+from skerry.core.actors.agent import Agent
+from skerry.core.actors.manager import ManagerSite
+from skerry.core.conversation import AgentEvent, Heard, key_in, opened
+from skerry.core.kernel.effects import Effects
+from skerry.core.kernel.inputs import Input
+from skerry.core.kernel.sealing import Sealed, Statement, seal
+from skerry.core.kernel.values import decode, encode
+from skerry.inputlog.snapshot import dump, load
+from skerry.inputlog.state import state_digest
+from skerry.sim.options import Shape, draw_options
+from skerry.sim.world import World
+
+SEED, NODES = 7, 3
+SAFETY_MS, LIVENESS_MS = 15_000, 60_000
+ME, PEER, MANAGER, STRANGER = "n1", "n2", "hq", "n9"
+FRESH = 1_000_000
+"""A number that no statement of the world has reached."""
+
+
+class Overhearing(World):
+    """A world that keeps one statement of each kind and signer."""
+
+    def __init__(self) -> None:
+        self.said: dict[tuple[str, str], bytes] = {}
+        options = Shape(nodes=NODES, calm=True, safety_ms=SAFETY_MS).of(draw_options(SEED, SAFETY_MS, LIVENESS_MS))
+        super().__init__(options, example_book())
+
+    def overhear(self, payload: bytes) -> None:
+        """Keep it, with what it carries."""
+        super().overhear(payload)
+        self._keep(decode(payload, Sealed))
+
+    def _keep(self, sealed: Sealed) -> None:
+        statement = decode(sealed.statement, Statement)
+        self.said[statement.kind, statement.signer] = statement.body
+        if statement.kind == "carry":
+            for item in decode(statement.body, dict)["items"]:
+                self._keep(Sealed(statement=item[0], signature=item[1]))
+
+
+@cache
+def world() -> Overhearing:
+    """The settled site."""
+    made = Overhearing()
+    made.run()
+    for kept in made.machines[ME].disk:
+        if kept.startswith("document/"):
+            made._keep(decode(made.machines[ME].disk[kept], Sealed))
+    return made
+
+
+@cache
+def said() -> tuple[tuple[str, bytes], ...]:
+    """Bodies that were said, by kind: what the fuzzers start from."""
+    return tuple((kind, body) for (kind, _), body in sorted(world().said.items()))
+
+
+@cache
+def _state() -> bytes:
+    shell = world().machines[ME].shell
+    assert shell is not None
+    return dump(shell.agent)
+
+
+@cache
+def untouched() -> bytes:
+    """The state of an agent that has heard nothing yet."""
+    return Listener().state()
+
+
+class Listener:
+    """The agent of `ME`, as its shell hands it what arrives."""
+
+    def __init__(self) -> None:
+        machine = world().machines[ME]
+        self.agent: Agent = load(_state(), machine.signer, world().book.expressions)
+        self.at_ms = machine.boot_ms()
+        self._inputs = 0
+
+    def hear(self, payload: bytes) -> None:
+        """Bytes of a peer. Raises `Refused` or `msgspec.DecodeError`, as `opened` does, and nothing else."""
+        roster = self.agent.picture.roster()
+        for one in opened(decode(payload, Sealed), world().site, lambda s: key_in(roster, s), world().verifier):
+            self.step(Heard(said=one))
+
+    def step(self, event: AgentEvent) -> Effects:
+        """One event, and all that its effects are encoded for."""
+        self._inputs += 1
+        given = Input(id=f"fuzz-{self._inputs}", at_ms=self.at_ms, wall_ms=0, draw=7, event=event)
+        effects = self.agent.step(given)
+        self.agent.check_invariants()
+        encode(effects)
+        return effects
+
+    def wake(self, event: AgentEvent, after_ms: int) -> None:
+        """The same, later."""
+        self.at_ms += after_ms
+        self.step(event)
+
+    def state(self) -> bytes:
+        """All that it decides by."""
+        return state_digest(self.agent)
+
+
+def manager_site() -> ManagerSite:
+    """The manager's own picture of the site, to be spoiled."""
+    found = world().manager.site
+    assert found is not None
+    kept: dict[int, Any] = {id(found.signer): found.signer, id(found.handed_in): found.handed_in}
+    return copy.deepcopy(found, kept)
+
+
+def statement(kind: str, body: bytes, signer: str, *, number: int = FRESH, forged: bool = False) -> bytes:
+    """What a signer would say now; forged: with a key that is not theirs."""
+    peer = world().machines.get(signer)
+    life = _life_of(signer)
+    key = world().manager.signer if peer is None else peer.signer
+    if forged:
+        key = world().machines["n3"].signer if signer != "n3" else world().machines[PEER].signer
+    sealed = seal(key, Statement(kind=kind, site=world().site, signer=signer, life=life, number=number, body=body))
+    return encode(sealed)
+
+
+def _life_of(signer: str) -> str:
+    machine = world().machines.get(signer)
+    return machine.shell.agent.identity.life if machine is not None and machine.shell is not None else "-"
+
+
+def disk() -> Mapping[str, bytes]:
+    """What the agent's disk holds."""
+    return world().machines[ME].disk
