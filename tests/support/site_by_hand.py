@@ -24,7 +24,7 @@ from skerry.core.kernel.ids import LifeId, ManagerId, NodeId
 from skerry.core.kernel.sealing import Sealed, Statement, seal
 from skerry.core.kernel.values import encode
 from skerry.core.stages.intent.model import Catalogue, Intent, Site
-from skerry.core.stages.ir.model import Roster, RosterEntry
+from skerry.core.stages.ir.model import Roster, RosterEntry, SiteDocument
 from skerry.core.stages.ir.rules import site_document, translate
 
 MANAGER = ManagerId("hq")
@@ -62,6 +62,7 @@ def make_site(folder: Path, manifests: Path, places: Mapping[str, Place]) -> dic
         manager=MANAGER,
         manager_key=ed25519.public_key(manager_seed),
         members=members,
+        tie_breaker=next((b.tie_breaker for b in bodies if isinstance(b, SiteDocument)), None),
     )
     signed = _signed(manager_seed, site, [roster, *bodies])
     for name, place in places.items():
