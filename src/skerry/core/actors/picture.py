@@ -22,7 +22,7 @@ from skerry.core.group.journal.machine import Journal
 from skerry.core.group.membership.model import Contact
 from skerry.core.group.succession.model import CLOSING_PREFIX, Closing, Edition
 from skerry.core.kernel.expressions import Expressions
-from skerry.core.kernel.ids import InstanceId, IntentId, ManagerId, NodeId, PlanId
+from skerry.core.kernel.ids import GrantKey, InstanceId, IntentId, ManagerId, NodeId, PlanId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed
 from skerry.core.kernel.values import decode, digest, encode
@@ -106,6 +106,17 @@ class Picture:
     def closings(self) -> dict[NodeId, Closing]:
         """What each node has closed (X5)."""
         return self._once("closings", self.custody.version, lambda: {c.node: c for c in self._named(CLOSING_PREFIX)})
+
+    def closed_fences(self) -> dict[GrantKey, int]:
+        """To each key the highest fence that anybody had seen who closed a roster (X9)."""
+        return self._once("fences", self.custody.version, self._highest_fences)
+
+    def _highest_fences(self) -> dict[GrantKey, int]:
+        found: dict[GrantKey, int] = {}
+        for closing in self.closings().values():
+            for key, fence in closing.fences.items():
+                found[key] = max(fence, found.get(key, 0))
+        return found
 
     def declared_dead(self) -> dict[NodeId, int]:
         """Of whom an operator says so, and who has not answered; with the generation of that word (X8)."""

@@ -160,10 +160,17 @@ def succession_view(picture: Picture) -> SuccessionView:
         editions=picture.editions(),
         closings=picture.closings(),
         promises=agent.granting.promised_under(agent.succession.counting, picture.at_ms),
+        fences=_fences(picture),
         known_from_ms=agent.granting.quiet_until_ms,
         lease_ms=picture.lease_ms(),
         dead=agent.granting.surrender.dead,
     )
+
+
+def _fences(picture: Picture) -> dict[GrantKey, int]:
+    """The highest that I have seen, or heard of from those who closed earlier rosters."""
+    closed, mine = picture.closed_fences(), picture.agent.granting.fences
+    return {key: max(closed.get(key, 0), mine.get(key, 0)) for key in {**closed, **mine}}
 
 
 def granting_view(picture: Picture) -> GrantingView:
@@ -179,6 +186,7 @@ def granting_view(picture: Picture) -> GrantingView:
         closed=succession.closed,
         only_agreed_until_ms=succession.waits_until_ms(lease_ms),
         agreed=succession.agreed,
+        fences=picture.closed_fences(),
         declared=picture.declared_dead(),
         runs_alone=_runs_alone(picture),
         roster_surrendered=succession.surrendered,

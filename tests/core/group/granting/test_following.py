@@ -114,6 +114,12 @@ def test_x5_a_holder_goes_on_under_the_next_roster_with_the_same_fence() -> None
     assert (held.fence, held.until_ms, held.surrendered) == (1, 100 + LEASE_MS, "")
 
 
+def test_x9_granters_that_have_seen_no_fence_know_those_of_the_rosters_before() -> None:
+    t = node_a(electorate=SECOND, fences={KEY: 7}, lives={B: LifeId("b1")})
+    assert t >> heard(B, ask(roster=2)) << says(B, give(1, 7, roster=2))
+    assert t >> heard(B, ask(2, fence=8, roster=2)) << keeps("granting/fence/") << says(B, give(2, 8, roster=2))
+
+
 # --- exclusiveness given up -------------------------------------------------------------------------------------------
 
 

@@ -36,6 +36,7 @@ def view(*editions: Edition, **fields) -> SuccessionView:
         "editions": {e.electorate.roster_version: e for e in editions or (ONE,)},
         "closings": {},
         "promises": {},
+        "fences": {},
         "known_from_ms": 0,
         "lease_ms": LEASE_MS,
         "dead": frozenset(),
@@ -79,6 +80,12 @@ def test_x5_a_node_that_holds_the_next_roster_closes_the_one_that_counts_and_nam
     mine = closing(A, to=B)
     assert t >> until(CLOSE_AFTER_MS) << publishes("closing/a", lambda v: v == mine) << notes("roster.closed")
     assert t.machine.closed and t.machine.counting == 1
+
+
+def test_x9_it_hands_on_the_fences_that_it_has_seen() -> None:
+    t = node_a(fences={KEY: 7})
+    assert t >> sees(editions=held(ONE, TWO))
+    assert t >> until(CLOSE_AFTER_MS) << publishes("closing/a", lambda v: v.fences == {KEY: 7})
 
 
 def test_x5_it_closes_once() -> None:

@@ -132,6 +132,7 @@ class Node:
             editions={e.electorate.roster_version: e for e in self.held},
             closings={c.node: c.closing() for c in self.closings},
             promises=self._granting().promised_under(self.counting, at_ms),
+            fences={},
             known_from_ms=self.quiet_until_ms,
             lease_ms=LEASE_MS,
             dead=frozenset(),

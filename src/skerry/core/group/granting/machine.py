@@ -57,6 +57,8 @@ class GrantingView(Value, frozen=True, kw_only=True):
     only_agreed_until_ms: int = 0
     """Before, the version that counts is so new that only these holders are granted anything under it (X5)."""
     agreed: Mapping[GrantKey, NodeId] = {}
+    fences: Mapping[GrantKey, int] = {}
+    """The highest that those had seen who closed the rosters before (X9)."""
     declared: Mapping[NodeId, int] = {}
     """Whom an operator has declared dead, each with the generation of that word (X8)."""
     runs_alone: frozenset[GrantKey] = frozenset()
@@ -204,7 +206,7 @@ class Granting:
             if fence > self.fences.get(key, 0):
                 self.fences[key] = fence
                 persist.append(Put(key=FENCE_PREFIX + key, value=encode(fence)))
-            fences[key] = self.fences.get(key, 0)
+            fences[key] = self._highest(key, view)
         return fences, tuple(persist)
 
     def _may_grant(self, holder: NodeId, ask: GrantAsk, view: GrantingView) -> bool:
@@ -216,6 +218,9 @@ class Granting:
             and {self.me, holder} <= electorate.members
             and ask.lease_ms <= view.lease_ms
         )
+
+    def _highest(self, key: GrantKey, view: GrantingView) -> int:
+        return max(self.fences.get(key, 0), view.fences.get(key, 0))
 
     # --- holder ---------------------------------------------------------------------------------------------------
 
@@ -352,7 +357,7 @@ class Granting:
         """X8: nobody is asked; the agent renews it as it would a lease, so that a guard ends what a dead agent left."""
         persist: tuple[Persist, ...] = ()
         if key not in self.held:
-            wish.fence = self.fences.get(key, 0) + 1
+            wish.fence = self._highest(key, view) + 1
             self.fences[key] = wish.fence
             persist = (Put(key=FENCE_PREFIX + key, value=encode(wish.fence)),)
         wish.until_ms = given.at_ms + view.lease_ms

@@ -35,6 +35,8 @@ class SuccessionView(Value, frozen=True, kw_only=True):
     closings: dict[NodeId, Closing]
     promises: Mapping[GrantKey, NodeId]
     """What this node has promised under the version that counts, and to whom."""
+    fences: Mapping[GrantKey, int]
+    """The highest that this node has seen."""
     known_from_ms: int
     """Before, promises of an earlier life of this node may be open that it does not know of (X4)."""
     lease_ms: int
@@ -138,6 +140,7 @@ class Succession:
             through=through,
             successor=view.editions[newest].digest,
             promises=self._open_promises(at_ms, view),
+            fences=dict(view.fences),
         )
         return Effects(
             publish=(Publish(name=CLOSING_PREFIX + self.me, version=(through,), value=closing),),

@@ -32,3 +32,5 @@ class Closing(Value, frozen=True, kw_only=True, tag="closing"):
     """Digest of version `through + 1`."""
     promises: dict[GrantKey, NodeId]
     """What it has promised under `base`, and to whom, as far as that is not over."""
+    fences: dict[GrantKey, int] = {}
+    """The highest fences that it has seen: the next roster's granters need not have seen any (X9)."""

@@ -3,7 +3,7 @@
 The argument, in short. Whoever is active under a version was promised so by a quorum of it; a closing is by a quorum of
 it as well, so some node is in both, promised before it closed, and names the holder for as long as the promise lasts.
 So once a version is closed nobody comes to be active under it any more; and where a quorum of those who closed it names
-one holder or nobody, nobody else is. docs/decisions/0005 has it at length, with what breaks without each part.
+one holder or nobody, nobody else is. docs/decisions/0006 has it at length, with what breaks without each part.
 """
 
 from __future__ import annotations
