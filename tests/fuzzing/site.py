@@ -60,9 +60,9 @@ def world() -> Overhearing:
 
 
 @cache
-def said() -> tuple[tuple[str, bytes], ...]:
-    """Bodies that were said, by kind: what the fuzzers start from."""
-    return tuple((kind, body) for (kind, _), body in sorted(world().said.items()))
+def said() -> tuple[tuple[str, str, bytes], ...]:
+    """What was said: kind, signer and body. The fuzzers start from that."""
+    return tuple((kind, signer, body) for (kind, signer), body in sorted(world().said.items()))
 
 
 @cache

@@ -93,32 +93,38 @@ class Said(msgspec.Struct, array_like=True):
 
     who: str
     """`member`, `manager`, `stranger`, `forger`; or `nobody`: the body is all that arrives."""
+    signer: str
+    """The member, where it is one."""
     kind: str
     body: bytes
 
 
 def _grow_said(dice: Dice, whos: tuple[str, ...]) -> bytes:
-    kind, body = dice.one_of(said())
-    match dice.below(4):
+    who, (kind, signer, body) = dice.one_of(whos), dice.one_of(said())
+    match dice.below(12):
         case 0:
             body = mangled(dice, body)
         case 1:
             kind = dice.one_of(KIND_NAMES)
+        case 2:
+            signer = PEER
         case _:
             body = bent(dice, body)
-    return encode(Said(who=dice.one_of(whos), kind=kind, body=body))
+    if who == "member" and signer == MANAGER:
+        who = "manager"
+    return encode(Said(who=who, signer=signer if signer != ME else PEER, kind=kind, body=body))
 
 
 def _payload(one: Said) -> bytes:
     match one.who:
         case "member":
-            return statement(one.kind, one.body, PEER)
+            return statement(one.kind, one.body, one.signer)
         case "manager":
             return statement(one.kind, one.body, MANAGER)
         case "stranger":
             return statement(one.kind, one.body, STRANGER)
         case "forger":
-            return statement(one.kind, one.body, PEER, forged=True)
+            return statement(one.kind, one.body, one.signer, forged=True)
         case _:
             return one.body
 
@@ -149,7 +155,7 @@ def _check_uplink(raw: bytes) -> None:
         return
     site = manager_site()
     try:
-        events = opened_events(NodeId(PEER), _payload(one), world().site, site.roster(), world().verifier)
+        events = opened_events(NodeId(one.signer), _payload(one), world().site, site.roster(), world().verifier)
     except (Refused, msgspec.DecodeError):
         return
     assert one.who in ("member", "manager"), f"I8: the word of a {one.who} was taken"
