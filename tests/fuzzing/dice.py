@@ -14,7 +14,7 @@ import msgspec
 T = TypeVar("T")
 
 DEEP = 200
-BENDS_MAX = 4
+BENDS_MAX = 3
 
 
 def _nested(depth: int) -> Any:
@@ -95,7 +95,7 @@ def _bent(dice: Dice, tree: Any) -> Any:
     """Somewhere in it, one part is another: mostly one of the same type, since the rest is refused at the door."""
     if isinstance(tree, dict) and tree:
         name = dice.one_of(sorted(tree, key=str))
-        match dice.below(12):
+        match dice.below(24):
             case 0:
                 return {key: value for key, value in tree.items() if key != name}
             case 1:
@@ -106,7 +106,7 @@ def _bent(dice: Dice, tree: Any) -> Any:
                 return {**tree, name: _bent(dice, tree[name])}
     if isinstance(tree, list) and tree:
         at = dice.below(len(tree))
-        match dice.below(12):
+        match dice.below(24):
             case 0:
                 return tree[:at] + tree[at + 1 :]
             case 1:
@@ -120,7 +120,7 @@ def _bent(dice: Dice, tree: Any) -> Any:
     if type(tree) is int and dice.below(2):
         return tree + dice.one_of((1, -1, 1_000, -1_000, 1 << 40, -(1 << 40)))
     alike = [odd for odd in ODD if type(odd) is type(tree)]
-    return dice.one_of(alike if alike and dice.below(8) else ODD)
+    return dice.one_of(alike if alike and dice.below(16) else ODD)
 
 
 def _bent_within(dice: Dice, raw: bytes) -> bytes:
