@@ -14,7 +14,7 @@ import msgspec
 T = TypeVar("T")
 
 DEEP = 200
-BENDS_MAX = 4
+BENDS_MAX = 3
 
 
 def _nested(depth: int) -> Any:
@@ -92,30 +92,35 @@ def bent(dice: Dice, raw: bytes) -> bytes:
 
 
 def _bent(dice: Dice, tree: Any) -> Any:
-    """Somewhere in it, one part is another."""
-    if isinstance(tree, dict) and tree and dice.below(5):
+    """Somewhere in it, one part is another: mostly one of the same type, since the rest is refused at the door."""
+    if isinstance(tree, dict) and tree:
         name = dice.one_of(sorted(tree, key=str))
-        match dice.below(6):
+        match dice.below(24):
             case 0:
                 return {key: value for key, value in tree.items() if key != name}
             case 1:
                 return {**tree, dice.one_of(("", "n1", "n9", "hq/x", "x" * 300)): tree[name]}
+            case 2:
+                return {}
             case _:
                 return {**tree, name: _bent(dice, tree[name])}
-    if isinstance(tree, list) and tree and dice.below(5):
+    if isinstance(tree, list) and tree:
         at = dice.below(len(tree))
-        match dice.below(6):
+        match dice.below(24):
             case 0:
                 return tree[:at] + tree[at + 1 :]
             case 1:
                 return [*tree[:at], tree[at], *tree[at:]]
+            case 2:
+                return []
             case _:
                 return [*tree[:at], _bent(dice, tree[at]), *tree[at + 1 :]]
-    if isinstance(tree, bytes) and len(tree) > 1 and dice.below(3):
+    if isinstance(tree, bytes) and len(tree) > 1 and dice.below(4):
         return _bent_within(dice, tree)
-    if isinstance(tree, int) and dice.below(2):
+    if type(tree) is int and dice.below(2):
         return tree + dice.one_of((1, -1, 1_000, -1_000, 1 << 40, -(1 << 40)))
-    return dice.one_of(ODD)
+    alike = [odd for odd in ODD if type(odd) is type(tree)]
+    return dice.one_of(alike if alike and dice.below(16) else ODD)
 
 
 def _bent_within(dice: Dice, raw: bytes) -> bytes:

@@ -12,6 +12,7 @@ from skerry.core.actors.agent import Agent
 from skerry.core.actors.manager import ManagerSite
 from skerry.core.conversation import AgentEvent, Heard, key_in, opened
 from skerry.core.kernel.effects import Effects
+from skerry.core.kernel.events import DeadlinePassed
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed, Statement, seal
 from skerry.core.kernel.values import decode, encode
@@ -23,6 +24,8 @@ from skerry.sim.world import World
 SEED, NODES = 7, 3
 SAFETY_MS, LIVENESS_MS = 15_000, 60_000
 ME, PEER, MANAGER, STRANGER = "n1", "n2", "hq", "n9"
+"""`ME` leads, `PEER` follows."""
+WAKES, WAKE_MS = 30, 250
 FRESH = 1_000_000
 """A number that no statement of the world has reached."""
 
@@ -60,30 +63,30 @@ def world() -> Overhearing:
 
 
 @cache
-def said() -> tuple[tuple[str, bytes], ...]:
-    """Bodies that were said, by kind: what the fuzzers start from."""
-    return tuple((kind, body) for (kind, _), body in sorted(world().said.items()))
+def said() -> tuple[tuple[str, str, bytes], ...]:
+    """What was said: kind, signer and body. The fuzzers start from that."""
+    return tuple((kind, signer, body) for (kind, signer), body in sorted(world().said.items()))
 
 
 @cache
-def _state() -> bytes:
-    shell = world().machines[ME].shell
+def _state(name: str) -> bytes:
+    shell = world().machines[name].shell
     assert shell is not None
     return dump(shell.agent)
 
 
 @cache
-def untouched() -> bytes:
+def untouched(name: str) -> bytes:
     """The state of an agent that has heard nothing yet."""
-    return Listener().state()
+    return Listener(name).state()
 
 
 class Listener:
-    """The agent of `ME`, as its shell hands it what arrives."""
+    """A node's agent, as its shell hands it what arrives."""
 
-    def __init__(self) -> None:
-        machine = world().machines[ME]
-        self.agent: Agent = load(_state(), machine.signer, world().book.expressions)
+    def __init__(self, name: str = ME) -> None:
+        machine = world().machines[name]
+        self.agent: Agent = load(_state(name), machine.signer, world().book.expressions)
         self.at_ms = machine.boot_ms()
         self._inputs = 0
 
@@ -102,10 +105,11 @@ class Listener:
         encode(effects)
         return effects
 
-    def wake(self, event: AgentEvent, after_ms: int) -> None:
-        """The same, later."""
-        self.at_ms += after_ms
-        self.step(event)
+    def live_on(self) -> None:
+        """Nobody says anything more, until it has led itself for a while."""
+        for _ in range(WAKES):
+            self.at_ms += WAKE_MS
+            self.step(DeadlinePassed())
 
     def state(self) -> bytes:
         """All that it decides by."""

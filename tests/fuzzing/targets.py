@@ -93,32 +93,40 @@ class Said(msgspec.Struct, array_like=True):
 
     who: str
     """`member`, `manager`, `stranger`, `forger`; or `nobody`: the body is all that arrives."""
+    signer: str
+    """The member, where it is one."""
+    to: str
     kind: str
     body: bytes
 
 
 def _grow_said(dice: Dice, whos: tuple[str, ...]) -> bytes:
-    kind, body = dice.one_of(said())
-    match dice.below(4):
+    who, (kind, signer, body) = dice.one_of(whos), dice.one_of(said())
+    match dice.below(12):
         case 0:
             body = mangled(dice, body)
         case 1:
             kind = dice.one_of(KIND_NAMES)
+        case 2:
+            signer = PEER
         case _:
             body = bent(dice, body)
-    return encode(Said(who=dice.one_of(whos), kind=kind, body=body))
+    if who == "member" and signer == MANAGER:
+        who = "manager"
+    to = dice.one_of([name for name in (ME, PEER) if name != signer])
+    return encode(Said(who=who, signer=signer, to=to, kind=kind, body=body))
 
 
 def _payload(one: Said) -> bytes:
     match one.who:
         case "member":
-            return statement(one.kind, one.body, PEER)
+            return statement(one.kind, one.body, one.signer)
         case "manager":
             return statement(one.kind, one.body, MANAGER)
         case "stranger":
             return statement(one.kind, one.body, STRANGER)
         case "forger":
-            return statement(one.kind, one.body, PEER, forged=True)
+            return statement(one.kind, one.body, one.signer, forged=True)
         case _:
             return one.body
 
@@ -127,19 +135,20 @@ def _check_wire(raw: bytes) -> None:
     one = _decoded(raw, Said)
     if one is None:
         return
-    agent, payload = Listener(), _payload(one)
+    if one.to not in (ME, PEER):
+        return
+    agent, payload, before = Listener(one.to), _payload(one), untouched(one.to)
     try:
         agent.hear(payload)
     except (Refused, msgspec.DecodeError):
-        assert agent.state() == untouched(), "I8: it was refused, and changed something"
+        assert agent.state() == before, "I8: it was refused, and changed something"
         return
     after = agent.state()
-    assert one.who in ("member", "manager") or after == untouched(), f"I8: the word of a {one.who} changed something"
+    assert one.who in ("member", "manager") or after == before, f"I8: the word of a {one.who} changed something"
     agent.hear(payload)
     assert agent.state() == after, "I8: it was heard twice, and changed something twice"
     report.status(agent.agent, agent.at_ms)
-    for later_ms in LATER_MS:
-        agent.wake(DeadlinePassed(), later_ms)
+    agent.live_on()
     report.status(agent.agent, agent.at_ms)
 
 
@@ -149,7 +158,7 @@ def _check_uplink(raw: bytes) -> None:
         return
     site = manager_site()
     try:
-        events = opened_events(NodeId(PEER), _payload(one), world().site, site.roster(), world().verifier)
+        events = opened_events(NodeId(one.signer), _payload(one), world().site, site.roster(), world().verifier)
     except (Refused, msgspec.DecodeError):
         return
     assert one.who in ("member", "manager"), f"I8: the word of a {one.who} was taken"
@@ -258,8 +267,7 @@ def _check_use(raw: bytes) -> None:
     agent = Listener()
     for instance in (*agent.agent.keeper.runs, InstanceId("hq/none/none#1")):
         agent.step(InstanceChecked(instance=instance, ok=True, use=clients if isinstance(clients, dict) else {}))
-    for later_ms in LATER_MS:
-        agent.wake(DeadlinePassed(), later_ms)
+    agent.live_on()
     report.status(agent.agent, agent.at_ms)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NewType
 
-from skerry.core.kernel.values import Value
+from skerry.core.kernel.values import Value, Whole
 
 NodeId = NewType("NodeId", str)
 """A node's name, unique in its site's roster."""
@@ -27,9 +27,9 @@ GrantKey = NewType("GrantKey", str)
 class PlanId(Value, frozen=True, kw_only=True, order=True, array_like=True):
     """Ordered by term, then leader, then number (P1)."""
 
-    term: int
+    term: Whole
     leader: NodeId
-    number: int
+    number: Whole
 
     def __str__(self) -> str:
         return f"{self.term}.{self.leader}.{self.number}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Generic, Protocol, TypeVar
 
-from skerry.core.kernel.values import Value, encode
+from skerry.core.kernel.values import Value, Whole, encode
 
 B = TypeVar("B")
 
@@ -31,7 +31,7 @@ class Statement(Value, frozen=True, kw_only=True, array_like=True):
     signer: str
     """A node of the roster, a manager, or an operator."""
     life: str
-    number: int
+    number: Whole
     """Grows within one life of the signer."""
     protocol: int = 1
     body: bytes

@@ -10,11 +10,15 @@ equal values have equal bytes everywhere.
 from __future__ import annotations
 
 import hashlib
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 T = TypeVar("T")
+
+WHOLE_MAX = 1 << 53
+Whole = Annotated[int, msgspec.Meta(ge=0, le=WHOLE_MAX)]
+"""A term, a number, a version or a fence that somebody else names: one more than it can always be kept and sent."""
 
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from skerry.core.kernel.ids import NodeId
-from skerry.core.kernel.values import Value
+from skerry.core.kernel.values import Value, Whole
 
 RANK_WAIT_MS = 40
 ROUND_MS = 300
@@ -26,13 +26,13 @@ INELIGIBLE = -1
 class Standing(Value, frozen=True, kw_only=True, array_like=True):
     """A node's place in its site's leadership, as its beats carry it."""
 
-    term: int = 0
+    term: Whole = 0
     """Of the last follow."""
     leader: NodeId | None = None
     """Whom it follows and is in contact with; None: it has no leader."""
-    highest: int = 0
+    highest: Whole = 0
     """The highest term that it knows of."""
-    leads: int = 0
+    leads: Whole = 0
     """The size of the part that it leads; 0: it leads nobody."""
     fit_permille: int = 0
     """How well it would lead, by the site's governance (L7); `INELIGIBLE` if it may not."""

@@ -3,47 +3,47 @@
 from __future__ import annotations
 
 from skerry.core.kernel.ids import NodeId
-from skerry.core.kernel.values import Value
+from skerry.core.kernel.values import Value, Whole
 
 
 class WouldYou(Value, frozen=True, kw_only=True, tag="would_you"):
     """Asked before anything is persisted: would you follow me? (L3)"""
 
-    round: int
+    round: Whole
 
 
 class IWould(Value, frozen=True, kw_only=True, tag="i_would"):
     """The answer; it binds to nothing."""
 
-    round: int
+    round: Whole
     yes: bool
-    highest: int
+    highest: Whole
 
 
 class FollowMe(Value, frozen=True, kw_only=True, tag="follow_me"):
     """I follow myself in this term; follow me."""
 
-    term: int
+    term: Whole
 
 
 class Follow(Value, frozen=True, kw_only=True, tag="follow"):
     """The one kind of vote: in this term I follow this node. On disk before it leaves (L1)."""
 
-    term: int
+    term: Whole
     leader: NodeId
 
 
 class HandOver(Value, frozen=True, kw_only=True, tag="hand_over"):
     """From a leader to its part: follow `to` when it asks."""
 
-    term: int
+    term: Whole
     to: NodeId
 
 
 class AskHandOver(Value, frozen=True, kw_only=True, tag="ask_hand_over"):
     """From a member that is in contact with another part, and with more nodes than its leader leads (L5)."""
 
-    term: int
+    term: Whole
 
 
 ElectionMessage = WouldYou | IWould | FollowMe | Follow | HandOver | AskHandOver

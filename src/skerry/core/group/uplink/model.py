@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from skerry.core.kernel.ids import NodeId
-from skerry.core.kernel.values import Value
+from skerry.core.kernel.values import Value, Whole
 
 GRACE_DIVISOR = 4
 """Questions are asked every quarter of the grace."""
@@ -28,9 +28,9 @@ ModeName = Literal["connected", "isolated"]
 class ModeId(Value, frozen=True, kw_only=True, order=True, array_like=True):
     """A declaration's place in order: (term, leader, number) (M2)."""
 
-    term: int
+    term: Whole
     leader: NodeId
-    number: int
+    number: Whole
 
 
 class ModeState(Value, frozen=True, kw_only=True, array_like=True):

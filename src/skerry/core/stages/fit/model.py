@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from skerry.core.kernel.ids import NodeId
-from skerry.core.kernel.values import Value
+from skerry.core.kernel.values import Value, Whole
 from skerry.core.stages.capability.model import NodeFacts, Resources
 from skerry.core.stages.ir.model import ElementSpec, Standard
 
@@ -42,7 +42,7 @@ class RoleFit(Value, frozen=True, kw_only=True, tag="role_fit"):
     """All that one node reports, for every element that it knows of."""
 
     node: NodeId
-    version: int
+    version: Whole
     """Grows with each change."""
     facts: NodeFacts
     free: Resources
