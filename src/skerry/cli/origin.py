@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 from functools import cache
 from pathlib import Path
 
 import skerry
+from skerry.inputlog.version import core_version
 
 PACKAGE = Path(skerry.__file__).parent
 
@@ -17,17 +17,8 @@ def origin() -> str:
     """The commit of the checkout, and whether it was changed since; elsewhere the version and a digest of the core."""
     commit = _git("rev-parse", "--short=12", "HEAD") if _git("ls-files", "--", "__init__.py") else None
     if commit is None:
-        return f"version {skerry.__version__}, core {core_digest()}"
+        return f"version {core_version()}"
     return f"commit {commit}{' with changes' if _git('status', '--porcelain', '--', '.') else ''}"
-
-
-def core_digest() -> str:
-    """The first 12 hex digits of SHA-256 over the core's files, their paths and lengths included."""
-    digest = hashlib.sha256()
-    for path in sorted((PACKAGE / "core").rglob("*.py")):
-        content = path.read_bytes()
-        digest.update(f"{path.relative_to(PACKAGE)} {len(content)}\n".encode() + content)
-    return digest.hexdigest()[:12]
 
 
 def _git(*words: str) -> str | None:

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from skerry.core.kernel.ids import NodeId
 from skerry.core.stages.fit.model import Measured
-from skerry.core.stages.proposal.model import Member, Ranking
-from skerry.core.stages.proposal.rules import conflict, rank
+from skerry.core.stages.proposal.model import Candidate, Member, Ranking
+from skerry.core.stages.proposal.rules import conflict, rank, worth_moving
 from tests.core.things import SHOP, STACK, A, B, C, configuration, element, fit, measured, mib
 
 STORE = f"{SHOP}/store"
@@ -113,3 +113,46 @@ def test_every_member_is_either_a_candidate_or_named_with_a_reason_and_scores_ar
         assert all(0 <= term <= 1_000 for term in candidate.terms.values())
     scores = [c.score for c in found.candidates]
     assert scores == sorted(scores, reverse=True)
+
+
+def scored(**scores: int) -> Ranking:
+    """Candidates with these scores and nothing else."""
+    found = [
+        Candidate(
+            node=NodeId(node),
+            configuration="stack",
+            digest="",
+            fit_permille=1_000,
+            lowered=False,
+            terms={},
+            weights={},
+            score=score,
+        )
+        for node, score in scores.items()
+    ]
+    return Ranking(candidates=tuple(found))
+
+
+def mover(gain_permille: int, **scores: int) -> NodeId | None:
+    best = worth_moving(scored(**scores), A, gain_permille)
+    return best.node if best is not None else None
+
+
+def test_d18_a_move_is_worth_it_from_just_the_gain_that_is_asked_for() -> None:
+    assert mover(200, a=1_000, b=1_200) == B
+    assert mover(200, a=1_000, b=1_199) is None
+
+
+def test_d18_of_several_the_best_is_taken_and_of_equals_the_lesser_name() -> None:
+    assert mover(200, a=500, b=800, c=900) == C
+    assert mover(200, a=500, c=900, b=900) == B
+
+
+def test_d18_a_holder_that_would_not_be_chosen_any_more_is_beaten_by_anybody() -> None:
+    assert mover(200, b=0) == B
+    assert mover(0, b=1) == B
+
+
+def test_d18_where_there_is_nobody_else_nothing_moves() -> None:
+    assert mover(0, a=1) is None
+    assert mover(0) is None

@@ -16,7 +16,7 @@ def section(**changes: object) -> Section:
 
 
 def test_a_section_that_keeps_the_intents_terms_is_final() -> None:
-    assert judge(section(), ir(element()), MEMBERS, {})[0] == "final"
+    assert judge(section(), ir(element()), MEMBERS, {}) == ("final", "it keeps the intent's terms")
 
 
 def test_a_section_of_an_older_generation_is_replaced() -> None:
@@ -30,7 +30,7 @@ def test_what_a_journal_that_does_not_verify_led_to_is_refused() -> None:
 
 
 def test_a_section_of_no_intent_is_refused() -> None:
-    assert judge(section(), None, MEMBERS, {})[0] == "refused"
+    assert judge(section(), None, MEMBERS, {}) == ("refused", "this manager has no such intent")
 
 
 def test_a_holder_who_is_not_in_the_roster_is_refused() -> None:
@@ -43,3 +43,17 @@ def test_a_configuration_that_the_intent_does_not_name_is_refused_in_either_set(
     for changed in (plan(strange), plan(isolated=(strange,))):
         word, _ = judge(changed.sections[SHOP], ir(element(), isolated=(element(),)), MEMBERS, {})
         assert word == "refused"
+
+
+def test_a_role_that_the_set_does_not_have_is_refused_though_the_other_set_has_it() -> None:
+    only_isolated = plan(assigned(A, "audit")).sections[SHOP]
+    assert judge(only_isolated, ir(element(), isolated=(element("audit"),)), MEMBERS, {})[0] == "refused"
+    only_connected = plan(isolated=(assigned(A, "audit"),)).sections[SHOP]
+    assert judge(only_connected, ir(element("audit"), isolated=(element(),)), MEMBERS, {})[0] == "refused"
+
+
+def test_of_a_plan_without_a_contingency_the_set_in_force_is_judged_by_its_own_terms() -> None:
+    connected = section(only="connected")
+    assert judge(connected, ir(element(), isolated=(element("audit"),)), MEMBERS, {})[0] == "final"
+    isolated = msgspec.structs.replace(plan(isolated=(assigned(A),)).sections[SHOP], only="isolated")
+    assert judge(isolated, ir(element("audit"), isolated=(element(),)), MEMBERS, {})[0] == "final"

@@ -28,11 +28,11 @@ def judge(
         return "refused", "this manager has no such intent"
     if ir.generation != section.generation:
         return "replaced", f"generation {ir.generation} is in force, the plan was made for {section.generation}"
-    for name in ("connected", "isolated"):
-        for assignment in section.of("connected" if name == "connected" else "isolated").values():
+    for assignments, roles in ((section.connected, ir.sets["connected"]), (section.isolated, ir.sets["isolated"])):
+        for assignment in assignments.values():
             if assignment.holder not in members:
                 return "refused", f"{assignment.instance} is given to {assignment.holder}, who is not in the roster"
-            spec = ir.sets["connected" if name == "connected" else "isolated"].elements.get(assignment.element)
+            spec = roles.elements.get(assignment.element)
             known = spec.configurations.get(assignment.configuration) if spec is not None else None
             if known is None or known.digest != assignment.digest:
                 return "refused", f"{assignment.instance} runs a configuration that the intent does not name"
