@@ -17,7 +17,6 @@ import msgspec
 
 from skerry.core.actors import views
 from skerry.core.actors.declaring import declare_dead
-from skerry.core.actors.facets import Facet, facets
 from skerry.core.actors.picture import Picture
 from skerry.core.conversation import (
     AgentEvent,
@@ -100,6 +99,9 @@ class Agent:
     _number: int = 0
     _once: Once = field(default_factory=Once)
     _seen: dict[str, list[int]] = field(default_factory=dict)
+    """To each machine the versions of what it watches, as of its last look."""
+    _settled: list[int] = field(default_factory=list)
+    """The versions of all that any machine watches, as of the last look round."""
     _loop: deque[Verified[Any]] = field(default_factory=deque)
 
     @classmethod
@@ -142,13 +144,16 @@ class Agent:
         )
         return agent, effects
 
+    def __post_init__(self) -> None:
+        self.picture.agent = self
+
     # --- the calling convention -----------------------------------------------------------------------------------
 
     def step(self, given: Input[AgentEvent]) -> Effects:
         """Take one event; let every machine that it concerns decide; give all that is to be done."""
         done = self._settle_in(self._route(given.event, given), given)
         for _ in range(ROUNDS_MAX):
-            if not self._stale():
+            if not self._loop and not self._anything_new():
                 break
             done = done + self._reconsider(given)
             while self._loop:
@@ -264,35 +269,36 @@ class Agent:
                 done = done + self._settle_in(self._run(name, Reconsider(), given), given)
         return done
 
-    def _stale(self) -> bool:
-        return bool(self._loop) or any(self._seen.get(name) != self._watched(name) for name in self.machines)
+    def _anything_new(self) -> bool:
+        """Whether anything that some machine watches has changed since this was last asked."""
+        before, self._settled = self._settled, [source.version for source in self._sources.values()]
+        return self._settled != before
 
     def _run(self, name: str, event: Any, given: Input[Any]) -> Effects:
-        self.picture.look(self, given)
+        self.picture.at_ms = given.at_ms
         self._seen[name] = self._watched(name)
         machine = self.machines[name]
         step: Callable[[Input[Any], Any], Effects] = machine.step
         own = Input(id=given.id, at_ms=given.at_ms, wall_ms=given.wall_ms, draw=given.draw, event=event)
-        return step(own, self._view(name))
-
-    def _view(self, name: str) -> Any:
-        return views.VIEW_OF[name](self.picture)
-
-    @cached_property
-    def facets(self) -> dict[str, Facet]:
-        """What the members in contact say, side by side."""
-        return facets(self.picture, self.membership)
+        done = step(own, views.VIEW_OF[name](self.picture))
+        if machine is self.membership:
+            self.picture.facets.follow(self.membership)
+        return done
 
     @cached_property
-    def _sources(self) -> dict[str, tuple[Any, ...]]:
-        """To each machine what it watches; all of that has a `version`, which grows with each change."""
-        others = {"custody": self.picture.custody, "journal": self.journal, "picture": self.picture}
-        self.picture.agent = self
-        every = {**self.machines, **others, **self.facets}
-        return {name: tuple(every[watched] for watched in views.WATCHES[name]) for name in self.machines}
+    def _sources(self) -> dict[str, Any]:
+        """All that machines watch; each has a `version`, which grows with each change."""
+        others = {"custody": self.picture.custody, "picture": self.picture, **self.picture.facets.sides}
+        every = {**self.machines, **others}
+        return {name: every[name] for name in sorted({name for watched in views.WATCHES.values() for name in watched})}
+
+    @cached_property
+    def _sources_of(self) -> dict[str, tuple[Any, ...]]:
+        """To each machine what it watches."""
+        return {name: tuple(self._sources[watched] for watched in views.WATCHES[name]) for name in self.machines}
 
     def _watched(self, name: str) -> list[int]:
-        return [source.version for source in self._sources[name]]
+        return [source.version for source in self._sources_of[name]]
 
     # --- what machines ask of the actor ---------------------------------------------------------------------------
 

@@ -10,22 +10,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import msgspec
-
 from skerry.core.actors.dealings import Dealings, Stock
+from skerry.core.actors.facets import Facets, carried_by
 from skerry.core.conversation import LEAVE_PREFIX, Carried, Exchange
 from skerry.core.group.custody.machine import Custody, Holdings
 from skerry.core.group.custody.model import CARRY_MAX, Version, is_older
-from skerry.core.group.election.model import Standing
 from skerry.core.group.granting.model import DEAD_PREFIX, LEASE_MS, DeclaredDead, Electorate
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.membership.model import Contact
 from skerry.core.group.succession.model import CLOSING_PREFIX, Closing, Edition
 from skerry.core.kernel.expressions import Expressions
 from skerry.core.kernel.ids import InstanceId, IntentId, ManagerId, NodeId, PlanId
-from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed
-from skerry.core.kernel.values import decode, digest, encode
+from skerry.core.kernel.values import digest, encode
 from skerry.core.stages.capability.model import NodeFacts, Resources, Usage
 from skerry.core.stages.fit.model import RoleFit
 from skerry.core.stages.ir.model import IntermediateRepresentation, Mode, Roster, SiteDocument
@@ -59,10 +56,12 @@ class Picture:
     usage: Usage = field(default_factory=lambda: Usage(tree=Resources(), owner=Resources()))
     version: int = 0
     """Grows when `facts` or what the manager holds changes."""
+    facets: Facets = field(default_factory=Facets)
     agent: Agent = field(init=False)
+    """Set by the agent whose picture this is."""
     at_ms: int = 0
+    """The moment of the step that is being made."""
     dealings: dict[ManagerId, Dealings] = field(default_factory=dict)
-    _carried: dict[NodeId, tuple[bytes, Carried]] = field(default_factory=dict)
     _listed: tuple[str, int] = ("", 0)
     _in_step_ms: dict[NodeId, int] = field(default_factory=dict)
     """When a member was last heard to hold the entries that I held."""
@@ -73,10 +72,6 @@ class Picture:
 
     def __post_init__(self) -> None:
         self.custody = Custody(me=self.me)
-
-    def look(self, agent: Agent, given: Input[Any]) -> None:
-        """Take the moment of the step that is being made."""
-        self.agent, self.at_ms = agent, given.at_ms
 
     # --- documents ------------------------------------------------------------------------------------------------
 
@@ -183,13 +178,7 @@ class Picture:
 
     def carried(self, node: NodeId) -> Carried:
         """What the latest beat of a node in contact carries."""
-        contact = self.contacts()[node]
-        known = self._carried.get(node)
-        if known is not None and known[0] == contact.carried:
-            return known[1]
-        carried = _carried(contact.carried)
-        self._carried[node] = (contact.carried, carried)
-        return carried
+        return self.facets.carried[node]
 
     def running(self) -> dict[NodeId, tuple[Instance, ...]]:
         """What each node in contact says that it runs, and what answers without its agent (U12)."""
@@ -197,7 +186,7 @@ class Picture:
 
     def departed(self) -> dict[NodeId, tuple[Instance, ...]]:
         """What nodes whose token went said last that they run."""
-        return {node: _carried(raw).running for node, raw in self.agent.membership.departed.items()}
+        return {node: carried_by(raw).running for node, raw in self.agent.membership.departed.items()}
 
     def everywhere(self) -> dict[NodeId, tuple[Instance, ...]]:
         """The same, with what this node runs."""
@@ -281,6 +270,7 @@ class Picture:
     def beat_content(self) -> bytes:
         """What my next beat carries."""
         agent = self.agent
+        self.facets.follow(agent.membership)  # it beats in the very step in which it finds who is there
         plan = self.plan()
         return encode(
             Carried(
@@ -356,14 +346,6 @@ def _edition(roster: Roster) -> Edition:
     members = frozenset(NodeId(n) for n in roster.members)
     electorate = Electorate(roster_version=roster.version, members=members, tie_breaker=roster.tie_breaker)
     return Edition(electorate=electorate, digest=digest(roster))
-
-
-def _carried(raw: bytes) -> Carried:
-    """What a beat carries. Of a newer version's that cannot be read: it is there, and says nothing to me."""
-    try:
-        return decode(raw, Carried)
-    except msgspec.DecodeError:
-        return Carried(standing=Standing())
 
 
 def _lacks(held: dict[str, Version], name: str, version: Version) -> bool:
