@@ -8,7 +8,7 @@ are chained and documents signed here, so that all of a step is durable before a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -40,7 +40,7 @@ from skerry.core.group.membership.wire import Beat
 from skerry.core.group.succession.machine import Succession
 from skerry.core.group.uplink.machine import MODES_KEY, Answered, Uplink
 from skerry.core.group.uplink.wire import Answer
-from skerry.core.kernel.effects import Effects, Note, Publish, Record, Reply, Send
+from skerry.core.kernel.effects import NOTHING, Effects, Note, Publish, Record, Reply, Send
 from skerry.core.kernel.events import DeadlinePassed, Reconsider
 from skerry.core.kernel.expressions import Expressions
 from skerry.core.kernel.ids import LifeId, ManagerId, NodeId
@@ -102,6 +102,10 @@ class Agent:
     """To each machine the versions of what it watches, as of its last look."""
     _settled: list[int] = field(default_factory=list)
     """The versions of all that any machine watches, as of the last look round."""
+    _due_ms: dict[str, int] = field(default_factory=dict)
+    """The deadlines of those machines that have one."""
+    _ran: dict[str, Any] = field(default_factory=dict)
+    """What the present or last step has moved."""
     _loop: deque[Verified[Any]] = field(default_factory=deque)
 
     @classmethod
@@ -151,6 +155,7 @@ class Agent:
 
     def step(self, given: Input[AgentEvent]) -> Effects:
         """Take one event; let every machine that it concerns decide; give all that is to be done."""
+        self._ran = {}
         done = self._settle_in(self._route(given.event, given), given)
         for _ in range(ROUNDS_MAX):
             if not self._loop and not self._anything_new():
@@ -164,13 +169,12 @@ class Agent:
 
     def next_deadline_ms(self) -> int | None:
         """The earliest of all machines' deadlines."""
-        return min((d for m in self.machines.values() if (d := m.next_deadline_ms()) is not None), default=None)
+        return min(self._due_ms.values(), default=None)
 
     def check_invariants(self) -> None:
-        """Every machine's own; see there."""
-        for machine in self.machines.values():
+        """Of everything that the last step has moved; see there."""
+        for machine in self._ran.values():
             machine.check_invariants()
-        self.journal.check_invariants()
 
     # --- routing --------------------------------------------------------------------------------------------------
 
@@ -204,10 +208,10 @@ class Agent:
                 return declare_dead(event, self.picture)
             case UsageSampled(usage=usage):
                 self.picture.usage = usage
-                return Effects()
+                return NOTHING
             case FactsFound(facts=facts):
                 self.picture.facts, self.picture.version = facts, self.picture.version + 1
-                return Effects()
+                return NOTHING
             case DeadlinePassed():
                 return self._wake(given)
             case Started():
@@ -222,13 +226,13 @@ class Agent:
         machine = views.MACHINE_OF.get(type(said.body))
         if (machine is not None or isinstance(said.body, Answer)) and not self._is_news(said):
             self.refused += 1
-            return Effects()
+            return NOTHING
         if machine is not None and said.statement.signer not in self.picture.roster().members:
             return self._hear_former(said)
         if machine is not None:
             done = self._run(machine, said, given)
-            if isinstance(said.body, Beat):
-                done = done + Effects(send=self._repair(NodeId(said.statement.signer)))
+            if isinstance(said.body, Beat) and (lacking := self._repair(NodeId(said.statement.signer))):
+                done = done + Effects(send=lacking)
             return done
         if isinstance(said.body, Entry):
             return self._take_entry(said)
@@ -253,17 +257,15 @@ class Agent:
         return news
 
     def _wake(self, given: Input[Any]) -> Effects:
-        done = Effects()
-        machines = self.machines
-        for name in ("membership", *machines):  # who is there comes first: an agent that stood still finds out by it
-            machine = machines[name]
-            due_ms = machine.next_deadline_ms()
+        done = NOTHING
+        for name in ("membership", *self.machines):  # who is there comes first: who stood still finds out by it
+            due_ms = self._due_ms.get(name)
             if due_ms is not None and due_ms <= given.at_ms:
                 done = done + self._settle_in(self._run(name, DeadlinePassed(), given), given)
         return done
 
     def _reconsider(self, given: Input[Any]) -> Effects:
-        done = Effects()
+        done = NOTHING
         for name in self.machines:
             if self._seen.get(name) != self._watched(name):
                 done = done + self._settle_in(self._run(name, Reconsider(), given), given)
@@ -277,10 +279,14 @@ class Agent:
     def _run(self, name: str, event: Any, given: Input[Any]) -> Effects:
         self.picture.at_ms = given.at_ms
         self._seen[name] = self._watched(name)
-        machine = self.machines[name]
-        step: Callable[[Input[Any], Any], Effects] = machine.step
+        machine = self._ran[name] = self.machines[name]
         own = Input(id=given.id, at_ms=given.at_ms, wall_ms=given.wall_ms, draw=given.draw, event=event)
-        done = step(own, views.VIEW_OF[name](self.picture))
+        done: Effects = machine.step(own, views.VIEW_OF[name](self.picture))
+        due_ms = machine.next_deadline_ms()
+        if due_ms is not None:
+            self._due_ms[name] = due_ms
+        else:
+            self._due_ms.pop(name, None)
         if machine is self.membership:
             self.picture.facets.follow(self.membership)
         return done
@@ -288,7 +294,8 @@ class Agent:
     @cached_property
     def _sources(self) -> dict[str, Any]:
         """All that machines watch; each has a `version`, which grows with each change."""
-        others = {"custody": self.picture.custody, "picture": self.picture, **self.picture.facets.sides}
+        custody, facets = self.picture.custody, self.picture.facets
+        others = {"custody": custody, **custody.shelves, "picture": self.picture, **facets.sides}
         every = {**self.machines, **others}
         return {name: every[name] for name in sorted({name for watched in views.WATCHES.values() for name in watched})}
 
@@ -304,8 +311,11 @@ class Agent:
 
     def _settle_in(self, effects: Effects, given: Input[Any]) -> Effects:
         """Chain the records, sign the documents, bring home what is said to this node itself."""
+        if effects.empty:
+            return NOTHING
         done = msgspec.structs.replace(effects, record=(), publish=(), send=())
         for record in effects.record:
+            self._ran["journal"] = self.journal
             written = self.journal.record(record, given)
             done = done + written + Effects(send=(Send(to=None, message=Carry(items=(self._last_entry(),))),))
         for publish in effects.publish:
@@ -355,6 +365,7 @@ class Agent:
     # --- documents, entries, the manager --------------------------------------------------------------------------
 
     def _take_entry(self, said: Verified[Entry]) -> Effects:
+        self._ran["journal"] = self.journal
         return self.journal.take(said)
 
     def _take_document(self, said: Verified[Any]) -> Effects:
@@ -369,7 +380,7 @@ class Agent:
             )
         custody = self.picture.custody
         if not custody.newer(document.name, document.version) or not self._acceptable(document, roster):
-            return Effects()
+            return NOTHING
         kept = custody.keep(document)
         note = Note(what="document.taken", about=document.name, data={"version": list(document.version)})
         return kept + Effects(note=(note,)) + self._if_removed(document.value, roster)
@@ -414,7 +425,7 @@ class Agent:
                 exchange = decode(said.body.carried, Exchange)
             except msgspec.DecodeError:
                 self.refused += 1
-                return Effects()
+                return NOTHING
             if self.picture.take_answer(manager, exchange):
                 self.uplink.ask_now(manager)
         return self._run("uplink", Answered(manager=manager, answer=said.body), given)

@@ -6,7 +6,7 @@ holds; everything else is looked up in the machines when it is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -66,7 +66,7 @@ class Picture:
     _in_step_ms: dict[NodeId, int] = field(default_factory=dict)
     """When a member was last heard to hold the entries that I held."""
     _editions: dict[int, Edition] = field(default_factory=dict)
-    _found: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    _found: dict[str, tuple[Hashable, Any]] = field(default_factory=dict)
     """What was looked for among documents and entries, as of a version of theirs: most of it is asked for at every
     step."""
 
@@ -77,7 +77,7 @@ class Picture:
 
     def roster(self) -> Roster:
         """The highest version held. An agent that has joined always holds one."""
-        return self._once("roster", self.custody.version, self._newest_roster)
+        return self._once("roster", self._shelf("roster"), self._newest_roster)
 
     def _newest_roster(self) -> Roster:
         held = [k.value for n, k in self.custody.kept.items() if n.startswith("roster/")]
@@ -91,7 +91,7 @@ class Picture:
 
     def editions(self) -> dict[int, Edition]:
         """All versions held, as far as grants go."""
-        return self._once("editions", self.custody.version, self._all_editions)
+        return self._once("editions", self._shelf("roster"), self._all_editions)
 
     def _all_editions(self) -> dict[int, Edition]:
         held = [kept.value for name, kept in self.custody.kept.items() if name.startswith("roster/")]
@@ -100,16 +100,24 @@ class Picture:
 
     def closings(self) -> dict[NodeId, Closing]:
         """What each node has closed (X5)."""
-        return self._once("closings", self.custody.version, lambda: {c.node: c for c in self._named(CLOSING_PREFIX)})
+        return self._once("closings", self._shelf("closing"), lambda: {c.node: c for c in self._named(CLOSING_PREFIX)})
 
     def declared_dead(self) -> dict[NodeId, int]:
         """Of whom an operator says so, and who has not answered; with the generation of that word (X8)."""
-        held = self._once("dead", self.custody.version, lambda: self._named(DEAD_PREFIX))
+        held = self._once("dead", self._shelf("dead"), lambda: self._named(DEAD_PREFIX))
         return {said.node: said.generation for said in held if isinstance(said, DeclaredDead)}
 
     def goes(self, node: NodeId) -> bool:
         """Whether a node was taken out of the roster, or has said that it leaves."""
         return node not in self.roster().members or f"{LEAVE_PREFIX}{node}" in self.custody.kept
+
+    def others(self) -> frozenset[NodeId]:
+        """All of the roster without me."""
+        return self._once(
+            "others",
+            self._shelf("roster"),
+            lambda: frozenset(NodeId(name) for name in self.roster().members if name != self.me),
+        )
 
     def site(self) -> SiteDocument | None:
         """The site's settings."""
@@ -118,16 +126,19 @@ class Picture:
 
     def irs(self) -> dict[IntentId, IntermediateRepresentation]:
         """All intents, withdrawn ones too."""
-        return self._once("irs", self.custody.version, lambda: {ir.intent: ir for ir in self._named("intent/")})
+        return self._once("irs", self._shelf("intent"), lambda: {ir.intent: ir for ir in self._named("intent/")})
 
     def fits(self) -> dict[NodeId, RoleFit]:
         """What every node reported."""
-        return self._once("fits", self.custody.version, lambda: {fit.node: fit for fit in self._named("fit/")})
+        return self._once("fits", self._shelf("fit"), lambda: {fit.node: fit for fit in self._named("fit/")})
 
     def _named(self, prefix: str) -> list[Any]:
         return [kept.value for name, kept in self.custody.kept.items() if name.startswith(prefix)]
 
-    def _once(self, what: str, version: int, find: Callable[[], T]) -> T:
+    def _shelf(self, kind: str) -> int:
+        return self.custody.shelves[kind].version
+
+    def _once(self, what: str, version: Hashable, find: Callable[[], T]) -> T:
         """What `find` finds, looked for once a version of that in which it is looked for."""
         known = self._found.get(what)
         if known is None or known[0] != version:
@@ -142,6 +153,9 @@ class Picture:
 
     def verdicts(self) -> dict[IntentId, Verdict]:
         """The managers' words that apply: those that name the plan in force and its section (R1)."""
+        return self._once("verdicts", (self._shelf("verdict"), self._shelf("plan")), self._verdicts_in_force)
+
+    def _verdicts_in_force(self) -> dict[IntentId, Verdict]:
         plan = self.plan()
         found: dict[IntentId, Verdict] = {}
         for name, kept in self.custody.kept.items():
@@ -162,7 +176,7 @@ class Picture:
         """The home manager and the owners of all intents."""
         return self._once(
             "managers",
-            self.custody.version,
+            (self._shelf("roster"), self._shelf("intent")),
             lambda: frozenset({self.roster().manager, *(ir.owner for ir in self.irs().values())}),
         )
 
@@ -182,7 +196,12 @@ class Picture:
 
     def running(self) -> dict[NodeId, tuple[Instance, ...]]:
         """What each node in contact says that it runs, and what answers without its agent (U12)."""
-        return {**self.agent.unattended.nodes, **{node: self.carried(node).running for node in self.contacts()}}
+        said = self.facets.sides["running"]
+        return self._once(
+            "running",
+            (said.version, self.agent.unattended.version),
+            lambda: {**self.agent.unattended.nodes, **dict(sorted(said.said.items()))},
+        )
 
     def departed(self) -> dict[NodeId, tuple[Instance, ...]]:
         """What nodes whose token went said last that they run."""
@@ -212,13 +231,15 @@ class Picture:
         if peer not in self.contacts():
             return self._for_strangers()
         theirs = self.carried(peer).holdings
+        leader = self.agent.election.leadership.leader
+        found: list[Sealed] = []
+        if theirs.documents != self._digest_of_documents():
+            found += self._documents_lacking(peer, theirs.versions, leader)
         if theirs.entries == self._digest_of_entries():
             self._in_step_ms[peer] = self.at_ms
-        leader = self.agent.election.leadership.leader
-        return [
-            *self._documents_lacking(peer, theirs.versions, leader),
-            *self._entries_lacking(peer, theirs.heads, leader, journal),
-        ]
+        else:
+            found += self._entries_lacking(peer, theirs.heads, leader, journal)
+        return found
 
     def _for_strangers(self) -> list[Sealed]:
         """The newest rosters, or a row from further back, in turn; and my closing."""
@@ -256,15 +277,16 @@ class Picture:
     # --- what I carry ---------------------------------------------------------------------------------------------
 
     def beat_stamp(self) -> tuple[Any, ...]:
-        """Changes with everything that should not wait for the next beat. The journal may wait: its entries leave as
-        they are written, so a beat only repairs what was lost, and a site at rest writes readings all the time."""
+        """Changes with everything that should not wait for the next beat. Journal and fits may wait: entries and fits
+        leave as they are written, so a beat only repairs what was lost; a site at rest writes readings all the time,
+        and one that measures itself has each node report to all after each trial."""
         agent = self.agent
         return (
             agent.election.version,
             agent.uplink.version,
             agent.keeper.version,
             agent.monitoring.version,
-            self.custody.version,
+            self.custody.version - self._shelf("fit"),
         )
 
     def beat_content(self) -> bytes:

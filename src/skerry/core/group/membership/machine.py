@@ -78,7 +78,7 @@ class Membership:
     life: LifeId
     contacts: dict[NodeId, Contact] = field(default_factory=dict)
     """By name, in order."""
-    changed: tuple[NodeId, ...] = ()
+    changed: list[NodeId] = field(default_factory=list)
     """Whose contact the last step has made, renewed or lost."""
     departed: dict[NodeId, bytes] = field(default_factory=dict)
     """Members whose token went while they were in contact, until they are again, with what their last beat carried."""
@@ -169,12 +169,11 @@ class Membership:
 
     def _review(self, concerned: NodeId | None, at_ms: int, view: MembershipView) -> tuple[Note, ...]:
         """Find who is in contact now, and say what has changed: of one peer if nothing else can have, or of all."""
+        self.changed = []
         if concerned is not None and (self._old_ms is None or at_ms < self._old_ms):
             peer = self._peers.get(concerned)
-            self.changed = (concerned,) if peer is not None else ()
             return self._look_at(concerned, peer, at_ms, view) if peer is not None else ()
         self._old_ms = None
-        self.changed = tuple(self._peers)
         return tuple(n for node, peer in sorted(self._peers.items()) for n in self._look_at(node, peer, at_ms, view))
 
     def _look_at(self, node: NodeId, peer: _Peer, at_ms: int, view: MembershipView) -> tuple[Note, ...]:
@@ -192,14 +191,12 @@ class Membership:
         if peer.in_contact_since_ms is None:
             peer.in_contact_since_ms = at_ms
             notes = (Note(what="contact.made", about=node),)
-        contact = Contact(
-            node=node,
-            life=peer.life,
-            since_ms=peer.in_contact_since_ms,
-            heard_ms=peer.heard_ms,
-            carried=peer.carried,
-        )
-        if node in self.contacts:
+        since_ms, known = peer.in_contact_since_ms, self.contacts.get(node)
+        if known is not None and (known.heard_ms, known.since_ms) == (peer.heard_ms, since_ms):
+            return notes
+        contact = Contact(node=node, life=peer.life, since_ms=since_ms, heard_ms=peer.heard_ms, carried=peer.carried)
+        self.changed.append(node)
+        if known is not None:
             self.contacts[node] = contact
         else:
             self.contacts = dict(sorted({**self.contacts, node: contact}.items()))
@@ -207,7 +204,8 @@ class Membership:
         return notes
 
     def _lost(self, node: NodeId, peer: _Peer, *, fresh: bool) -> tuple[Note, ...]:
-        self.contacts.pop(node, None)
+        if self.contacts.pop(node, None) is not None:
+            self.changed.append(node)
         if peer.in_contact_since_ms is None:
             return ()
         peer.in_contact_since_ms = None
