@@ -30,7 +30,7 @@ from skerry.core.conversation import (
     kind_of,
 )
 from skerry.core.group.custody.machine import packed
-from skerry.core.group.custody.model import Carry, Kept
+from skerry.core.group.custody.model import Kept
 from skerry.core.group.election.machine import FOLLOWED_KEY, Election
 from skerry.core.group.granting.machine import Granting
 from skerry.core.group.journal.machine import Journal
@@ -314,10 +314,12 @@ class Agent:
         if effects.empty:
             return NOTHING
         done = msgspec.structs.replace(effects, record=(), publish=(), send=())
+        written: list[Sealed] = []
         for record in effects.record:
             self._ran["journal"] = self.journal
-            written = self.journal.record(record, given)
-            done = done + written + Effects(send=(Send(to=None, message=Carry(items=(self._last_entry(),))),))
+            done = done + self.journal.record(record, given)
+            written.append(self._last_entry())
+        done = done + Effects(send=packed(None, written))
         for publish in effects.publish:
             done = done + self._publish(publish)
         for send in effects.send:
@@ -341,7 +343,7 @@ class Agent:
             sealed=said.sealed,
         )
         kept = self.picture.custody.keep(document)
-        return kept + Effects(send=(Send(to=None, message=Carry(items=(said.sealed,))),))
+        return kept + Effects(send=packed(None, [said.sealed]))
 
     def _sealed(self, body: Any) -> Verified[Any]:
         self._number += 1
@@ -359,8 +361,8 @@ class Agent:
         return self._sealed(message)
 
     def seal_message(self, message: Any) -> Sealed:
-        """Sign what is about to leave (N6)."""
-        return self._sealed(message).sealed
+        """Sign what is about to leave, unless it was when it was written (N6)."""
+        return message if isinstance(message, Sealed) else self._sealed(message).sealed
 
     # --- documents, entries, the manager --------------------------------------------------------------------------
 

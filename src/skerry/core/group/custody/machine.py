@@ -94,7 +94,7 @@ class Custody:
 
 
 def packed(peer: NodeId | None, items: list[Sealed]) -> tuple[Send, ...]:
-    """The items in messages of bounded size; what does not fit goes with the next beat."""
+    """The items in one message of bounded size, a single one as it is; what does not fit goes with the next beat."""
     if not items:
         return ()
     fitting: list[Sealed] = []
@@ -104,4 +104,4 @@ def packed(peer: NodeId | None, items: list[Sealed]) -> tuple[Send, ...]:
         if fitting and size_bytes > CARRY_BYTES_MAX:
             break
         fitting.append(item)
-    return (Send(to=peer, message=Carry(items=tuple(fitting))),)
+    return (Send(to=peer, message=Carry(items=tuple(fitting)) if len(fitting) > 1 else fitting[0]),)
