@@ -417,7 +417,7 @@ class Agent:
 
     def _take_and_tell(self, said: Verified[Any]) -> Effects:
         """A document that was handed in here, for all."""
-        return self._take_document(said) + Effects(send=(Send(to=None, message=Carry(items=(said.sealed,))),))
+        return self._take_document(said) + Effects(send=packed(None, [said.sealed]))
 
     def _on_answer(self, said: Verified[Answer], given: Input[Any]) -> Effects:
         """The manager answered: whatever it sent is opened like anything else, and what it lacks goes with the next."""
