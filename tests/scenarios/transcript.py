@@ -19,6 +19,7 @@ from skerry.core.group.membership.wire import Beat
 from skerry.core.group.uplink.machine import CloseSession, OpenSession, SessionChanged
 from skerry.core.kernel.effects import AwaitDrained, Drop, Effects, StartWorkload, StopWorkload
 from skerry.core.kernel.inputs import Input
+from skerry.core.kernel.sealing import Sealed
 from skerry.core.stages.negotiation.wire import Ballot, Proposal
 from tests.core.things import HQ, SHOP, element, ir
 from tests.scenarios.world import Node, World
@@ -175,7 +176,7 @@ def _effects(node: Node, effects: Effects) -> list[str]:
 def _matters(node: Node, message: Any) -> bool:
     if isinstance(message, GrantAsk) and node.agent is not None:
         return not set(message.keys) & set(node.agent.granting.held)
-    return not isinstance(message, Beat | Carry | GrantGive)
+    return not isinstance(message, Beat | Carry | Sealed | GrantGive)
 
 
 def _message(message: Any) -> str:

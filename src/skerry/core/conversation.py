@@ -55,8 +55,10 @@ PeerMessage = (
     | Proposal
     | Ballot
     | Carry
+    | Sealed
 )
-"""What one node says to another. Every one of them is signed on its way (N6)."""
+"""What one node says to another. Every one of them is signed on its way (N6), but for what already is: a document or an
+entry that goes alone needs no other name on it than its author's."""
 
 
 class Leave(Value, frozen=True, kw_only=True, tag="leave"):

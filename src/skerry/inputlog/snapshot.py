@@ -33,21 +33,17 @@ class SnapshotError(Exception):
 def dump(agent: Agent) -> bytes:
     """All that an agent is. Raises `SnapshotError` for state that is not plain data."""
     writer = _Writer(agent)
-    facets = {name: facet.memory for name, facet in agent.facets.items()}
-    graph = [writer.write(agent), writer.write(facets)]
-    return msgspec.msgpack.encode([writer.classes, *graph])
+    graph = writer.write(agent)
+    return msgspec.msgpack.encode([writer.classes, graph])
 
 
 def load(raw: bytes, signer: Signer, expressions: Expressions) -> Agent:
     """The agent that was dumped. Raises `SnapshotError`."""
     try:
-        classes, graph, facets = msgspec.msgpack.decode(raw)
-        reader = _Reader([_class_of(name) for name in classes], (signer, expressions))
-        agent, memories = reader.read(graph), reader.read(facets)
+        classes, graph = msgspec.msgpack.decode(raw)
+        agent = _Reader([_class_of(name) for name in classes], (signer, expressions)).read(graph)
         if not isinstance(agent, Agent):
             raise SnapshotError("expected an agent")
-        for name, facet in agent.facets.items():
-            facet.memory = memories[name]
     except (msgspec.MsgspecError, TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
         raise SnapshotError(f"not a state of this version: {error}") from error
     return agent

@@ -10,6 +10,7 @@ import pytest
 from skerry.core.conversation import KINDS, Carried
 from skerry.core.group.custody.machine import Holdings
 from skerry.core.group.custody.model import Carry
+from skerry.core.group.journal.model import Entry
 from skerry.core.group.membership.wire import Beat
 from skerry.core.kernel.events import Reconsider
 from skerry.core.kernel.sealing import Sealed, Statement
@@ -67,8 +68,8 @@ def test_beats_of_a_site_at_rest_list_nothing_though_its_journal_grows(resting: 
 
 
 def test_c2_entries_that_were_lost_on_their_way_are_copied_all_the_same(resting: World) -> None:
-    lost = overheard(resting, WATCHED_MS, lambda node, other, body: other == "a" and isinstance(body, Carry))
-    assert any(isinstance(body, Carry) for _, body in lost)
+    lost = overheard(resting, WATCHED_MS, lambda node, other, body: other == "a" and isinstance(body, Carry | Entry))
+    assert any(isinstance(body, Entry) for _, body in lost)
     assert entries(resting, "c") != entries(resting, "a")
     listed = holdings(overheard(resting, WATCHED_MS))
     assert any(one.heads is not None for one in listed)

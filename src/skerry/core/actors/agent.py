@@ -8,7 +8,7 @@ are chained and documents signed here, so that all of a step is durable before a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,6 @@ import msgspec
 
 from skerry.core.actors import views
 from skerry.core.actors.declaring import declare_dead
-from skerry.core.actors.facets import Facet, facets
 from skerry.core.actors.picture import Picture
 from skerry.core.conversation import (
     AgentEvent,
@@ -31,7 +30,7 @@ from skerry.core.conversation import (
     kind_of,
 )
 from skerry.core.group.custody.machine import packed
-from skerry.core.group.custody.model import Carry, Kept
+from skerry.core.group.custody.model import Kept
 from skerry.core.group.election.machine import FOLLOWED_KEY, Election
 from skerry.core.group.granting.machine import Granting
 from skerry.core.group.journal.machine import Journal
@@ -41,7 +40,7 @@ from skerry.core.group.membership.wire import Beat
 from skerry.core.group.succession.machine import Succession
 from skerry.core.group.uplink.machine import MODES_KEY, Answered, Uplink
 from skerry.core.group.uplink.wire import Answer
-from skerry.core.kernel.effects import Effects, Note, Publish, Record, Reply, Send
+from skerry.core.kernel.effects import NOTHING, Effects, Note, Publish, Record, Reply, Send
 from skerry.core.kernel.events import DeadlinePassed, Reconsider
 from skerry.core.kernel.expressions import Expressions
 from skerry.core.kernel.ids import LifeId, ManagerId, NodeId
@@ -100,6 +99,13 @@ class Agent:
     _number: int = 0
     _once: Once = field(default_factory=Once)
     _seen: dict[str, list[int]] = field(default_factory=dict)
+    """To each machine the versions of what it watches, as of its last look."""
+    _settled: list[int] = field(default_factory=list)
+    """The versions of all that any machine watches, as of the last look round."""
+    _due_ms: dict[str, int] = field(default_factory=dict)
+    """The deadlines of those machines that have one."""
+    _ran: dict[str, Any] = field(default_factory=dict)
+    """What the present or last step has moved."""
     _loop: deque[Verified[Any]] = field(default_factory=deque)
 
     @classmethod
@@ -142,13 +148,17 @@ class Agent:
         )
         return agent, effects
 
+    def __post_init__(self) -> None:
+        self.picture.agent = self
+
     # --- the calling convention -----------------------------------------------------------------------------------
 
     def step(self, given: Input[AgentEvent]) -> Effects:
         """Take one event; let every machine that it concerns decide; give all that is to be done."""
+        self._ran = {}
         done = self._settle_in(self._route(given.event, given), given)
         for _ in range(ROUNDS_MAX):
-            if not self._stale():
+            if not self._loop and not self._anything_new():
                 break
             done = done + self._reconsider(given)
             while self._loop:
@@ -159,13 +169,12 @@ class Agent:
 
     def next_deadline_ms(self) -> int | None:
         """The earliest of all machines' deadlines."""
-        return min((d for m in self.machines.values() if (d := m.next_deadline_ms()) is not None), default=None)
+        return min(self._due_ms.values(), default=None)
 
     def check_invariants(self) -> None:
-        """Every machine's own; see there."""
-        for machine in self.machines.values():
+        """Of everything that the last step has moved; see there."""
+        for machine in self._ran.values():
             machine.check_invariants()
-        self.journal.check_invariants()
 
     # --- routing --------------------------------------------------------------------------------------------------
 
@@ -199,10 +208,10 @@ class Agent:
                 return declare_dead(event, self.picture)
             case UsageSampled(usage=usage):
                 self.picture.usage = usage
-                return Effects()
+                return NOTHING
             case FactsFound(facts=facts):
                 self.picture.facts, self.picture.version = facts, self.picture.version + 1
-                return Effects()
+                return NOTHING
             case DeadlinePassed():
                 return self._wake(given)
             case Started():
@@ -217,13 +226,13 @@ class Agent:
         machine = views.MACHINE_OF.get(type(said.body))
         if (machine is not None or isinstance(said.body, Answer)) and not self._is_news(said):
             self.refused += 1
-            return Effects()
+            return NOTHING
         if machine is not None and said.statement.signer not in self.picture.roster().members:
             return self._hear_former(said)
         if machine is not None:
             done = self._run(machine, said, given)
-            if isinstance(said.body, Beat):
-                done = done + Effects(send=self._repair(NodeId(said.statement.signer)))
+            if isinstance(said.body, Beat) and (lacking := self._repair(NodeId(said.statement.signer))):
+                done = done + Effects(send=lacking)
             return done
         if isinstance(said.body, Entry):
             return self._take_entry(said)
@@ -248,60 +257,69 @@ class Agent:
         return news
 
     def _wake(self, given: Input[Any]) -> Effects:
-        done = Effects()
-        machines = self.machines
-        for name in ("membership", *machines):  # who is there comes first: an agent that stood still finds out by it
-            machine = machines[name]
-            due_ms = machine.next_deadline_ms()
+        done = NOTHING
+        for name in ("membership", *self.machines):  # who is there comes first: who stood still finds out by it
+            due_ms = self._due_ms.get(name)
             if due_ms is not None and due_ms <= given.at_ms:
                 done = done + self._settle_in(self._run(name, DeadlinePassed(), given), given)
         return done
 
     def _reconsider(self, given: Input[Any]) -> Effects:
-        done = Effects()
+        done = NOTHING
         for name in self.machines:
             if self._seen.get(name) != self._watched(name):
                 done = done + self._settle_in(self._run(name, Reconsider(), given), given)
         return done
 
-    def _stale(self) -> bool:
-        return bool(self._loop) or any(self._seen.get(name) != self._watched(name) for name in self.machines)
+    def _anything_new(self) -> bool:
+        """Whether anything that some machine watches has changed since this was last asked."""
+        before, self._settled = self._settled, [source.version for source in self._sources.values()]
+        return self._settled != before
 
     def _run(self, name: str, event: Any, given: Input[Any]) -> Effects:
-        self.picture.look(self, given)
+        self.picture.at_ms = given.at_ms
         self._seen[name] = self._watched(name)
-        machine = self.machines[name]
-        step: Callable[[Input[Any], Any], Effects] = machine.step
+        machine = self._ran[name] = self.machines[name]
         own = Input(id=given.id, at_ms=given.at_ms, wall_ms=given.wall_ms, draw=given.draw, event=event)
-        return step(own, self._view(name))
-
-    def _view(self, name: str) -> Any:
-        return views.VIEW_OF[name](self.picture)
+        done: Effects = machine.step(own, views.VIEW_OF[name](self.picture))
+        due_ms = machine.next_deadline_ms()
+        if due_ms is not None:
+            self._due_ms[name] = due_ms
+        else:
+            self._due_ms.pop(name, None)
+        if machine is self.membership:
+            self.picture.facets.follow(self.membership)
+        return done
 
     @cached_property
-    def facets(self) -> dict[str, Facet]:
-        """What the members in contact say, side by side."""
-        return facets(self.picture, self.membership)
+    def _sources(self) -> dict[str, Any]:
+        """All that machines watch; each has a `version`, which grows with each change."""
+        custody, facets = self.picture.custody, self.picture.facets
+        others = {"custody": custody, **custody.shelves, "picture": self.picture, **facets.sides}
+        every = {**self.machines, **others}
+        return {name: every[name] for name in sorted({name for watched in views.WATCHES.values() for name in watched})}
 
     @cached_property
-    def _sources(self) -> dict[str, tuple[Any, ...]]:
-        """To each machine what it watches; all of that has a `version`, which grows with each change."""
-        others = {"custody": self.picture.custody, "journal": self.journal, "picture": self.picture}
-        self.picture.agent = self
-        every = {**self.machines, **others, **self.facets}
-        return {name: tuple(every[watched] for watched in views.WATCHES[name]) for name in self.machines}
+    def _sources_of(self) -> dict[str, tuple[Any, ...]]:
+        """To each machine what it watches."""
+        return {name: tuple(self._sources[watched] for watched in views.WATCHES[name]) for name in self.machines}
 
     def _watched(self, name: str) -> list[int]:
-        return [source.version for source in self._sources[name]]
+        return [source.version for source in self._sources_of[name]]
 
     # --- what machines ask of the actor ---------------------------------------------------------------------------
 
     def _settle_in(self, effects: Effects, given: Input[Any]) -> Effects:
         """Chain the records, sign the documents, bring home what is said to this node itself."""
+        if effects.empty:
+            return NOTHING
         done = msgspec.structs.replace(effects, record=(), publish=(), send=())
+        written: list[Sealed] = []
         for record in effects.record:
-            written = self.journal.record(record, given)
-            done = done + written + Effects(send=(Send(to=None, message=Carry(items=(self._last_entry(),))),))
+            self._ran["journal"] = self.journal
+            done = done + self.journal.record(record, given)
+            written.append(self._last_entry())
+        done = done + Effects(send=packed(None, written))
         for publish in effects.publish:
             done = done + self._publish(publish)
         for send in effects.send:
@@ -325,7 +343,7 @@ class Agent:
             sealed=said.sealed,
         )
         kept = self.picture.custody.keep(document)
-        return kept + Effects(send=(Send(to=None, message=Carry(items=(said.sealed,))),))
+        return kept + Effects(send=packed(None, [said.sealed]))
 
     def _sealed(self, body: Any) -> Verified[Any]:
         self._number += 1
@@ -343,12 +361,13 @@ class Agent:
         return self._sealed(message)
 
     def seal_message(self, message: Any) -> Sealed:
-        """Sign what is about to leave (N6)."""
-        return self._sealed(message).sealed
+        """Sign what is about to leave, unless it was when it was written (N6)."""
+        return message if isinstance(message, Sealed) else self._sealed(message).sealed
 
     # --- documents, entries, the manager --------------------------------------------------------------------------
 
     def _take_entry(self, said: Verified[Entry]) -> Effects:
+        self._ran["journal"] = self.journal
         return self.journal.take(said)
 
     def _take_document(self, said: Verified[Any]) -> Effects:
@@ -363,7 +382,7 @@ class Agent:
             )
         custody = self.picture.custody
         if not custody.newer(document.name, document.version) or not self._acceptable(document, roster):
-            return Effects()
+            return NOTHING
         kept = custody.keep(document)
         note = Note(what="document.taken", about=document.name, data={"version": list(document.version)})
         return kept + Effects(note=(note,)) + self._if_removed(document.value, roster)
@@ -398,7 +417,7 @@ class Agent:
 
     def _take_and_tell(self, said: Verified[Any]) -> Effects:
         """A document that was handed in here, for all."""
-        return self._take_document(said) + Effects(send=(Send(to=None, message=Carry(items=(said.sealed,))),))
+        return self._take_document(said) + Effects(send=packed(None, [said.sealed]))
 
     def _on_answer(self, said: Verified[Answer], given: Input[Any]) -> Effects:
         """The manager answered: whatever it sent is opened like anything else, and what it lacks goes with the next."""
@@ -408,7 +427,7 @@ class Agent:
                 exchange = decode(said.body.carried, Exchange)
             except msgspec.DecodeError:
                 self.refused += 1
-                return Effects()
+                return NOTHING
             if self.picture.take_answer(manager, exchange):
                 self.uplink.ask_now(manager)
         return self._run("uplink", Answered(manager=manager, answer=said.body), given)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from skerry.core.actors.picture import Picture
 from skerry.core.conversation import DeclareDeadAsked, Refused, document_of
-from skerry.core.group.custody.model import Carry
-from skerry.core.kernel.effects import Effects, Note, Record, Reply, Send
+from skerry.core.group.custody.machine import packed
+from skerry.core.kernel.effects import Effects, Note, Record, Reply
 
 
 def declare_dead(asked: DeclareDeadAsked, picture: Picture) -> Effects:
@@ -22,7 +22,7 @@ def declare_dead(asked: DeclareDeadAsked, picture: Picture) -> Effects:
     kept = picture.custody.keep(document_of(asked.said, picture.roster()))
     return kept + Effects(
         record=(Record(kind="operator", what="node.declared_dead", about=node, data=data),),
-        send=(Send(to=None, message=Carry(items=(sealed,))),),
+        send=packed(None, [sealed]),
         note=(Note(what="node.declared_dead", about=node, data={"operator": signer}),),
         reply=(Reply(request=asked.request, ok=True, body={"node": node}),),
     )

@@ -7,83 +7,104 @@ the contacts as such, looks again only when that side of it has changed; what me
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
 
-if TYPE_CHECKING:
-    from skerry.core.actors.picture import Picture
-    from skerry.core.group.membership.machine import Membership
+import msgspec
+
+from skerry.core.conversation import Carried
+from skerry.core.group.election.model import Standing
+from skerry.core.group.membership.machine import Membership
+from skerry.core.group.membership.model import Contact
+from skerry.core.kernel.ids import NodeId
+from skerry.core.kernel.values import decode
 
 COARSE_MS = 500
 """Moments that are reckoned from ages, give or take a beat's way, are the same if they fall into one of these."""
+BEATS_REMEMBERED = 1_024
 
 
 @dataclass
 class Facet:
     """One side of what is heard."""
 
-    membership: Membership
-    read: Callable[[], Any]
-    _read_version: int | None = None
-    _value: Any = None
-    _version: int = 0
+    name: str
+    version: int = 0
+    """Grows whenever this side of it changes."""
+    said: dict[NodeId, Any] = field(default_factory=dict)
+    """What is read of each member in contact."""
 
-    @property
-    def memory(self) -> tuple[int | None, Any, int]:
-        """All that it remembers, for an agent that is to go on elsewhere from the same state."""
-        return (self._read_version, self._value, self._version)
+    def hear(self, contact: Contact, carried: Carried) -> None:
+        """A member says this now."""
+        value = _READ[self.name](contact, carried)
+        if contact.node not in self.said or self.said[contact.node] != value:
+            self.said[contact.node] = value
+            self.version += 1
 
-    @memory.setter
-    def memory(self, kept: tuple[int | None, Any, int]) -> None:
-        self._read_version, self._value, self._version = kept
-
-    @property
-    def version(self) -> int:
-        """Grows whenever this side of it changes."""
-        now = self.membership.version
-        if now != self._read_version:
-            self._read_version = now
-            value = self.read()
-            if value != self._value:
-                self._value, self._version = value, self._version + 1
-        return self._version
+    def lose(self, node: NodeId) -> None:
+        """A member is not in contact any more."""
+        del self.said[node]
+        self.version += 1
 
 
-def facets(picture: Picture, membership: Membership) -> dict[str, Facet]:
+@dataclass
+class Facets:
+    """All sides, kept up with what membership hears."""
+
+    carried: dict[NodeId, Carried] = field(default_factory=dict)
+    """What the latest beat of each node in contact carries."""
+    sides: dict[str, Facet] = field(default_factory=lambda: {name: Facet(name) for name in _READ})
     """By name, for `views.WATCHES`."""
-    contacts = picture.contacts
+    _woke_ms: int | None = None
 
-    def lives() -> Any:
-        return [(n, c.life) for n, c in contacts().items()]
+    def follow(self, membership: Membership) -> None:
+        """Take over what its present or last step has changed; twice does no harm."""
+        if membership.woke_ms != self._woke_ms:
+            self._woke_ms = membership.woke_ms
+            self.sides["standings"].version += 1
+        for node in membership.changed:
+            contact = membership.contacts.get(node)
+            if contact is not None:
+                self._hear(contact)
+            elif self.carried.pop(node, None) is not None:
+                for side in self.sides.values():
+                    side.lose(node)
 
-    def standings() -> Any:
-        return membership.woke_ms, [(n, picture.carried(n).standing) for n in contacts()]
-
-    def running() -> Any:
-        return [(n, picture.carried(n).running) for n in contacts()]
-
-    def uplinks() -> Any:
-        return [(n, picture.carried(n).modes, _moments(picture, n)) for n in contacts()]
-
-    def work() -> Any:
-        heard = ((n, picture.carried(n)) for n in contacts())
-        return [
-            (n, c.standing.term, c.plan, c.running, c.verified, c.reach_permille, c.idle_permille) for n, c in heard
-        ]
-
-    made = {"lives": lives, "standings": standings, "running": running, "uplinks": uplinks, "work": work}
-    return {name: Facet(membership, read) for name, read in made.items()}
+    def _hear(self, contact: Contact) -> None:
+        carried = self.carried[contact.node] = carried_by(contact.carried)
+        for side in self.sides.values():
+            side.hear(contact, carried)
 
 
-def _moments(picture: Picture, node: Any) -> Any:
+@lru_cache(maxsize=BEATS_REMEMBERED)
+def carried_by(raw: bytes) -> Carried:
+    """What a beat carries. Of a newer version's that cannot be read: it is there, and says nothing to me."""
+    try:
+        return decode(raw, Carried)
+    except msgspec.DecodeError:
+        return Carried(standing=Standing())
+
+
+def _moments(contact: Contact, carried: Carried) -> Any:
     """When a member's questions were answered, by my clock."""
-    heard_ms = picture.contacts()[node].heard_ms
     return [
         (
             manager,
             report.session,
-            report.answered_age_ms is not None and (heard_ms - report.answered_age_ms) // COARSE_MS,
-            report.up_for_ms > 0 and (heard_ms - report.up_for_ms) // COARSE_MS,
+            report.answered_age_ms is not None and (contact.heard_ms - report.answered_age_ms) // COARSE_MS,
+            report.up_for_ms > 0 and (contact.heard_ms - report.up_for_ms) // COARSE_MS,
         )
-        for manager, report in picture.carried(node).uplinks.items()
+        for manager, report in carried.uplinks.items()
     ]
+
+
+_READ: dict[str, Callable[[Contact, Carried], Any]] = {
+    "lives": lambda contact, said: contact.life,
+    "standings": lambda contact, said: said.standing,
+    "running": lambda contact, said: said.running,
+    "uplinks": lambda contact, said: (said.modes, _moments(contact, said)),
+    "work": lambda contact, said: (
+        said.standing.term, said.plan, said.running, said.verified, said.reach_permille, said.idle_permille,
+    ),
+}  # fmt: skip

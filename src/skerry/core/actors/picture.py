@@ -6,26 +6,23 @@ holds; everything else is looked up in the machines when it is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import msgspec
-
 from skerry.core.actors.dealings import Dealings, Stock
+from skerry.core.actors.facets import Facets, carried_by
 from skerry.core.conversation import LEAVE_PREFIX, Carried, Exchange
 from skerry.core.group.custody.machine import Custody, Holdings
 from skerry.core.group.custody.model import CARRY_MAX, Version, is_older
-from skerry.core.group.election.model import Standing
 from skerry.core.group.granting.model import DEAD_PREFIX, LEASE_MS, DeclaredDead, Electorate
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.membership.model import Contact
 from skerry.core.group.succession.model import CLOSING_PREFIX, Closing, Edition
 from skerry.core.kernel.expressions import Expressions
 from skerry.core.kernel.ids import GrantKey, InstanceId, IntentId, ManagerId, NodeId, PlanId
-from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed
-from skerry.core.kernel.values import decode, digest, encode
+from skerry.core.kernel.values import digest, encode
 from skerry.core.stages.capability.model import NodeFacts, Resources, Usage
 from skerry.core.stages.fit.model import RoleFit
 from skerry.core.stages.ir.model import IntermediateRepresentation, Mode, Roster, SiteDocument
@@ -59,30 +56,28 @@ class Picture:
     usage: Usage = field(default_factory=lambda: Usage(tree=Resources(), owner=Resources()))
     version: int = 0
     """Grows when `facts` or what the manager holds changes."""
+    facets: Facets = field(default_factory=Facets)
     agent: Agent = field(init=False)
+    """Set by the agent whose picture this is."""
     at_ms: int = 0
+    """The moment of the step that is being made."""
     dealings: dict[ManagerId, Dealings] = field(default_factory=dict)
-    _carried: dict[NodeId, tuple[bytes, Carried]] = field(default_factory=dict)
     _listed: tuple[str, int] = ("", 0)
     _in_step_ms: dict[NodeId, int] = field(default_factory=dict)
     """When a member was last heard to hold the entries that I held."""
     _editions: dict[int, Edition] = field(default_factory=dict)
-    _found: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    _found: dict[str, tuple[Hashable, Any]] = field(default_factory=dict)
     """What was looked for among documents and entries, as of a version of theirs: most of it is asked for at every
     step."""
 
     def __post_init__(self) -> None:
         self.custody = Custody(me=self.me)
 
-    def look(self, agent: Agent, given: Input[Any]) -> None:
-        """Take the moment of the step that is being made."""
-        self.agent, self.at_ms = agent, given.at_ms
-
     # --- documents ------------------------------------------------------------------------------------------------
 
     def roster(self) -> Roster:
         """The highest version held. An agent that has joined always holds one."""
-        return self._once("roster", self.custody.version, self._newest_roster)
+        return self._once("roster", self._shelf("roster"), self._newest_roster)
 
     def _newest_roster(self) -> Roster:
         held = [k.value for n, k in self.custody.kept.items() if n.startswith("roster/")]
@@ -96,7 +91,7 @@ class Picture:
 
     def editions(self) -> dict[int, Edition]:
         """All versions held, as far as grants go."""
-        return self._once("editions", self.custody.version, self._all_editions)
+        return self._once("editions", self._shelf("roster"), self._all_editions)
 
     def _all_editions(self) -> dict[int, Edition]:
         held = [kept.value for name, kept in self.custody.kept.items() if name.startswith("roster/")]
@@ -105,11 +100,11 @@ class Picture:
 
     def closings(self) -> dict[NodeId, Closing]:
         """What each node has closed (X5)."""
-        return self._once("closings", self.custody.version, lambda: {c.node: c for c in self._named(CLOSING_PREFIX)})
+        return self._once("closings", self._shelf("closing"), lambda: {c.node: c for c in self._named(CLOSING_PREFIX)})
 
     def closed_fences(self) -> dict[GrantKey, int]:
         """To each key the highest fence that anybody had seen who closed a roster (X9)."""
-        return self._once("fences", self.custody.version, self._highest_fences)
+        return self._once("fences", self._shelf("closing"), self._highest_fences)
 
     def _highest_fences(self) -> dict[GrantKey, int]:
         found: dict[GrantKey, int] = {}
@@ -120,12 +115,20 @@ class Picture:
 
     def declared_dead(self) -> dict[NodeId, int]:
         """Of whom an operator says so, and who has not answered; with the generation of that word (X8)."""
-        held = self._once("dead", self.custody.version, lambda: self._named(DEAD_PREFIX))
+        held = self._once("dead", self._shelf("dead"), lambda: self._named(DEAD_PREFIX))
         return {said.node: said.generation for said in held if isinstance(said, DeclaredDead)}
 
     def goes(self, node: NodeId) -> bool:
         """Whether a node was taken out of the roster, or has said that it leaves."""
         return node not in self.roster().members or f"{LEAVE_PREFIX}{node}" in self.custody.kept
+
+    def others(self) -> frozenset[NodeId]:
+        """All of the roster without me."""
+        return self._once(
+            "others",
+            self._shelf("roster"),
+            lambda: frozenset(NodeId(name) for name in self.roster().members if name != self.me),
+        )
 
     def site(self) -> SiteDocument | None:
         """The site's settings."""
@@ -134,16 +137,19 @@ class Picture:
 
     def irs(self) -> dict[IntentId, IntermediateRepresentation]:
         """All intents, withdrawn ones too."""
-        return self._once("irs", self.custody.version, lambda: {ir.intent: ir for ir in self._named("intent/")})
+        return self._once("irs", self._shelf("intent"), lambda: {ir.intent: ir for ir in self._named("intent/")})
 
     def fits(self) -> dict[NodeId, RoleFit]:
         """What every node reported."""
-        return self._once("fits", self.custody.version, lambda: {fit.node: fit for fit in self._named("fit/")})
+        return self._once("fits", self._shelf("fit"), lambda: {fit.node: fit for fit in self._named("fit/")})
 
     def _named(self, prefix: str) -> list[Any]:
         return [kept.value for name, kept in self.custody.kept.items() if name.startswith(prefix)]
 
-    def _once(self, what: str, version: int, find: Callable[[], T]) -> T:
+    def _shelf(self, kind: str) -> int:
+        return self.custody.shelves[kind].version
+
+    def _once(self, what: str, version: Hashable, find: Callable[[], T]) -> T:
         """What `find` finds, looked for once a version of that in which it is looked for."""
         known = self._found.get(what)
         if known is None or known[0] != version:
@@ -158,6 +164,9 @@ class Picture:
 
     def verdicts(self) -> dict[IntentId, Verdict]:
         """The managers' words that apply: those that name the plan in force and its section (R1)."""
+        return self._once("verdicts", (self._shelf("verdict"), self._shelf("plan")), self._verdicts_in_force)
+
+    def _verdicts_in_force(self) -> dict[IntentId, Verdict]:
         plan = self.plan()
         found: dict[IntentId, Verdict] = {}
         for name, kept in self.custody.kept.items():
@@ -178,7 +187,7 @@ class Picture:
         """The home manager and the owners of all intents."""
         return self._once(
             "managers",
-            self.custody.version,
+            (self._shelf("roster"), self._shelf("intent")),
             lambda: frozenset({self.roster().manager, *(ir.owner for ir in self.irs().values())}),
         )
 
@@ -194,21 +203,20 @@ class Picture:
 
     def carried(self, node: NodeId) -> Carried:
         """What the latest beat of a node in contact carries."""
-        contact = self.contacts()[node]
-        known = self._carried.get(node)
-        if known is not None and known[0] == contact.carried:
-            return known[1]
-        carried = _carried(contact.carried)
-        self._carried[node] = (contact.carried, carried)
-        return carried
+        return self.facets.carried[node]
 
     def running(self) -> dict[NodeId, tuple[Instance, ...]]:
         """What each node in contact says that it runs, and what answers without its agent (U12)."""
-        return {**self.agent.unattended.nodes, **{node: self.carried(node).running for node in self.contacts()}}
+        said = self.facets.sides["running"]
+        return self._once(
+            "running",
+            (said.version, self.agent.unattended.version),
+            lambda: {**self.agent.unattended.nodes, **dict(sorted(said.said.items()))},
+        )
 
     def departed(self) -> dict[NodeId, tuple[Instance, ...]]:
         """What nodes whose token went said last that they run."""
-        return {node: _carried(raw).running for node, raw in self.agent.membership.departed.items()}
+        return {node: carried_by(raw).running for node, raw in self.agent.membership.departed.items()}
 
     def everywhere(self) -> dict[NodeId, tuple[Instance, ...]]:
         """The same, with what this node runs."""
@@ -234,13 +242,15 @@ class Picture:
         if peer not in self.contacts():
             return self._for_strangers()
         theirs = self.carried(peer).holdings
+        leader = self.agent.election.leadership.leader
+        found: list[Sealed] = []
+        if theirs.documents != self._digest_of_documents():
+            found += self._documents_lacking(peer, theirs.versions, leader)
         if theirs.entries == self._digest_of_entries():
             self._in_step_ms[peer] = self.at_ms
-        leader = self.agent.election.leadership.leader
-        return [
-            *self._documents_lacking(peer, theirs.versions, leader),
-            *self._entries_lacking(peer, theirs.heads, leader, journal),
-        ]
+        else:
+            found += self._entries_lacking(peer, theirs.heads, leader, journal)
+        return found
 
     def _for_strangers(self) -> list[Sealed]:
         """The newest rosters, or a row from further back, in turn; and my closing."""
@@ -278,20 +288,22 @@ class Picture:
     # --- what I carry ---------------------------------------------------------------------------------------------
 
     def beat_stamp(self) -> tuple[Any, ...]:
-        """Changes with everything that should not wait for the next beat. The journal may wait: its entries leave as
-        they are written, so a beat only repairs what was lost, and a site at rest writes readings all the time."""
+        """Changes with everything that should not wait for the next beat. Journal and fits may wait: entries and fits
+        leave as they are written, so a beat only repairs what was lost; a site at rest writes readings all the time,
+        and one that measures itself has each node report to all after each trial."""
         agent = self.agent
         return (
             agent.election.version,
             agent.uplink.version,
             agent.keeper.version,
             agent.monitoring.version,
-            self.custody.version,
+            self.custody.version - self._shelf("fit"),
         )
 
     def beat_content(self) -> bytes:
         """What my next beat carries."""
         agent = self.agent
+        self.facets.follow(agent.membership)  # it beats in the very step in which it finds who is there
         plan = self.plan()
         return encode(
             Carried(
@@ -367,14 +379,6 @@ def _edition(roster: Roster) -> Edition:
     members = frozenset(NodeId(n) for n in roster.members)
     electorate = Electorate(roster_version=roster.version, members=members, tie_breaker=roster.tie_breaker)
     return Edition(electorate=electorate, digest=digest(roster))
-
-
-def _carried(raw: bytes) -> Carried:
-    """What a beat carries. Of a newer version's that cannot be read: it is there, and says nothing to me."""
-    try:
-        return decode(raw, Carried)
-    except msgspec.DecodeError:
-        return Carried(standing=Standing())
 
 
 def _lacks(held: dict[str, Version], name: str, version: Version) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from skerry.core.actors.picture import Picture
+from skerry.core.group.custody.machine import KINDS
 from skerry.core.group.election.machine import ElectionView
 from skerry.core.group.election.model import INELIGIBLE
 from skerry.core.group.election.wire import AskHandOver, Follow, FollowMe, HandOver, IWould, WouldYou
@@ -78,32 +79,35 @@ MACHINE_OF_EVENT: Mapping[type, str] = {
 """Which machine understands what happens to this node."""
 
 WATCHES: Mapping[str, tuple[str, ...]] = {
-    "unattended": ("lives", "custody"),
-    "membership": ("election", "uplink", "keeper", "monitoring", "custody", "lives"),
-    "election": ("standings", "custody", "picture"),
-    "uplink": ("uplinks", "election", "custody"),
-    "fitting": ("custody", "picture"),
-    "voter": ("election", "custody"),
+    "unattended": ("lives", "intent"),
+    "membership": (
+        "lives", "election", "uplink", "keeper", "monitoring",
+        *(kind for kind in KINDS if kind != "fit"),
+    ),
+    "election": ("standings", "roster", "site", "plan", "leave", "picture"),
+    "uplink": ("uplinks", "election", "roster", "site", "intent"),
+    "fitting": ("intent", "fit", "picture"),
+    "voter": ("election", "plan"),
     "chair": ("work", "unattended", "election", "uplink", "custody", "keeper", "monitoring"),
-    "succession": ("custody", "granting"),
-    "granting": ("lives", "custody", "keeper", "succession"),
-    "keeper": ("running", "unattended", "election", "uplink", "granting", "custody"),
-    "monitoring": ("running", "unattended", "uplink", "keeper", "custody"),
-}
-"""Whose changes make a machine reconsider: machines, documents, or one side of what members say (`facets`)."""
+    "succession": ("roster", "site", "closing", "dead", "granting"),
+    "granting": ("lives", "roster", "site", "intent", "dead", "keeper", "succession"),
+    "keeper": ("running", "unattended", "election", "uplink", "granting", "plan", "intent", "roster", "leave"),
+    "monitoring": ("running", "unattended", "uplink", "keeper", "plan", "site", "intent"),
+}  # fmt: skip
+"""Whose changes make a machine reconsider: machines, documents (all, or of one kind), or one side of what members say
+(`facets`)."""
 
 
 def membership_view(picture: Picture) -> MembershipView:
     """The roster, and what to carry."""
-    members = frozenset(NodeId(n) for n in picture.roster().members) - {picture.me}
-    return MembershipView(members=members, carry=picture.beat_content, stamp=picture.beat_stamp())
+    return MembershipView(members=picture.others(), carry=picture.beat_content, stamp=picture.beat_stamp())
 
 
 def election_view(picture: Picture) -> ElectionView:
     """Who is there, and how well each would lead."""
     plan = picture.plan()
     return ElectionView(
-        contacts={node: picture.carried(node).standing for node in picture.contacts()},
+        contacts=picture.facets.sides["standings"].said,
         fit_permille=_leader_fit(picture),
         woke_ms=picture.agent.membership.woke_ms,
         plan=(plan.id.term, plan.id.leader) if plan is not None else (0, NodeId("")),
@@ -180,7 +184,7 @@ def granting_view(picture: Picture) -> GrantingView:
     return GrantingView(
         electorate=editions[succession.counting or min(editions)].electorate,
         lease_ms=lease_ms,
-        lives={node: contact.life for node, contact in picture.contacts().items()},
+        lives=picture.facets.sides["lives"].said,
         wanted=keeper.wanted_keys(),
         in_use=keeper.keys_in_use(),
         closed=succession.closed,

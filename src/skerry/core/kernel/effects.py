@@ -109,6 +109,10 @@ class Effects(Value, frozen=True, kw_only=True):
     cause: str = ""
 
     def __add__(self, other: Effects) -> Effects:
+        if other is NOTHING:
+            return self
+        if self is NOTHING:
+            return other
         return Effects(
             persist=self.persist + other.persist,
             record=self.record + other.record,

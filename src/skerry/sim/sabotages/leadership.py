@@ -56,7 +56,7 @@ SABOTAGES = (
     Sabotage(
         name="C1: old lives are believed",
         plant=_old_lives_are_believed,
-        seeds_known=(3, 12),
+        seeds_known=(15, 22),
         noticed_by=("I12",),
         shape=haunted,
     ),

@@ -28,6 +28,18 @@ class Holdings(Value, frozen=True, kw_only=True, array_like=True):
     heads: dict[str, int] | None = None
 
 
+KINDS = ("roster", "site", "catalogue", "intent", "fit", "plan", "verdict", "closing", "dead", "leave")
+"""What the documents' names begin with."""
+
+
+@dataclass
+class Shelf:
+    """The documents of one kind."""
+
+    version: int = 0
+    """Grows whenever one of them changes."""
+
+
 @dataclass
 class Custody:
     """One node's documents."""
@@ -36,6 +48,8 @@ class Custody:
     kept: dict[str, Kept] = field(default_factory=dict)
     version: int = 0
     """Grows whenever `kept` changes."""
+    shelves: dict[str, Shelf] = field(default_factory=lambda: {kind: Shelf() for kind in KINDS})
+    """By kind, for who watches only some of them."""
 
     def newer(self, name: str, version: Version) -> bool:
         """Whether this would be news."""
@@ -43,13 +57,14 @@ class Custody:
 
     def keep(self, document: Kept) -> Effects:
         """Take a document into custody, durably. The caller has checked that its author may say this."""
-        self.kept = {**self.kept, document.name: document}
-        self.version += 1
+        self.restore(document)
         return Effects(persist=(Put(key=DOCUMENT_PREFIX + document.name, value=encode(document.sealed)),))
 
     def restore(self, document: Kept) -> None:
         """Put back what the disk holds."""
         self.kept = {**self.kept, document.name: document}
+        self.version += 1
+        self.shelves[document.name.split("/")[0]].version += 1
 
     def versions(self) -> dict[str, Version]:
         """What I hold."""
@@ -79,7 +94,7 @@ class Custody:
 
 
 def packed(peer: NodeId | None, items: list[Sealed]) -> tuple[Send, ...]:
-    """The items in messages of bounded size; what does not fit goes with the next beat."""
+    """The items in one message of bounded size, a single one as it is; what does not fit goes with the next beat."""
     if not items:
         return ()
     fitting: list[Sealed] = []
@@ -89,4 +104,4 @@ def packed(peer: NodeId | None, items: list[Sealed]) -> tuple[Send, ...]:
         if fitting and size_bytes > CARRY_BYTES_MAX:
             break
         fitting.append(item)
-    return (Send(to=peer, message=Carry(items=tuple(fitting))),)
+    return (Send(to=peer, message=Carry(items=tuple(fitting)) if len(fitting) > 1 else fitting[0]),)

@@ -37,7 +37,7 @@ class Kept(Value, frozen=True, kw_only=True):
 
 
 class Carry(Value, frozen=True, kw_only=True, tag="carry"):
-    """Statements of anybody, forwarded as they came. Each is opened and verified by itself; the carrier vouches for
-    nothing."""
+    """Several statements of anybody, forwarded as they came. Each is opened and verified by itself; the carrier vouches
+    for nothing."""
 
     items: tuple[Sealed, ...]

@@ -70,19 +70,26 @@ class _Peer:
 
 @dataclass
 class Membership:
-    """One node's view of the others."""
+    """One node's view of the others.
+
+    A beat is looked at by itself. All are looked at when one of them may have got old, and with each beat of mine."""
 
     me: NodeId
     life: LifeId
     contacts: dict[NodeId, Contact] = field(default_factory=dict)
+    """By name, in order."""
+    changed: list[NodeId] = field(default_factory=list)
+    """Whose contact the last step has made, renewed or lost."""
     departed: dict[NodeId, bytes] = field(default_factory=dict)
     """Members whose token went while they were in contact, until they are again, with what their last beat carried."""
     hung: frozenset[NodeId] = frozenset()
     woke_ms: int = -(10**9)
     """When this agent last went on after it had stood still for so long that the others take it for lost."""
-    version: int = 0
-    """Grows whenever `contacts` or `woke_ms` changes."""
     _peers: dict[NodeId, _Peer] = field(default_factory=dict)
+    _hearing: dict[NodeId, LifeId] = field(default_factory=dict)
+    """Whose beats are fresh, and whose token is there."""
+    _old_ms: int | None = None
+    """None of the beats that are fresh gets old before this."""
     _number: int = 0
     _sent_ms: int = -(10**9)
     _sent_stamp: tuple[Any, ...] = ()
@@ -91,20 +98,21 @@ class Membership:
 
     def step(self, given: Input[MembershipEvent], view: MembershipView) -> Effects:
         """Take a beat, a token or the passing of time."""
-        self._forgive(given.at_ms)
+        at_ms = given.at_ms
+        self._forgive(at_ms)
+        concerned: NodeId | None = None
         match given.event:
-            case Verified(body=Beat()) as heard:
-                self._hear(heard, given.at_ms, view)
+            case Verified(statement=statement, body=Beat()) as heard:
+                self._hear(heard, at_ms, view)
+                concerned = NodeId(statement.signer)
             case PresenceChanged(node=node, present=present):
                 self._token(node, present)
+                concerned = node
             case DeadlinePassed() | Reconsider():
                 pass
-        notes = self._review(given.at_ms, view)
-        return (
-            Effects(send=self._beat(given.at_ms, view), note=notes)
-            if notes or self._due(given.at_ms, view)
-            else NOTHING
-        )
+        notes = self._review(concerned, at_ms, view)
+        due = self._due(at_ms, view)
+        return Effects(send=self._beat(at_ms, view) if due else (), note=notes) if notes or due else NOTHING
 
     def next_deadline_ms(self) -> int | None:
         """The next beat, or the moment at which a beat of somebody gets old."""
@@ -112,9 +120,10 @@ class Membership:
 
     def check_invariants(self) -> None:
         """C1: a contact has a token and a beat that names my life."""
-        for node in self.contacts:
-            assert self._peers[node].hears_me, f"C1: {node} does not hear me"
-            assert not self._peers[node].token_gone, f"C1: the token of {node} is gone"
+        for node in self.changed:
+            if node in self.contacts:
+                assert self._peers[node].hears_me, f"C1: {node} does not hear me"
+                assert not self._peers[node].token_gone, f"C1: the token of {node} is gone"
 
     def _forgive(self, at_ms: int) -> None:
         """Time in which this agent stood still itself, frozen or starved, is no silence of the others: what they said
@@ -124,8 +133,7 @@ class Membership:
                 peer.heard_ms += at_ms - self._deadline_ms
             if at_ms - self._deadline_ms >= FRESH_MS:
                 self.woke_ms = at_ms
-                self.version += 1
-            self._deadline_ms = at_ms
+            self._deadline_ms = self._old_ms = at_ms
 
     def _hear(self, heard: Verified[Beat], at_ms: int, view: MembershipView) -> None:
         node, life = NodeId(heard.statement.signer), LifeId(heard.statement.life)
@@ -159,69 +167,73 @@ class Membership:
         if present:
             self._beat_wanted = True
 
-    def _review(self, at_ms: int, view: MembershipView) -> tuple[Note, ...]:
-        """Find who is in contact now, and say what has changed."""
-        notes: list[Note] = []
-        hung: set[NodeId] = set()
-        contacts: dict[NodeId, Contact] = {}
-        for node, peer in sorted(self._peers.items()):
-            age_ms = at_ms - peer.heard_ms
-            if age_ms >= HUNG_MS and not peer.token_gone and peer.number >= 0:
-                hung.add(node)
-            if node not in view.members or peer.token_gone or not peer.hears_me or age_ms >= FRESH_MS:
-                if peer.in_contact_since_ms is not None:
-                    why = (
-                        "token gone" if peer.token_gone else "no beat" if age_ms >= FRESH_MS else "it does not hear me"
-                    )
-                    notes.append(Note(what="contact.lost", about=node, data={"why": why}))
-                    peer.in_contact_since_ms = None
-                    if peer.token_gone:
-                        self.departed[node] = peer.carried
-                continue
+    def _review(self, concerned: NodeId | None, at_ms: int, view: MembershipView) -> tuple[Note, ...]:
+        """Find who is in contact now, and say what has changed: of one peer if nothing else can have, or of all."""
+        self.changed = []
+        if concerned is not None and (self._old_ms is None or at_ms < self._old_ms):
+            peer = self._peers.get(concerned)
+            return self._look_at(concerned, peer, at_ms, view) if peer is not None else ()
+        self._old_ms = None
+        return tuple(n for node, peer in sorted(self._peers.items()) for n in self._look_at(node, peer, at_ms, view))
+
+    def _look_at(self, node: NodeId, peer: _Peer, at_ms: int, view: MembershipView) -> tuple[Note, ...]:
+        age_ms = at_ms - peer.heard_ms
+        fresh = age_ms < FRESH_MS
+        if fresh:
+            old_ms = peer.heard_ms + FRESH_MS
+            self._old_ms = old_ms if self._old_ms is None else min(self._old_ms, old_ms)
+        self._hears(node, peer.life if fresh and not peer.token_gone else None)
+        if (age_ms >= HUNG_MS and not peer.token_gone and peer.number >= 0) != (node in self.hung):
+            self.hung ^= {node}
+        if node not in view.members or peer.token_gone or not peer.hears_me or not fresh:
+            return self._lost(node, peer, fresh=fresh)
+        notes: tuple[Note, ...] = ()
+        if peer.in_contact_since_ms is None:
+            peer.in_contact_since_ms = at_ms
+            notes = (Note(what="contact.made", about=node),)
+        since_ms, known = peer.in_contact_since_ms, self.contacts.get(node)
+        if known is not None and (known.heard_ms, known.since_ms) == (peer.heard_ms, since_ms):
+            return notes
+        contact = Contact(node=node, life=peer.life, since_ms=since_ms, heard_ms=peer.heard_ms, carried=peer.carried)
+        self.changed.append(node)
+        if known is not None:
+            self.contacts[node] = contact
+        else:
+            self.contacts = dict(sorted({**self.contacts, node: contact}.items()))
             self.departed.pop(node, None)
-            if peer.in_contact_since_ms is None:
-                peer.in_contact_since_ms = at_ms
-                notes.append(Note(what="contact.made", about=node))
-            contacts[node] = Contact(
-                node=node,
-                life=peer.life,
-                since_ms=peer.in_contact_since_ms,
-                heard_ms=peer.heard_ms,
-                carried=peer.carried,
-            )
-        if contacts != self.contacts:
-            self.contacts = contacts
-            self.version += 1
-        self.hung = frozenset(hung)
-        return tuple(notes)
+        return notes
+
+    def _lost(self, node: NodeId, peer: _Peer, *, fresh: bool) -> tuple[Note, ...]:
+        if self.contacts.pop(node, None) is not None:
+            self.changed.append(node)
+        if peer.in_contact_since_ms is None:
+            return ()
+        peer.in_contact_since_ms = None
+        if peer.token_gone:
+            self.departed[node] = peer.carried
+        why = "token gone" if peer.token_gone else "it does not hear me" if fresh else "no beat"
+        return (Note(what="contact.lost", about=node, data={"why": why}),)
+
+    def _hears(self, node: NodeId, life: LifeId | None) -> None:
+        """What my beats say of whom I hear; a change of that does not wait."""
+        if self._hearing.get(node) == life:
+            return
+        self._beat_wanted = True
+        if life is None:
+            del self._hearing[node]
+        else:
+            self._hearing[node] = life
 
     def _due(self, at_ms: int, view: MembershipView) -> bool:
         """Whether a beat is to be sent now; sets the next deadline."""
-        changed = self._beat_wanted or self._stamp(at_ms, view) != self._sent_stamp
+        changed = self._beat_wanted or view.stamp != self._sent_stamp
         due_ms = self._sent_ms + (BEAT_GAP_MS if changed else BEAT_PERIOD_MS)
-        if at_ms >= due_ms:
-            return True
-        self._deadline_ms = min([due_ms, *self._getting_old(at_ms)])
-        return False
+        self._deadline_ms = due_ms if self._old_ms is None else min(due_ms, self._old_ms)
+        return at_ms >= due_ms
 
     def _beat(self, at_ms: int, view: MembershipView) -> tuple[Send, ...]:
-        if not self._due(at_ms, view):
-            return ()
         self._number += 1
-        self._sent_ms, self._sent_stamp, self._beat_wanted = at_ms, self._stamp(at_ms, view), False
-        self._deadline_ms = min([at_ms + BEAT_PERIOD_MS, *self._getting_old(at_ms)])
-        return (Send(to=None, message=Beat(number=self._number, hears=self._hears(at_ms), carried=view.carry())),)
-
-    def _hears(self, at_ms: int) -> dict[NodeId, LifeId]:
-        return {
-            node: peer.life
-            for node, peer in sorted(self._peers.items())
-            if not peer.token_gone and at_ms - peer.heard_ms < FRESH_MS
-        }
-
-    def _stamp(self, at_ms: int, view: MembershipView) -> tuple[Any, ...]:
-        return (tuple(self._hears(at_ms).items()), *view.stamp)
-
-    def _getting_old(self, at_ms: int) -> list[int]:
-        """The moments at which beats that are fresh now stop being so."""
-        return [peer.heard_ms + FRESH_MS for peer in self._peers.values() if at_ms - peer.heard_ms < FRESH_MS]
+        self._sent_ms, self._sent_stamp, self._beat_wanted = at_ms, view.stamp, False
+        due_ms = at_ms + BEAT_PERIOD_MS
+        self._deadline_ms = due_ms if self._old_ms is None else min(due_ms, self._old_ms)
+        return (Send(to=None, message=Beat(number=self._number, hears=dict(self._hearing), carried=view.carry())),)

@@ -78,6 +78,8 @@ class Monitoring:
     me: NodeId
     verified: dict[InstanceId, Verification] = field(default_factory=dict)
     """What I measured of instances that run now."""
+    _digests: dict[InstanceId, str] = field(default_factory=dict)
+    """The configuration in which I measured each."""
     version: int = 0
     """Grows when a verification changes its verdict."""
     _accounts: dict[InstanceId, _Account] = field(default_factory=dict)
@@ -212,10 +214,11 @@ class Monitoring:
             name
             for name, found in self.verified.items()
             if name not in mine_to_measure
-            or (mine_to_measure[name][1], mine_to_measure[name][0].digest) != (found.holder, found.digest)
+            or (mine_to_measure[name][1], mine_to_measure[name][0].digest) != (found.holder, self._digests[name])
         }
         if stale:
             self.verified = {n: v for n, v in self.verified.items() if n not in stale}
+            self._digests = {n: digest for n, digest in self._digests.items() if n not in stale}
             self.version += 1
         if not mine_to_measure or self._measuring is not None:
             return Effects()
@@ -256,18 +259,16 @@ class Monitoring:
         key = f"{measured.holder} {measured.digest}"
         figures = self._experience.setdefault(key, deque(maxlen=EXPERIENCE_MAX))
         figures.append(fit)
-        evidence = self._evidence[key] = f"{view.chain}#{view.head + 1}"
+        self._evidence[key] = f"{view.chain}#{view.head + 1}"
         verification = Verification(
             instance=measured.instance,
             holder=measured.holder,
-            digest=measured.digest,
             ok=median(figures) >= 1_000,
-            median_permille=median(figures),
             count=len(figures),
-            evidence=evidence,
         )
         before = self.verified.get(measured.instance)
         self.verified = {**self.verified, measured.instance: verification}
+        self._digests[measured.instance] = measured.digest
         settled = verification.ok or verification.count >= EXPERIENCE_NEEDED
         self._doubted = None if settled and (fit >= 1_000) == verification.ok else measured.instance
         unknown = fit < 1_000 or any(v.count < EXPERIENCE_NEEDED or not v.ok for v in self.verified.values())

@@ -20,18 +20,14 @@ MEASURE_GAP_QUIET_MS = 5_000
 
 
 class Verification(Value, frozen=True, kw_only=True, array_like=True):
-    """What one measurer last found of an instance; its beats carry it."""
+    """What one measurer last found of an instance, as its beats carry it; its journal holds the figures."""
 
     instance: InstanceId
     holder: NodeId
-    digest: str
     ok: bool
     """The median of what was measured meets the standards, or their floor where remediation lowered them."""
-    median_permille: int
-    """Of the fits measured, against the standards' floors."""
     count: int
-    evidence: str
-    """The journal entry of the last measurement: `<node>/<life>#<number>`."""
+    """Of the figures that this rests on."""
 
 
 class Meter(Value, frozen=True, kw_only=True):
