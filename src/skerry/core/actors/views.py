@@ -90,7 +90,7 @@ WATCHES: Mapping[str, tuple[str, ...]] = {
     "voter": ("election", "plan"),
     "chair": ("work", "unattended", "election", "uplink", "custody", "keeper", "monitoring"),
     "succession": ("roster", "site", "closing", "dead", "granting"),
-    "granting": ("lives", "roster", "site", "intent", "dead", "keeper", "succession"),
+    "granting": ("lives", "roster", "site", "intent", "dead", "closing", "keeper", "succession"),
     "keeper": ("running", "unattended", "election", "uplink", "granting", "plan", "intent", "roster", "leave"),
     "monitoring": ("running", "unattended", "uplink", "keeper", "plan", "site", "intent"),
 }  # fmt: skip
