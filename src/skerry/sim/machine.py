@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from skerry.sim.world import World
 
 MIB = 1 << 20
+BOOT_MAX_MS = 3_000
+"""Until an agent is started, after the power is back."""
 
 
 class Machine:
@@ -77,6 +79,18 @@ class Machine:
         self.frozen = True
         self.world.network.process_changed(self.name, silent=True)
         self.world.manager.review_sessions()
+
+    def mend(self) -> None:
+        """Nothing is the matter with it from now on, and an agent runs; what it forgot stays forgotten."""
+        self.starts_fail_permille, self.slowed_permille, self.owner_takes = 0, 1_000, Resources()
+        if not self.powered:
+            self.world.loop.after(self.chance.between(0, BOOT_MAX_MS) * 1_000, self.power_on)
+            return
+        self.thaw()
+        if self.shell is not None:
+            self.shell.mend()
+        else:
+            self.start_agent()
 
     def thaw(self) -> None:
         """All go on, the guard first."""

@@ -100,6 +100,11 @@ class Manager:
             self._reload()
             self.review_sessions()
 
+    def mend(self) -> None:
+        """Nothing is the matter with it from now on."""
+        self.takes_ms, self.refuses, self.die_after_commit = 0, False, None
+        self.start()
+
     def kill(self) -> None:
         """The process ends; what waited is lost."""
         self.site = None
@@ -160,7 +165,7 @@ class Manager:
 
     def _carry(self, link: tuple[str, str], arrive: Callable[[], None]) -> None:
         network = self.world.network
-        if link in network.blocked or not self.up or self.chance.happens(network.loss_permille):
+        if link in network.blocked or not self.up or self.chance.happens(network.loses(link)):
             return
 
         def arrived() -> None:

@@ -18,6 +18,7 @@ LEASES_MS = (2_000, 3_000, 3_000, 3_000, 8_000)
 LENGTHS_MS = ((100, 1_500), (1_000, 6_000), (4_000, 20_000))
 CALM_LOSS_PERMILLE = (0, 0, 5, 30, 100)
 CALM_DELAY_MAX_MS = (3, 10, 40, 120)
+CORE_PERMILLE = 600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,8 @@ class Options:
     adversary: bool
     stubborn_permille: int
     """Of programs that do not heed TERM, and are killed at the end of their time."""
+    core_permille: int = 0
+    """How likely it is that only a part of the world is healed in the end (`healed`)."""
 
 
 HARMLESS: Mapping[str, Mapping[str, Any]] = {
@@ -126,6 +129,7 @@ def draw_options(seed: int, safety_ms: int, liveness_ms: int) -> Options:
         cold=chance.happens(150),
         adversary=chance.happens(500),
         stubborn_permille=chance.pick((100, 300, 1_000)),
+        core_permille=CORE_PERMILLE,
     )
 
 

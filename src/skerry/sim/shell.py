@@ -102,6 +102,19 @@ class Shell:
             world.network.process_changed(machine.name, silent=True)
             self._sample_usage()
 
+    def mend(self) -> None:
+        """It neither dies nor stands still any more."""
+        self.hung, self.die_at = False, None
+        self.resume()
+
+    def resume(self) -> None:
+        """The process is not stopped any more."""
+        if self.stopped:
+            self.stopped = False
+            self.world.network.process_changed(self.machine.name, silent=True)
+            self.world.manager.review_sessions()
+        self.go_on()
+
     def go_on(self) -> None:
         """After a stall: everything that waited comes at once."""
         while self._queue and self.alive and not self._stands():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from skerry.core.kernel.values import Value
 from skerry.sim.chance import Chance
 from skerry.sim.faults import links, managers, nodes, people
+from skerry.sim.healed import Core
 
 if TYPE_CHECKING:
     from skerry.sim.world import World
@@ -89,19 +90,17 @@ class FaultDriver:
         """Start."""
         self.world.loop.after(self._gap_us(self.chance), self._next)
 
-    def end_all(self) -> None:
-        """Nothing more happens, and all is mended: links, power, agents, programs, the manager."""
+    def stay(self, core: Core) -> None:
+        """Nothing more begins, and nothing that has begun ends; only this is mended, for good."""
+        world = self.world
         self._over = True
-        self.changed_us = self.world.loop.now_us
-        for end in list(self._ends.values()):
-            end()
+        self.changed_us = world.loop.now_us
         self._ends.clear()
-        self.world.manager.start()
-        self.world.network.mend_all()
-        for machine in self.world.machines.values():
-            machine.thaw()
-            machine.power_on()
-            machine.start_agent()
+        world.network.mend_for_good(core.links(world.manager.name))
+        if core.uplinks:
+            world.manager.mend()
+        for name in self.chance.shuffled(core.nodes):
+            world.machines[name].mend()
 
     def _gap_us(self, chance: Chance) -> int:
         return chance.between(50, self.world.options.fault_gap_max_ms) * 1_000

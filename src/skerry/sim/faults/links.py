@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from skerry.sim.chance import Chance
+from skerry.sim.network import Weather
 
 if TYPE_CHECKING:
     from skerry.sim.network import Link
@@ -60,17 +61,16 @@ def chain(world: World, chance: Chance) -> End | None:
 
 def lossy(world: World, chance: Chance) -> End | None:
     """The whole network loses, doubles and delays more than usual."""
-    network, options = world.network, world.options
-    network.loss_permille = chance.between(50, 500)
-    network.duplicate_permille = chance.between(0, 300)
-    network.delay_max_ms = chance.pick((50, 300, 900))
-    network.spike_permille = chance.between(0, 50)
+    network = world.network
+    network.weather = Weather(
+        loss_permille=chance.between(50, 500),
+        duplicate_permille=chance.between(0, 300),
+        delay_max_ms=chance.pick((50, 300, 900)),
+        spike_permille=chance.between(0, 50),
+    )
 
     def end() -> None:
-        network.loss_permille = options.loss_permille
-        network.duplicate_permille = options.duplicate_permille
-        network.delay_max_ms = options.delay_max_ms
-        network.spike_permille = options.spike_permille
+        network.weather = network.usual
 
     return end
 

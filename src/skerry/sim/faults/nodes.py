@@ -101,11 +101,8 @@ def stop(world: World, chance: Chance) -> End | None:
     world.manager.review_sessions()
 
     def end() -> None:
-        shell.stopped = False
         if shell.alive:
-            world.network.process_changed(machine.name, silent=True)
-            world.manager.review_sessions()
-            shell.go_on()
+            shell.resume()
 
     return end
 
