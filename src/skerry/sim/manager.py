@@ -54,6 +54,8 @@ class Manager:
         """To each intent the generation that the store holds."""
         self.withdrawn_us: dict[IntentId, int] = {}
         """When an intent was withdrawn, if it is."""
+        self.heard_us = 0
+        """When a word of it last reached anybody."""
         self.takes_ms = 0
         """How long it takes over each message."""
         self.refuses = False
@@ -288,6 +290,7 @@ class Manager:
     def _deliver(self, node: str, payload: bytes) -> None:
         shell = self.world.machines[node].shell
         if shell is not None and shell.sessions.get(self.name):
+            self.heard_us = self.world.loop.now_us
             self.world.overhear(payload)
             shell.receive(payload)
 

@@ -2,14 +2,17 @@
 
 What is demanded is demanded of the core alone, whatever goes on outside it for good:
 
-- its nodes follow one leader, in one term, and hear it (I11). The leader may be a node outside that is well.
-- its nodes hold the same documents, a plan among them, and the same modes. A core with the manager holds what the
-  manager holds and is connected; one that nobody connects with the manager is isolated.
+- each of its nodes has a leader and is in its part (I11). It is one leader, unless nodes outside that are half well keep
+  parts apart: two leaders that hear each other become one (L5), and a leader outside may not hear the other.
+- a part that reaches the manager by an uplink of the core is connected; where nobody reaches it, all are isolated.
+- nodes of one part hold the same plan, and of a core that is one part all hold the same documents; with the manager,
+  what the manager holds.
 - what the plan in force gives to one of its nodes runs there, and nothing else does. What it gives to a node outside is
   given to one that the leader hears, or whose work answers. A slot stays open for a lack that lasts, and not because
   somebody has still to answer who is there to answer.
 - what is exclusive runs if the core alone is a quorum; otherwise nothing is demanded of it but I2.
-- with the manager: its word on every section is final, and what a disk of the core held at the healing has arrived.
+- with the manager: its word on every section is final, if the core is one part (R3), and what a disk of the core held
+  at the healing has arrived.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from skerry.core.actors.agent import Agent
+from skerry.core.group.custody.model import Version
 from skerry.core.group.granting.model import Electorate
 from skerry.core.kernel.ids import InstanceId, IntentId, NodeId
 from skerry.core.stages.negotiation.model import SITE, Assignment, Plan
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
     from skerry.sim.world import World
 
 NOT_ARRIVED = "the manager has not got"
+UNHEARD_US = 40_000_000
+"""Longer than any grace of these worlds, made eight times as long by an uplink that flaps."""
 PASSING = (MEASURING, NEGOTIATED, NO_ANSWER, "not measured yet")
 """Reasons for an open slot that have to go."""
 
@@ -39,32 +45,46 @@ def why_unsettled(world: World) -> str | None:
         if shell is None:
             return f"{name} has no agent"
         agents[name] = shell.agent
-    return (
-        _leaders(agents)
-        or _documents(world, agents)
-        or _modes(world, agents)
-        or _work(world, agents)
-        or _intents(world, agents)
-        or _verdicts(world, agents)
-        or _journal(world)
-    )
+    why = _leaders(world, agents)
+    if why is not None:
+        return why
+    parts = _parts(agents)
+    for part in parts:
+        why = _modes(world, part) or _documents(part, {}) or _work(world, part)
+        if why is not None:
+            return why
+    if len(parts) == 1:
+        held = {"hq": world.manager.versions()} if world.core.uplinks else {}
+        why = _documents(agents, held) or _intents(world, agents) or _verdicts(world, agents)
+    return why or _journal(world)
 
 
-def _leaders(agents: dict[str, Agent]) -> str | None:
+def _leaders(world: World, agents: dict[str, Agent]) -> str | None:
     found = {name: agent.election.leadership for name, agent in agents.items()}
-    ways = {(led.leader, led.term) for led in found.values()}
-    if len(ways) != 1 or None in {led.leader for led in found.values()}:
-        return f"leaders: { {n: (led.leader, led.term) for n, led in found.items()} }"
-    leader = next(iter(found.values())).leader
-    if leader in found and not found[leader].part >= set(agents):
-        return f"{leader} leads only {sorted(found[leader].part)}"
+    ways = {name: (led.leader, led.term) for name, led in found.items()}
+    for name, led in found.items():
+        shell = world.machines[led.leader].shell if led.leader is not None else None
+        if shell is None or shell.agent.election.leadership.term != led.term:
+            return f"leaders: {ways}"
+        if name not in shell.agent.election.leadership.part:
+            return f"{led.leader} leads only {sorted(shell.agent.election.leadership.part)}"
+    leaders = {led.leader for led in found.values() if led.leader is not None}
+    for one in leaders:
+        shell = world.machines[one].shell
+        if shell is not None and leaders & set(shell.agent.membership.contacts):
+            return f"leaders that hear each other: {ways}"
     return None
 
 
-def _documents(world: World, agents: dict[str, Agent]) -> str | None:
-    versions = {name: agent.picture.custody.versions() for name, agent in agents.items()}
-    if world.core.uplinks:
-        versions["hq"] = world.manager.versions()
+def _parts(agents: dict[str, Agent]) -> list[dict[str, Agent]]:
+    parts: dict[NodeId | None, dict[str, Agent]] = {}
+    for name, agent in agents.items():
+        parts.setdefault(agent.election.leadership.leader, {})[name] = agent
+    return list(parts.values())
+
+
+def _documents(agents: dict[str, Agent], besides: dict[str, dict[str, Version]]) -> str | None:
+    versions = besides | {name: agent.picture.custody.versions() for name, agent in agents.items()}
     first = next(iter(versions.values()))
     for name, held in versions.items():
         if held != first:
@@ -81,10 +101,10 @@ def _modes(world: World, agents: dict[str, Agent]) -> str | None:
     if len(set(modes.values())) != 1:
         return f"modes: {modes}"
     mode = next(iter(modes.values()))
-    if world.core.uplinks and mode != "connected":
-        return "isolated, with a way to the manager"
-    if mode != "isolated" and not any(world.manager.reachable(name) for name in world.machines):
-        return "not isolated, and nobody reaches the manager"
+    if mode != "connected" and not agents.keys().isdisjoint(world.core.uplinks):
+        return f"{sorted(agents)} is isolated, and has a way to the manager"
+    if mode != "isolated" and world.loop.now_us - world.manager.heard_us > UNHEARD_US:
+        return f"{sorted(agents)} is not isolated, and nobody hears the manager any more"
     return None
 
 
