@@ -63,7 +63,8 @@ def facets(picture: Picture, membership: Membership) -> dict[str, Facet]:
         return [(n, picture.carried(n).running) for n in contacts()]
 
     def uplinks() -> Any:
-        return [(n, picture.carried(n).modes, _moments(picture, n)) for n in contacts()]
+        heard = ((n, picture.carried(n)) for n in contacts())
+        return [(n, c.standing.leader, c.modes, _moments(picture, n)) for n, c in heard]
 
     def work() -> Any:
         heard = ((n, picture.carried(n)) for n in contacts())

@@ -1,9 +1,10 @@
 """The uplink: one session a site, questions that are answered or not, and the mode that follows (M1-M4).
 
 The leader holds the session itself. When its questions go unanswered for half of the grace, every other member tries,
-with a session of its own, and now and then again; whoever is answered keeps asking, and the others stop. Intents of a manager are
-isolated when no member has been answered within the grace, which runs from the *asking* of the last question that was
-answered; they are connected again after answers have come for the settling time. Both times double with each flap.
+with a session of its own, and now and then again; whoever is answered keeps asking, and the others stop. Intents of a
+manager are isolated when no member has been answered within the grace, which runs from the *asking* of the last
+question that was answered; they are connected again after answers have come for the settling time. Both times double
+with each flap.
 
 Messages from and to the manager go through whoever holds the session, and are acted upon by the leader (M3).
 """
@@ -76,7 +77,8 @@ class UplinkView(Value, frozen=True, kw_only=True):
     """The home manager and the owners of all intents."""
     settings: UplinkSettings
     reports: dict[NodeId, tuple[int, dict[ManagerId, UplinkReport]]]
-    """Of each member in contact: when its latest beat arrived, and what it says."""
+    """Of each member in contact that my leader leads, or any while I have none: when its latest beat arrived, and what
+    it says."""
     declared: dict[ManagerId, ModeState] | None
     """What my leader's beats say; None: nothing was heard of it."""
     carry: Callable[[ManagerId], bytes]
