@@ -1,8 +1,8 @@
 """What is healed when the safety phase is over: a core. What is outside it stays as broken as it is, for good.
 
-The core is drawn: some nodes, and perhaps the manager with the uplinks of some of them. All links between its nodes work
-from then on, and between them and the manager those of the uplinks drawn. A node outside may be dead, hung, frozen, half
-cut off, or quite well: whatever is not mended may work by chance, and be lost again by its own faults.
+The core is drawn: some nodes, and perhaps the manager with the uplinks of some of them. All links between its nodes
+work from then on, and between them and the manager those of the uplinks drawn. A node outside may be dead, hung,
+frozen, half cut off, or quite well: whatever is not mended may work by chance, and be lost again by its own faults.
 """
 
 from __future__ import annotations

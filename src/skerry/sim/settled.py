@@ -2,8 +2,8 @@
 
 What is demanded is demanded of the core alone, whatever goes on outside it for good:
 
-- each of its nodes has a leader and is in its part (I11). It is one leader, unless nodes outside that are half well keep
-  parts apart: two leaders that hear each other become one (L5), and a leader outside may not hear the other.
+- each of its nodes has a leader and is in its part (I11). It is one leader, unless nodes outside that are half well
+  keep parts apart: two leaders that hear each other become one (L5), and a leader outside may not hear the other.
 - a part that reaches the manager by an uplink of the core is connected; where nobody reaches it, all are isolated.
 - nodes of one part hold the same plan, and of a core that is one part all hold the same documents; with the manager,
   what the manager holds.

@@ -118,7 +118,7 @@ class Metering(Checker):
             if counted_s != highest_s:
                 self.broken(f"the manager counts {counted_s} s of {instance}, and its readings come to {highest_s} s")
             if walls_differ or not whole:
-                continue  # what is unknown is told by the nodes' wall clocks (H4); who is cut off for good tells nothing
+                continue  # what is unknown is told by wall clocks (H4); who is cut off for good tells nothing
             provided_s = self._provided_us[instance] // 1_000_000
             slack_s = LAG_S + STINT_S * self._stints[instance]
             if provided_s > counted_s + row["unknown_s"] + slack_s:
