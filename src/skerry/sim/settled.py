@@ -88,11 +88,17 @@ def _documents(agents: dict[str, Agent], besides: dict[str, dict[str, Version]])
     first = next(iter(versions.values()))
     for name, held in versions.items():
         if held != first:
-            differ = sorted(k for k in {*held, *first} if held.get(k) != first.get(k))
-            return f"{name} and {next(iter(versions))} hold other versions of {differ}"
+            differ = sorted(k for k in {*held, *first} if held.get(k) != first.get(k) and not _is_foreign(k, agents))
+            if differ:
+                return f"{name} and {next(iter(versions))} hold other versions of {differ}"
     if "plan" not in first:
         return "there is no plan"
     return None
+
+
+def _is_foreign(name: str, agents: dict[str, Agent]) -> bool:
+    """What a node outside reports of itself may reach the manager alone."""
+    return name.startswith("fit/") and name.removeprefix("fit/") not in agents
 
 
 def _modes(world: World, agents: dict[str, Agent]) -> str | None:
