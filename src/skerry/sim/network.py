@@ -50,6 +50,8 @@ class Network:
         """How many faults block a link in this direction."""
         self.lying: set[Link] = set()
         """Links that are cut in one direction without anybody's token going."""
+        self.late_ms: dict[Link, int] = {}
+        """How much longer a slow link takes."""
         self.sound: frozenset[Link] = frozenset()
         """Links of the healed core: nothing is the matter with them any more."""
         self.sent = 0
@@ -83,8 +85,9 @@ class Network:
         if chance.happens(weather.duplicate_permille):
             coverage.hit("fault.message.doubled")
             copies = 2
+        late_us = self.late_ms.get(link, 0) * 1_000
         for _ in range(copies):
-            self.world.loop.after(self._delay_us(weather), _Arrival(self, source, target, payload))
+            self.world.loop.after(late_us + self._delay_us(weather), _Arrival(self, source, target, payload))
 
     def _delay_us(self, weather: Weather) -> int:
         if self.chance.happens(weather.spike_permille):
@@ -131,6 +134,7 @@ class Network:
         self.sound = frozenset(links)
         for link in links:
             self.blocked.pop(link, None)
+            self.late_ms.pop(link, None)
             self.lying.discard(link)
         self.review(links)
 

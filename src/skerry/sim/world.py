@@ -31,6 +31,7 @@ from skerry.sim.checkers.checker import Checker
 from skerry.sim.client import Client
 from skerry.sim.coverage import Coverage, reason_name
 from skerry.sim.faults.driver import FaultDriver
+from skerry.sim.graphs import missing_links
 from skerry.sim.guard import Workload
 from skerry.sim.healed import Core, draw_core
 from skerry.sim.keys import StandInSigner, StandInVerifier
@@ -87,6 +88,7 @@ class World:
         self.trace = Trace((*options.nodes, MANAGER), show)
         self.digest = Digest() if digest else None
         self.healed_us: int | None = None
+        self.slept_us = 0
         self.core = Core(nodes=options.nodes, uplinks=options.nodes, whole=True)
         """What is healed in the end."""
         self._pids = 1_000
@@ -125,11 +127,17 @@ class World:
             self.faults.begin()
         if self.options.adversary:
             self.adversary.begin()
-        self.loop.run(self.options.safety_ms * 1_000)
+        while self.loop.now_us < self.options.safety_ms * 1_000 + self.slept_us:
+            self.loop.run(self.options.safety_ms * 1_000 + self.slept_us)
         self.heal(draw_core(self.options.nodes, self.options.core_permille, self.chance.child("core")))
         self._settle()
         for checker in self.checkers:
             checker.at_end()
+
+    def sleep(self, span_us: int) -> None:
+        """Let time go by in which nothing happens, beside what the phases have."""
+        self.slept_us += span_us
+        self.loop.pass_over(span_us)
 
     def heal(self, core: Core) -> None:
         """From now on nothing of the core is broken."""
@@ -145,6 +153,9 @@ class World:
             checker.on_healed()
 
     def _boot(self) -> None:
+        graph = missing_links(self.options.graph, self.options.nodes, self.chance.child("graph"))
+        self.network.cut(graph)
+        self.coverage.hit(f"state.graph.{self.options.graph if graph else 'mesh'}")
         if self.options.cold:
             self.network.cut(self.network.uplinks(list(self.machines)))
             self.coverage.hit("state.cold_start")

@@ -108,7 +108,7 @@ class Metering(Checker):
         settings = site.held().settings
         every_s = settings.reading_every_ms // 1_000 if settings is not None else 0
         rows = {row["instance"]: row for row in compliance(readings, every_s, now_ms)}
-        walls_differ = "clock.wall_steps" in self.world.options.faults
+        walls_differ = self.world.options.walls_differ
         if not walls_differ:
             self._client(next(iter(client_use(readings, every_s, now_ms)), None), whole=whole)
         for instance in sorted({*rows, *self._provided_us}):

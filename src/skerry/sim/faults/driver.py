@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from skerry.core.kernel.values import Value
 from skerry.sim.chance import Chance
-from skerry.sim.faults import links, managers, nodes, people
+from skerry.sim.faults import clocks, disks, links, managers, nodes, people, stalls, versions, workloads
 from skerry.sim.healed import Core
 
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ KINDS: Mapping[str, Begin] = {
     "site.power": nodes.site_power,
     "site.agents": nodes.site_agents,
     "guard.dies": nodes.guard_dies,
-    "workload.exits": nodes.exits,
-    "workload.starts_fail": nodes.starts_fail,
-    "workload.slow": nodes.slow,
+    "workload.exits": workloads.exits,
+    "workload.starts_fail": workloads.starts_fail,
+    "workload.slow": workloads.slow,
     "owner.takes_memory": nodes.memory,
-    "clock.wall_steps": nodes.wall_steps,
-    "disk.refuses": nodes.refuses,
+    "clock.wall_steps": clocks.wall_steps,
+    "disk.refuses": disks.refuses,
     "manager.raises_limit": people.raises_limit,
     "manager.adds_intent": people.adds_intent,
     "manager.withdraws": people.withdraws,
@@ -52,6 +52,19 @@ KINDS: Mapping[str, Begin] = {
     "manager.slow": managers.slow,
     "manager.refuses": managers.refuses,
     "operator.hands_in": people.hands_in,
+    "link.slow": links.slow,
+    "uplink.of_leader": links.uplink_of_leader,
+    "uplink.one_way": links.uplink_one_way,
+    "agent.stalls": stalls.in_request,
+    "agent.slow": stalls.slow,
+    "agent.late_ballots": stalls.late_ballots,
+    "agent.newer": versions.newer,
+    "site.sleeps": stalls.sleeps,
+    "workload.loops": workloads.loops,
+    "workload.flatters": workloads.flatters,
+    "clock.wall_runs_away": clocks.wall_runs_away,
+    "disk.full": disks.full,
+    "disk.unreadable": disks.unreadable,
 }
 """Each begins a fault and gives what ends it; None if this world has nothing that it could happen to."""
 
