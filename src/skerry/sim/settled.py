@@ -149,7 +149,7 @@ def _work(world: World, agents: dict[str, Agent]) -> str | None:
 def _unserved(world: World, agents: dict[str, Agent], instance: InstanceId, given: Assignment) -> str | None:
     holder = given.holder
     if holder not in agents:
-        return None if _is_there(agents, holder, instance) else f"{instance} is given to {holder}, which is gone"
+        return None if _is_there(world, agents, holder, instance) else f"{instance} is given to {holder}, which is gone"
     found = {i.instance: i for i in agents[holder].keeper.instances()}
     if instance not in found or found[instance].phase != "active":
         return f"{instance} does not run on {holder}: {found.get(instance)}"
@@ -158,14 +158,14 @@ def _unserved(world: World, agents: dict[str, Agent], instance: InstanceId, give
     return None
 
 
-def _is_there(agents: dict[str, Agent], node: NodeId, instance: InstanceId) -> bool:
-    """Whether the leader hears a node outside, or its work answers; for a leader outside, whether anybody does."""
+def _is_there(world: World, agents: dict[str, Agent], node: NodeId, instance: InstanceId) -> bool:
+    """Whether the leader, who may be outside itself, hears a node outside, or its work answers."""
     leader = next(iter(agents.values())).election.leadership.leader
-    judges = [agents[leader]] if leader in agents else list(agents.values())
-    return leader == node or any(
-        node in agent.membership.contacts or any(i.instance == instance for i in agent.unattended.nodes.get(node, ()))
-        for agent in judges
-    )
+    shell = world.machines[leader].shell if leader is not None else None
+    if shell is None:
+        return False
+    left = shell.agent.unattended.nodes.get(node, ())
+    return node in {leader, *shell.agent.membership.contacts} or any(i.instance == instance for i in left)
 
 
 def _is_quorum(agents: dict[str, Agent]) -> bool:
