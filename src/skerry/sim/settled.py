@@ -11,8 +11,8 @@ What is demanded is demanded of the core alone, whatever goes on outside it for 
   given to one that the leader hears, or whose work answers. A slot stays open for a lack that lasts, and not because
   somebody has still to answer who is there to answer.
 - what is exclusive runs if the core alone is a quorum; otherwise nothing is demanded of it but I2.
-- with the manager: its word on every section is final, if the core is one part (R3), and what a disk of the core held
-  at the healing has arrived.
+- with the manager: its word on every section is final, if the core is one part and no part outside told the manager of
+  a later plan (R3 is not built yet); and what a disk of the core held at the healing has arrived.
 """
 
 from __future__ import annotations
@@ -54,8 +54,9 @@ def why_unsettled(world: World) -> str | None:
         if why is not None:
             return why
     if len(parts) == 1:
-        held = {"hq": world.manager.versions()} if world.core.uplinks else {}
-        why = _documents(agents, held) or _intents(world, agents) or _verdicts(world, agents)
+        why = _documents(agents, {}) or _intents(world, agents)
+        if world.core.uplinks and not _is_outdone(world, agents):
+            why = why or _documents(agents, {"hq": world.manager.versions()}) or _verdicts(agents)
     return why or _journal(world)
 
 
@@ -209,9 +210,20 @@ def _passes(why: str, core: set[str], plan: Plan) -> bool:
     return any(reason in why for reason in PASSING) and not any(node in why for node in outside)
 
 
-def _verdicts(world: World, agents: dict[str, Agent]) -> str | None:
+def _is_outdone(world: World, agents: dict[str, Agent]) -> bool:
+    """Whether the manager holds a later plan than the core's, of a part outside. It keeps one plan a site, the latest,
+    and judges no other: R3 is not built yet, and until then nothing is demanded of such a manager's word."""
+    known = world.manager.versions().get("plan", ())
+    held = next(iter(agents.values())).picture.custody.versions().get("plan", ())
+    outdone = known > held and any(name not in agents and name in known for name in world.machines)
+    if outdone:
+        world.coverage.hit("state.manager.outdone")
+    return outdone
+
+
+def _verdicts(agents: dict[str, Agent]) -> str | None:
     """The manager's word on every section of the plan in force is final, and everybody has it (R1)."""
-    for name, agent in agents.items() if world.core.uplinks else ():
+    for name, agent in agents.items():
         plan, verdicts = agent.picture.plan(), agent.picture.verdicts()
         for intent in plan.sections if plan is not None else ():
             word = verdicts[intent].word if intent in verdicts else None
