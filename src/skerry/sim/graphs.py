@@ -10,7 +10,8 @@ from skerry.sim.chance import Chance
 if TYPE_CHECKING:
     from skerry.sim.network import Link
 
-GRAPHS = ("mesh", "mesh", "mesh", "mesh", "mesh", "chain", "star", "sparse", "one_way")
+GRAPHS = ("mesh", "chain", "star", "sparse", "one_way")
+MESH_PERMILLE = 550
 MISSING_PERMILLE = 300
 
 

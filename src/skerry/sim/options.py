@@ -12,7 +12,7 @@ from typing import Any
 from skerry.sim.chance import Chance
 from skerry.sim.clocks import DRIFT_PPM_MAX
 from skerry.sim.faults.names import FAULTS
-from skerry.sim.graphs import GRAPHS
+from skerry.sim.graphs import GRAPHS, MESH_PERMILLE
 
 SIZES = (1, 2, 3, 3, 4, 5, 5, 5, 6, 7)
 LEASES_MS = (2_000, 3_000, 3_000, 3_000, 8_000)
@@ -143,7 +143,7 @@ def draw_options(seed: int, safety_ms: int, liveness_ms: int) -> Options:
         cold=chance.happens(150),
         adversary=chance.happens(500),
         stubborn_permille=chance.pick((100, 300, 1_000)),
-        graph=shapes.pick(GRAPHS),
+        graph="mesh" if shapes.happens(MESH_PERMILLE) else shapes.pick(GRAPHS),
         walls_wrong=shapes.happens(100),
         core_permille=CORE_PERMILLE,
     )

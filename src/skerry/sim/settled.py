@@ -215,10 +215,7 @@ def _is_outdone(world: World, agents: dict[str, Agent]) -> bool:
     and judges no other: R3 is not built yet, and until then nothing is demanded of such a manager's word."""
     known = world.manager.versions().get("plan", ())
     held = next(iter(agents.values())).picture.custody.versions().get("plan", ())
-    outdone = known > held and any(name not in agents and name in known for name in world.machines)
-    if outdone:
-        world.coverage.hit("state.manager.outdone")
-    return outdone
+    return known > held and any(name not in agents and name in known for name in world.machines)
 
 
 def _verdicts(agents: dict[str, Agent]) -> str | None:
