@@ -127,6 +127,7 @@ EXPECTED: tuple[str, ...] = (
     "note.grant.lost",
     "note.plan.committed",
     *(f"premise.I{number}" for number in range(1, 14)),
+    *(f"premise.U{number}" for number in range(1, 8)),
     "premise.M2",
     "premise.N1",
     "premise.R1",

@@ -130,7 +130,7 @@ def _work(world: World, agents: dict[str, Agent]) -> str | None:
         if intent != SITE
         for instance, assignment in section.of(modes.get(intent, "connected")).items()
     }
-    decides = _is_quorum(agents)
+    decides = is_quorum(agents)
     for instance, assignment in sorted(wanted.items()):
         if assignment.key is None or decides:
             why = _unserved(world, agents, instance, assignment)
@@ -169,7 +169,7 @@ def _is_there(world: World, agents: dict[str, Agent], node: NodeId, instance: In
     return node in {leader, *shell.agent.membership.contacts} or any(i.instance == instance for i in left)
 
 
-def _is_quorum(agents: dict[str, Agent]) -> bool:
+def is_quorum(agents: dict[str, Agent]) -> bool:
     """Whether the core alone can grant what is exclusive (X3)."""
     picture = next(iter(agents.values())).picture
     site, roster = picture.site(), picture.roster()

@@ -128,11 +128,13 @@ class Shell:
 
     def go_on(self) -> None:
         """After a stall: everything that waited comes at once."""
-        while self._queue and self.alive and not self._stands():
+        while self._queue and self.alive and not self.stands:
             self._queue.popleft()()
         self._arm()
 
-    def _stands(self) -> bool:
+    @property
+    def stands(self) -> bool:
+        """Whether it does nothing now with what comes in."""
         return self.hung or self.stopped or self.machine.frozen or self._busy or self._rest is not None
 
     def _sample_usage(self) -> None:
@@ -172,7 +174,7 @@ class Shell:
     def _in_turn(self, work: Callable[[], None]) -> None:
         if not self.alive:
             return
-        if self._queue or self._stands():
+        if self._queue or self.stands:
             if len(self._queue) < QUEUE_MAX:
                 self._queue.append(work)
             else:
@@ -319,7 +321,7 @@ class Shell:
         if not self.alive or self._wake_us != due_us:
             return
         self._wake_us = None
-        if self._stands() or self._queue:
+        if self.stands or self._queue:
             return  # `go_on` arms it again
         now_ms = self.machine.boot_ms()
         due_ms = self.agent.next_deadline_ms()
