@@ -27,6 +27,9 @@ class Options:
     """One world's constants."""
 
     seed: int
+    site: str = "shop"
+    manager: str = "hq"
+    """Its name."""
     nodes: tuple[str, ...]
     tie_breaker: str | None
     lease_ms: int

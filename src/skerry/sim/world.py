@@ -50,8 +50,6 @@ SETTLED_FOR_US = 4_000_000
 """A site that has been settled for so long without a break stays so."""
 MEMORY_MAX = 4_000
 
-MANAGER = "hq"
-
 HOOKS = (
     "before_step",
     "after_step",
@@ -78,14 +76,15 @@ class World:
         *,
         show: Callable[[str], None] | None = None,
         digest: bool = False,
+        loop: Loop | None = None,
     ) -> None:
         self.options = options
         self.book = book
-        self.site = "shop"
+        self.site, manager = options.site, options.manager
         self.chance = Chance(options.seed)
-        self.loop = Loop()
+        self.loop = loop if loop is not None else Loop()
         self.coverage = Coverage()
-        self.trace = Trace((*options.nodes, MANAGER), show)
+        self.trace = Trace((*options.nodes, manager), show)
         self.digest = Digest() if digest else None
         self.healed_us: int | None = None
         self.slept_us = 0
@@ -100,9 +99,9 @@ class World:
         them."""
         self.irs: list[IntermediateRepresentation] = []
         """Every generation that was ever kept at head office or handed in at the site."""
-        signers = {name: StandInSigner(name, options.seed) for name in (*options.nodes, MANAGER)}
+        signers = {name: StandInSigner(name, options.seed) for name in (*options.nodes, manager)}
         self.machines = {name: Machine(self, name, signers[name]) for name in options.nodes}
-        self.manager = Manager(self, MANAGER, signers[MANAGER])
+        self.manager = Manager(self, manager, signers[manager])
         self.verifier = StandInVerifier([*signers.values(), *self.manager.office.signers.values()])
         self.network = Network(self)
         self.adversary = Adversary(self)
@@ -120,9 +119,7 @@ class World:
 
     def run(self) -> None:
         """To the end. Raises `Violation`."""
-        self._boot()
-        self._tick()
-        self.client.begin()
+        self.open()
         if self.options.faults:
             self.faults.begin()
         if self.options.adversary:
@@ -133,6 +130,12 @@ class World:
         self._settle()
         for checker in self.checkers:
             checker.at_end()
+
+    def open(self) -> None:
+        """Switch everything on; the rest happens by itself."""
+        self._boot()
+        self._tick()
+        self.client.begin()
 
     def sleep(self, span_us: int) -> None:
         """Let time go by in which nothing happens, beside what the phases have."""
