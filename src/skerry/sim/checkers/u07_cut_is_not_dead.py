@@ -14,28 +14,37 @@ from skerry.sim.checkers.checker import Checker
 if TYPE_CHECKING:
     from skerry.sim.shell import Shell
 
-CALM_FOR_US = 12_000_000
+CALM_FOR_US = 6_000_000
+FOUND_BY_US = 10_000_000
+"""A site that was just switched on finds itself in this time."""
 LOSS_MAX_PERMILLE = 5
 LOST = ("contact.lost", "node.given_up")
 
 
 class CutIsNotDead(Checker):
-    """Judges the core after the healing, once it had time to find itself; its nodes are well and hear each other."""
+    """Judges nodes that are well and hear each other: all of them while no fault is on its way inside the site, and
+    the core after the healing; each time once they have had time to find each other."""
 
     property_id = "U7"
 
     def after_step(self, shell: Shell, given: Input[Any], effects: Effects) -> None:
-        """Nobody of the core is given up by another of the core."""
-        world = self.world
-        if not effects.note or world.healed_us is None or world.loop.now_us - world.healed_us < CALM_FOR_US:
+        """Nobody is given up by another."""
+        lost = [note for note in effects.note if note.what in LOST]
+        if not lost or shell.machine.name not in self._well():
             return
-        options, core = world.options, world.core
-        rough = options.loss_permille > LOSS_MAX_PERMILLE or options.spike_permille > 0
-        if rough or shell.machine.name not in core.nodes:
-            return
-        for note in effects.note:
-            if note.what in LOST and note.about in core.nodes:
+        for note in lost:
+            if note.about in self._well():
                 self.broken(f"{shell.machine.name} takes {note.about} for lost: {note.what} {note.data}")
+
+    def _well(self) -> tuple[str, ...]:
+        """Those of whom that can be said now."""
+        world, options, now_us = self.world, self.world.options, self.world.loop.now_us
+        if options.loss_permille > LOSS_MAX_PERMILLE or options.spike_permille > 0:
+            return ()
+        if world.healed_us is not None:
+            return world.core.nodes if now_us - world.healed_us >= CALM_FOR_US else ()
+        calm = not world.faults.inside and now_us - world.faults.inside_changed_us >= CALM_FOR_US
+        return tuple(world.machines) if calm and options.graph == "mesh" and now_us >= FOUND_BY_US else ()
 
     def at_end(self) -> None:
         """Whether there was anything to mistake."""

@@ -94,6 +94,8 @@ class FaultDriver:
         """When a fault last began or ended."""
         self.inside_changed_us = 0
         """The same, of faults inside the site; the way to the manager and what people do there left out."""
+        self.inside: set[int] = set()
+        """The numbers of those that are on their way inside the site."""
         self.happened: list[Happened] = []
         self._drawn = 0
         self._ends: dict[int, End] = {}
@@ -139,6 +141,7 @@ class FaultDriver:
         inside = not kind.startswith(("uplink.", "manager.", "operator."))
         if inside:
             self.inside_changed_us = world.loop.now_us
+            self.inside.add(fault.number)
         world.coverage.hit(f"fault.{kind}")
         world.trace.world(world.loop.now_us, f"fault {fault.number}: {kind}")
         self.happened.append(fault)
@@ -149,6 +152,7 @@ class FaultDriver:
                 self.changed_us = world.loop.now_us
                 if inside:
                     self.inside_changed_us = world.loop.now_us
+                    self.inside.discard(fault.number)
                 world.trace.world(world.loop.now_us, f"end of fault {fault.number}: {kind}")
                 end()
 
