@@ -6,10 +6,10 @@ import pytest
 
 from skerry.sim.book import Book
 from skerry.sim.options import draw_options
-from skerry.sim.runner import run_world
+from skerry.sim.runner import LIVENESS_MS, SAFETY_MS, run_world
 from skerry.sim.sabotages.all import SABOTAGES
 from skerry.sim.sabotages.sabotage import Sabotage
-from skerry.sim.sabotages.trying import LIVENESS_MS, SAFETY_MS, try_out
+from skerry.sim.sabotages.trying import try_out
 
 
 @pytest.mark.slow

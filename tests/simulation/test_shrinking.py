@@ -7,9 +7,9 @@ import pytest
 from skerry.cli.verdicts import command
 from skerry.sim.book import Book
 from skerry.sim.options import AS_DRAWN, Options, Shape, draw_options
-from skerry.sim.runner import run_seed, run_world
+from skerry.sim.runner import LIVENESS_MS, SAFETY_MS, run_seed, run_world
 from skerry.sim.sabotages.sabotage import Patch
-from skerry.sim.sabotages.trying import LIVENESS_MS, SAFETY_MS, chosen
+from skerry.sim.sabotages.trying import chosen
 from skerry.sim.shrinking import shrink
 
 SECONDS = 20

@@ -14,12 +14,13 @@ import typer
 
 from skerry.adapters.cel import CelExpressions
 from skerry.adapters.manifests import dump, load
-from skerry.cli import sabotaging
+from skerry.cli import sabotaging, scaling
 from skerry.cli.verdicts import counted, in_a_line, numbers, shrunk, sum_in_words, summary, told
 from skerry.core.kernel.expressions import Remembering
 from skerry.core.stages.intent.model import Catalogue, Intent, Site
 from skerry.sim.book import Book
 from skerry.sim.coverage import missing, surprising
+from skerry.sim.fleet import Extent
 from skerry.sim.options import WITHOUT, Shape
 from skerry.sim.runner import SAFETY_MS, Verdict, run_many, run_seed
 from skerry.sim.twice import run_twice
@@ -169,6 +170,26 @@ def sabotage(
 
     Nothing of it is in the core that runs elsewhere: it is patched in this process, for the time of the trial."""
     sabotaging.sabotage(example_book, only=only, file=file, jobs=jobs, json=json or output is Output.JSON)
+
+
+@app.command()
+def scale(
+    sites: Annotated[int, typer.Option(min=1, max=10_000, help="How many sites.")] = 500,
+    nodes: Annotated[int, typer.Option(min=1, max=1_000, help="Of each site.")] = 20,
+    managers: Annotated[int, typer.Option(min=0, max=3, help="That the sites belong to.")] = 3,
+    seconds: Annotated[int, typer.Option(min=1, help="Of virtual time.")] = 60,
+    first_seed: First = 0,
+    output: Out = Output.TEXT,
+    json: Annotated[bool, typer.Option("--json", help="The same as -o json.")] = False,
+) -> None:
+    """Run many calm sites at once on one clock, and tell how soon each has one plan; exit 1 if one has none.
+
+    Examples:
+
+      skerry sim scale --sites 10 --nodes 5 --seconds 30
+    """
+    extent = Extent(sites=sites, nodes=nodes, managers=managers, seconds=seconds, first_seed=first_seed)
+    scaling.scale(example_book(), extent, json=json or output is Output.JSON)
 
 
 def _teller(output: Output, shape: Shape, shrink_seconds: int) -> Callable[[Verdict], None]:

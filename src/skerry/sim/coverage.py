@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from skerry.core.kernel.effects import Note
 from skerry.sim.faults.names import FAULTS
+from skerry.sim.graphs import GRAPHS
 
 _REASONS: tuple[tuple[str, str], ...] = (
     ("is not in the roster", "refused.stranger"),
@@ -76,11 +77,14 @@ EXPECTED: tuple[str, ...] = (
     "fault.manager.crash_before_commit",
     "fault.manager.crash_before_answer",
     "fault.manager.commit_refused",
+    "fault.disk.full.refused",
     *(f"state.phase.{phase}" for phase in ("waiting", "starting", "active", "draining", "stopping", "failed")),
     *(f"state.role.{role}" for role in ("leader", "member", "alone", "leaderless", "ineligible")),
     "state.mode.connected",
     "state.mode.isolated",
     "state.cold_start",
+    *(f"state.graph.{graph}" for graph in GRAPHS),
+    *(f"state.core.{core}" for core in ("whole", "reaching", "cut_off")),
     "state.guard.deadline",
     "state.unattended.answers",
     "state.unattended.silent",
@@ -123,6 +127,7 @@ EXPECTED: tuple[str, ...] = (
     "note.grant.lost",
     "note.plan.committed",
     *(f"premise.I{number}" for number in range(1, 14)),
+    *(f"premise.U{number}" for number in range(1, 8)),
     "premise.M2",
     "premise.N1",
     "premise.R1",

@@ -129,6 +129,8 @@ class Desk:
                     )
                 )
                 self._over(act.instance)
+                if machine.crashes_after_ms is not None:
+                    machine.later(machine.crashes_after_ms, lambda: machine.guard.crash(started, "signal 6"))
 
         self.shell.later(chance.between(*START_MS), ready)
         return False
@@ -201,7 +203,7 @@ class Desk:
         if chance.happens(machine.starts_fail_permille):
             self.shell.world.coverage.hit("fault.trial.failed")
             return TrialFinished(trial=act.trial, digest=configuration.digest, failure="never became ready")
-        speed = machine.speed_permille * chance.between(950, 1_050) // 1000
+        speed = machine.speed_permille * chance.between(950, 1_050) // 1000 * machine.flatters_permille // 1_000
         return TrialFinished(
             trial=act.trial,
             digest=configuration.digest,

@@ -149,5 +149,5 @@ class Guard:
         self.machine.world.on_workload(self.machine, workload, "gone")
         for done in workload.asked:
             done()
-        if reason != STOPPED and self.machine.shell is not None:
+        if reason != STOPPED and not workload.asked and self.machine.shell is not None:
             self.machine.shell.on_exit(workload.instance, reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 Happening = Callable[[], None]
 
@@ -25,10 +25,16 @@ class Loop:
         self._asked += 1
         heappush(self._queue, (max(when_us, self.now_us), self._asked, happening))
 
+    def pass_over(self, span_us: int) -> None:
+        """Let a span go by in which nothing happens: whatever was due in it is due after it, in the same order."""
+        self.now_us += span_us
+        queue = enumerate(sorted(self._queue, key=lambda one: one[:2]))
+        self._queue = [(max(when_us, self.now_us + place), asked, what) for place, (when_us, asked, what) in queue]
+        heapify(self._queue)
+
     def run(self, until_us: int) -> None:
         """Let everything happen that is due by then."""
-        queue = self._queue
-        while queue and queue[0][0] <= until_us:
-            self.now_us, _, happening = heappop(queue)
+        while self._queue and self._queue[0][0] <= until_us:
+            self.now_us, _, happening = heappop(self._queue)
             happening()
         self.now_us = max(self.now_us, until_us)

@@ -9,7 +9,7 @@ from skerry.core.kernel.effects import Persist, Put
 from skerry.core.stages.capability.model import NodeFacts, Resources, Usage
 from skerry.inputlog.recorder import Segments
 from skerry.sim.chance import Chance
-from skerry.sim.clocks import Clock
+from skerry.sim.clocks import WALL_MS, WALLS_MS, Clock
 from skerry.sim.guard import Guard
 from skerry.sim.keys import StandInSigner
 from skerry.sim.shell import Shell
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from skerry.sim.world import World
 
 MIB = 1 << 20
+BOOT_MAX_MS = 3_000
+"""Until an agent is started, after the power is back."""
 
 
 class Machine:
@@ -34,13 +36,26 @@ class Machine:
         self.frozen = False
         """Every process of it stands still; the clocks do not."""
         self.lives = 0
-        self.wall_offset_ms = 1_700_000_000_000
+        self.wall_offset_ms = WALL_MS
+        if world.options.walls_wrong:
+            self.wall_offset_ms = self.chance.child("wall").pick(WALLS_MS)
         self.speed_permille = self.chance.pick((400, 900, 1_200, 1_800, 3_000))
         self.slowed_permille = 1_000
         """How many times slower its workloads are now than when they were measured."""
         self.owner_takes = Resources()
         """What the owner's own processes use at the moment."""
         self.starts_fail_permille = 0
+        self.crashes_after_ms: int | None = None
+        """How long its programs last, if they do not last."""
+        self.flatters_permille = 1_000
+        """How many times more its trials show than it can do."""
+        self.step_takes_ms = 0
+        self.ballots_late_ms = 0
+        self.newer = False
+        """Its agent is of a newer version."""
+        self.disk_full = False
+        self.unreadable = False
+        """The disk: no agent starts."""
         self.facts = self._draw_facts()
         self.clock: Clock
         self.guard: Guard
@@ -78,6 +93,20 @@ class Machine:
         self.world.network.process_changed(self.name, silent=True)
         self.world.manager.review_sessions()
 
+    def mend(self) -> None:
+        """Nothing is the matter with it from now on, and an agent runs; what it forgot stays forgotten."""
+        self.starts_fail_permille, self.slowed_permille, self.owner_takes = 0, 1_000, Resources()
+        self.crashes_after_ms, self.step_takes_ms, self.ballots_late_ms = None, 0, 0
+        self.disk_full = self.unreadable = False
+        if not self.powered:
+            self.world.loop.after(self.chance.between(0, BOOT_MAX_MS) * 1_000, self.power_on)
+            return
+        self.thaw()
+        if self.shell is not None:
+            self.shell.mend()
+        else:
+            self.start_agent()
+
     def thaw(self) -> None:
         """All go on, the guard first."""
         if not self.frozen:
@@ -101,7 +130,7 @@ class Machine:
 
     def start_agent(self) -> None:
         """A new life, on the disk as it is."""
-        if not self.powered or self.shell is not None:
+        if not self.powered or self.frozen or self.shell is not None or self.unreadable:
             return
         self.lives += 1
         self.shell = Shell(self, self.lives)

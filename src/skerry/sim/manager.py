@@ -54,6 +54,8 @@ class Manager:
         """To each intent the generation that the store holds."""
         self.withdrawn_us: dict[IntentId, int] = {}
         """When an intent was withdrawn, if it is."""
+        self.heard_us = 0
+        """When a word of it last reached anybody."""
         self.takes_ms = 0
         """How long it takes over each message."""
         self.refuses = False
@@ -99,6 +101,11 @@ class Manager:
             self._begin_life()
             self._reload()
             self.review_sessions()
+
+    def mend(self) -> None:
+        """Nothing is the matter with it from now on."""
+        self.takes_ms, self.refuses, self.die_after_commit = 0, False, None
+        self.start()
 
     def kill(self) -> None:
         """The process ends; what waited is lost."""
@@ -160,7 +167,7 @@ class Manager:
 
     def _carry(self, link: tuple[str, str], arrive: Callable[[], None]) -> None:
         network = self.world.network
-        if link in network.blocked or not self.up or self.chance.happens(network.loss_permille):
+        if link in network.blocked or not self.up or self.chance.happens(network.loses(link)):
             return
 
         def arrived() -> None:
@@ -283,6 +290,7 @@ class Manager:
     def _deliver(self, node: str, payload: bytes) -> None:
         shell = self.world.machines[node].shell
         if shell is not None and shell.sessions.get(self.name):
+            self.heard_us = self.world.loop.now_us
             self.world.overhear(payload)
             shell.receive(payload)
 

@@ -6,6 +6,7 @@ gone. A process that is killed closes its connections, and that is noticed at on
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from skerry.core.kernel.ids import NodeId
@@ -21,6 +22,17 @@ Link = tuple[str, str]
 """From, to."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Weather:
+    """How a network treats what is sent over it."""
+
+    loss_permille: int
+    duplicate_permille: int
+    delay_max_ms: int
+    spike_permille: int
+    """Of messages that take up to five seconds."""
+
+
 class Network:
     """All links of one site."""
 
@@ -28,14 +40,20 @@ class Network:
         self.world = world
         options = world.options
         self.chance = world.chance.child("network")
-        self.loss_permille = options.loss_permille
-        self.duplicate_permille = options.duplicate_permille
-        self.delay_max_ms = options.delay_max_ms
-        self.spike_permille = options.spike_permille
+        self.usual = self.weather = Weather(
+            loss_permille=options.loss_permille,
+            duplicate_permille=options.duplicate_permille,
+            delay_max_ms=options.delay_max_ms,
+            spike_permille=options.spike_permille,
+        )
         self.blocked: dict[Link, int] = {}
         """How many faults block a link in this direction."""
         self.lying: set[Link] = set()
         """Links that are cut in one direction without anybody's token going."""
+        self.late_ms: dict[Link, int] = {}
+        """How much longer a slow link takes."""
+        self.sound: frozenset[Link] = frozenset()
+        """Links of the healed core: nothing is the matter with them any more."""
         self.sent = 0
         self._seen: dict[Link, bool] = {}
         """(observer, observed): whether the token is there."""
@@ -56,23 +74,30 @@ class Network:
     def _carry(self, source: str, target: str, payload: bytes) -> None:
         self.sent += 1
         chance, coverage = self.chance, self.world.coverage
-        if (source, target) in self.blocked:
+        link = (source, target)
+        if link in self.blocked:
             return
-        if chance.happens(self.loss_permille):
+        weather = self.usual if link in self.sound else self.weather
+        if chance.happens(weather.loss_permille):
             coverage.hit("fault.message.lost")
             return
         copies = 1
-        if chance.happens(self.duplicate_permille):
+        if chance.happens(weather.duplicate_permille):
             coverage.hit("fault.message.doubled")
             copies = 2
+        late_us = self.late_ms.get(link, 0) * 1_000
         for _ in range(copies):
-            self.world.loop.after(self._delay_us(), _Arrival(self, source, target, payload))
+            self.world.loop.after(late_us + self._delay_us(weather), _Arrival(self, source, target, payload))
 
-    def _delay_us(self) -> int:
-        if self.chance.happens(self.spike_permille):
+    def _delay_us(self, weather: Weather) -> int:
+        if self.chance.happens(weather.spike_permille):
             self.world.coverage.hit("fault.message.late")
             return self.chance.between(500, SPIKE_MAX_MS * 1_000)
-        return 200 + self.chance.bits() % (self.delay_max_ms * 1_000)
+        return 200 + self.chance.bits() % (weather.delay_max_ms * 1_000)
+
+    def loses(self, link: Link) -> int:
+        """How many of a thousand messages this link loses now."""
+        return (self.usual if link in self.sound else self.weather).loss_permille
 
     def arrive(self, source: str, target: str, payload: bytes) -> None:
         """What was not lost on its way reaches a machine, if the link is still there."""
@@ -86,6 +111,8 @@ class Network:
     def cut(self, links: list[Link], *, lying: bool = False) -> None:
         """Let these links swallow everything, until `mend` is called for them as often."""
         for link in links:
+            if link in self.sound:
+                continue
             self.blocked[link] = self.blocked.get(link, 0) + 1
             if lying:
                 self.lying.add(link)
@@ -102,13 +129,14 @@ class Network:
                 self.lying.discard(link)
         self.review(links)
 
-    def mend_all(self) -> None:
-        """Every link works from now on."""
-        self.blocked.clear()
-        self.lying.clear()
-        names = list(self.world.machines)
-        self.review([(a, b) for a in names for b in names if a != b])
-        self.world.manager.review_sessions()
+    def mend_for_good(self, links: list[Link]) -> None:
+        """These work from now on, whatever is broken beside them."""
+        self.sound = frozenset(links)
+        for link in links:
+            self.blocked.pop(link, None)
+            self.late_ms.pop(link, None)
+            self.lying.discard(link)
+        self.review(links)
 
     def uplinks(self, names: list[str]) -> list[Link]:
         """Both directions between these nodes and the manager."""

@@ -12,12 +12,14 @@ from typing import Any
 from skerry.sim.chance import Chance
 from skerry.sim.clocks import DRIFT_PPM_MAX
 from skerry.sim.faults.names import FAULTS
+from skerry.sim.graphs import GRAPHS, MESH_PERMILLE
 
 SIZES = (1, 2, 3, 3, 4, 5, 5, 5, 6, 7)
 LEASES_MS = (2_000, 3_000, 3_000, 3_000, 8_000)
 LENGTHS_MS = ((100, 1_500), (1_000, 6_000), (4_000, 20_000))
 CALM_LOSS_PERMILLE = (0, 0, 5, 30, 100)
 CALM_DELAY_MAX_MS = (3, 10, 40, 120)
+CORE_PERMILLE = 600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +27,9 @@ class Options:
     """One world's constants."""
 
     seed: int
+    site: str = "shop"
+    manager: str = "hq"
+    """Its name."""
     nodes: tuple[str, ...]
     tie_breaker: str | None
     lease_ms: int
@@ -50,13 +55,27 @@ class Options:
     adversary: bool
     stubborn_permille: int
     """Of programs that do not heed TERM, and are killed at the end of their time."""
+    graph: str = "mesh"
+    """Who can hear whom while nothing is healed (`graphs`)."""
+    walls_wrong: bool = False
+    """Machines come with wall clocks in 1970 and 2099, and the site tells nobody."""
+    core_permille: int = 0
+    """How likely it is that only a part of the world is healed in the end (`healed`)."""
+
+    @property
+    def walls_differ(self) -> bool:
+        """Whether wall clocks show anything (T1)."""
+        return self.walls_wrong or any(kind.startswith("clock.") for kind in self.faults)
 
 
 HARMLESS: Mapping[str, Mapping[str, Any]] = {
     "adversary": {"adversary": False},
+    "clocks": {"walls_wrong": False},
     "cold": {"cold": False},
+    "core": {"core_permille": 0},
     "delay": {"spike_permille": 0, "delay_max_ms": min(CALM_DELAY_MAX_MS)},
     "doubles": {"duplicate_permille": 0},
+    "graph": {"graph": "mesh"},
     "loss": {"loss_permille": 0},
 }
 """To each thing that a world can be without the options that it then has."""
@@ -106,6 +125,7 @@ WITHOUT = (*HARMLESS, "drift")
 def draw_options(seed: int, safety_ms: int, liveness_ms: int) -> Options:
     """The world of a seed."""
     chance = Chance(seed).child("options")
+    kinds, shapes = chance.child("faults"), chance.child("shapes")
     nodes = tuple(f"n{i + 1}" for i in range(chance.pick(SIZES)))
     return Options(
         seed=seed,
@@ -119,13 +139,16 @@ def draw_options(seed: int, safety_ms: int, liveness_ms: int) -> Options:
         delay_max_ms=chance.pick(CALM_DELAY_MAX_MS),
         spike_permille=chance.pick((0, 0, 2, 20)),
         drift_ppm=_drifts(nodes, chance),
-        faults=tuple(chance.sample(FAULTS, chance.between(2, len(FAULTS)))) if chance.happens(950) else (),
+        faults=tuple(kinds.sample(FAULTS, kinds.between(2, len(FAULTS)))) if chance.happens(950) else (),
         fault_gap_max_ms=chance.pick((1_500, 4_000, 9_000)),
         safety_ms=safety_ms,
         liveness_ms=liveness_ms,
         cold=chance.happens(150),
         adversary=chance.happens(500),
         stubborn_permille=chance.pick((100, 300, 1_000)),
+        graph="mesh" if shapes.happens(MESH_PERMILLE) else shapes.pick(GRAPHS),
+        walls_wrong=shapes.happens(100),
+        core_permille=CORE_PERMILLE,
     )
 
 

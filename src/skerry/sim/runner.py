@@ -91,7 +91,7 @@ def run_world(
         seed=options.seed,
         nodes=len(world.machines),
         safety_ms=options.safety_ms,
-        virtual_ms=world.loop.now_us // 1_000,
+        virtual_ms=(world.loop.now_us - world.slept_us) // 1_000,
         steps=world.trace.steps,
         real_ms=int((time.perf_counter() - began) * 1_000),
         cpu_ms=int((time.process_time() - began_cpu) * 1_000),

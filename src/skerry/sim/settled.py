@@ -1,119 +1,224 @@
-"""Is a healed site at rest, and if not, what is still moving (I7, I12)?"""
+"""Is the healed core at rest, and if not, what is still moving (I7, I11, I12)?
+
+What is demanded is demanded of the core alone, whatever goes on outside it for good:
+
+- each of its nodes has a leader and is in its part (I11). It is one leader, unless nodes outside that are half well
+  keep parts apart: two leaders that hear each other become one (L5), and a leader outside may not hear the other.
+- a part that reaches the manager by an uplink of the core is connected; where nobody reaches it, all are isolated.
+- nodes of one part hold the same plan, and of a core that is one part all hold the same documents; with the manager,
+  what the manager holds.
+- what the plan in force gives to one of its nodes runs there, and nothing else does. What it gives to a node outside is
+  given to one that the leader hears, or whose work answers. A slot stays open for a lack that lasts, and not because
+  somebody has still to answer who is there to answer.
+- what is exclusive runs if the core alone is a quorum; otherwise nothing is demanded of it but I2.
+- with the manager: its word on every section is final, if the core is one part and no part outside told the manager of
+  a later plan (R3 is not built yet); and what a disk of the core held at the healing has arrived.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from skerry.core.actors.agent import Agent
+from skerry.core.group.custody.model import Version
+from skerry.core.group.granting.model import Electorate
 from skerry.core.kernel.ids import InstanceId, IntentId, NodeId
-from skerry.core.stages.negotiation.model import SITE, Plan
+from skerry.core.stages.negotiation.model import SITE, Assignment, Plan
+from skerry.core.stages.negotiation.rounds import MEASURING, NEGOTIATED, NO_ANSWER
 from skerry.core.stages.subscription.rules import is_open
 
 if TYPE_CHECKING:
     from skerry.sim.world import World
 
 NOT_ARRIVED = "the manager has not got"
+UNHEARD_US = 40_000_000
+"""Longer than any grace of these worlds, made eight times as long by an uplink that flaps."""
+PASSING = (MEASURING, NEGOTIATED, NO_ANSWER, "not measured yet")
+"""Reasons for an open slot that have to go."""
 
 
 def why_unsettled(world: World) -> str | None:
-    """The first thing that is not as it will be; None if the site is at rest."""
+    """The first thing of the core that is not as it will be; None if it is at rest."""
     agents: dict[str, Agent] = {}
-    for name, machine in world.machines.items():
-        if machine.shell is None:
+    for name in world.core.nodes:
+        shell = world.machines[name].shell
+        if shell is None:
             return f"{name} has no agent"
-        agents[name] = machine.shell.agent
-    return (
-        _leaders(agents)
-        or _documents(world, agents)
-        or _modes(world, agents)
-        or _work(world, agents)
-        or _verdicts(world, agents)
-        or _journal(world)
-    )
+        agents[name] = shell.agent
+    why = _leaders(world, agents)
+    if why is not None:
+        return why
+    parts = _parts(agents)
+    for part in parts:
+        why = _modes(world, part) or _documents(part, {}) or _work(world, part)
+        if why is not None:
+            return why
+    if len(parts) == 1:
+        why = _documents(agents, {}) or _intents(world, agents)
+        if world.core.uplinks and not _is_outdone(world, agents):
+            why = why or _documents(agents, {"hq": world.manager.versions()}) or _verdicts(agents)
+    return why or _journal(world)
 
 
-def _leaders(agents: dict[str, Agent]) -> str | None:
+def _leaders(world: World, agents: dict[str, Agent]) -> str | None:
     found = {name: agent.election.leadership for name, agent in agents.items()}
-    leaders = {led.leader for led in found.values()}
-    terms = {led.term for led in found.values()}
-    if len(leaders) != 1 or len(terms) != 1 or None in leaders:
-        return f"leaders: { {n: (led.leader, led.term) for n, led in found.items()} }"
-    leader = next(iter(leaders))
-    assert leader is not None
-    if found[leader].part != set(agents):
-        return f"{leader} leads only {sorted(found[leader].part)}"
+    ways = {name: (led.leader, led.term) for name, led in found.items()}
+    for name, led in found.items():
+        shell = world.machines[led.leader].shell if led.leader is not None else None
+        if shell is None or shell.agent.election.leadership.term != led.term:
+            return f"leaders: {ways}"
+        if name not in shell.agent.election.leadership.part:
+            return f"{led.leader} leads only {sorted(shell.agent.election.leadership.part)}"
+    leaders = {led.leader for led in found.values() if led.leader is not None}
+    for one in leaders:
+        shell = world.machines[one].shell
+        if shell is not None and leaders & set(shell.agent.membership.contacts):
+            return f"leaders that hear each other: {ways}"
     return None
 
 
-def _documents(world: World, agents: dict[str, Agent]) -> str | None:
-    versions = {name: agent.picture.custody.versions() for name, agent in agents.items()}
-    versions["hq"] = world.manager.versions()
-    first = versions["hq"]
+def _parts(agents: dict[str, Agent]) -> list[dict[str, Agent]]:
+    parts: dict[NodeId | None, dict[str, Agent]] = {}
+    for name, agent in agents.items():
+        parts.setdefault(agent.election.leadership.leader, {})[name] = agent
+    return list(parts.values())
+
+
+def _documents(agents: dict[str, Agent], besides: dict[str, dict[str, Version]]) -> str | None:
+    versions = besides | {name: agent.picture.custody.versions() for name, agent in agents.items()}
+    first = next(iter(versions.values()))
     for name, held in versions.items():
         if held != first:
-            differ = sorted(k for k in {*held, *first} if held.get(k) != first.get(k))
-            return f"{name} and the manager hold other versions of {differ}"
+            differ = sorted(k for k in {*held, *first} if held.get(k) != first.get(k) and not _is_foreign(k, agents))
+            if differ:
+                return f"{name} and {next(iter(versions))} hold other versions of {differ}"
     if "plan" not in first:
         return "there is no plan"
     return None
 
 
+def _is_foreign(name: str, agents: dict[str, Agent]) -> bool:
+    """What a node outside reports of itself may reach the manager alone."""
+    return name.startswith("fit/") and name.removeprefix("fit/") not in agents
+
+
 def _modes(world: World, agents: dict[str, Agent]) -> str | None:
     manager = world.manager.name
-    isolated = [name for name, agent in agents.items() if agent.uplink.mode(manager) != "connected"]
-    return f"isolated: {isolated}" if isolated else None
+    modes = {name: agent.uplink.mode(manager) for name, agent in agents.items()}
+    if len(set(modes.values())) != 1:
+        return f"modes: {modes}"
+    mode = next(iter(modes.values()))
+    if mode != "connected" and not agents.keys().isdisjoint(world.core.uplinks):
+        return f"{sorted(agents)} is isolated, and has a way to the manager"
+    if mode != "isolated" and world.loop.now_us - world.manager.heard_us > UNHEARD_US:
+        return f"{sorted(agents)} is not isolated, and nobody hears the manager any more"
+    return None
+
+
+# --- work -------------------------------------------------------------------------------------------------------------
 
 
 def _work(world: World, agents: dict[str, Agent]) -> str | None:
-    """Every slot of the connected sets is served by its holder, or has a reason not to be filled; nothing else runs."""
-    plan = next(iter(agents.values())).picture.plan()
+    """What the plan in force wants, by its sets in force; nothing else runs on the core's nodes."""
+    someone = next(iter(agents.values()))
+    plan = someone.picture.plan()
     assert plan is not None
-    wanted = _wanted(plan)
-    for instance, holder in sorted(wanted.items()):
-        found = {i.instance: i for i in agents[holder].keeper.instances()}
-        if instance not in found or found[instance].phase != "active":
-            return f"{instance} does not run on {holder}: {found.get(instance)}"
-        if instance not in world.machines[holder].guard.workloads:
-            return f"{holder} says that {instance} runs, and no process of it is there"
-    for name, machine in world.machines.items():
-        for instance in machine.guard.workloads:
-            if wanted.get(instance) != name and not (instance not in wanted and _is_open(plan, instance)):
-                return f"{instance} still runs on {name}"
-    return _unfilled(world, plan)
-
-
-def _wanted(plan: Plan) -> dict[InstanceId, NodeId]:
-    return {
-        instance: assignment.holder
-        for section in plan.sections.values()
-        if section.intent != SITE
-        for instance, assignment in section.connected.items()
+    modes = someone.picture.modes()
+    wanted = {
+        instance: assignment
+        for intent, section in plan.sections.items()
+        if intent != SITE
+        for instance, assignment in section.of(modes.get(intent, "connected")).items()
     }
+    decides = is_quorum(agents)
+    for instance, assignment in sorted(wanted.items()):
+        if assignment.key is None or decides:
+            why = _unserved(world, agents, instance, assignment)
+            if why is not None:
+                return why
+    for name in agents:
+        for instance in world.machines[name].guard.workloads:
+            given = wanted.get(instance)
+            intent = IntentId(instance.rsplit("/", 1)[0])
+            if (given is None or given.holder != name) and not (
+                given is None and is_open(plan, instance, intent, modes)
+            ):
+                return f"{instance} still runs on {name}"
+    return None
 
 
-def _is_open(plan: Plan, instance: InstanceId) -> bool:
-    """Nobody was found for it, so that whoever has it keeps it."""
-    intent = IntentId(instance.rsplit("/", 1)[0])
-    return is_open(plan, instance, intent, {intent: "connected"})
+def _unserved(world: World, agents: dict[str, Agent], instance: InstanceId, given: Assignment) -> str | None:
+    holder = given.holder
+    if holder not in agents:
+        return None if _is_there(world, agents, holder, instance) else f"{instance} is given to {holder}, which is gone"
+    found = {i.instance: i for i in agents[holder].keeper.instances()}
+    if instance not in found or found[instance].phase != "active":
+        return f"{instance} does not run on {holder}: {found.get(instance)}"
+    if instance not in world.machines[holder].guard.workloads:
+        return f"{holder} says that {instance} runs, and no process of it is there"
+    return None
 
 
-def _unfilled(world: World, plan: Plan) -> str | None:
-    """A slot may stay open for a lack that lasts, and not because somebody has still to answer."""
-    for intent in world.manager.irs.values():
+def _is_there(world: World, agents: dict[str, Agent], node: NodeId, instance: InstanceId) -> bool:
+    """Whether the leader, who may be outside itself, hears a node outside, or its work answers."""
+    leader = next(iter(agents.values())).election.leadership.leader
+    shell = world.machines[leader].shell if leader is not None else None
+    if shell is None:
+        return False
+    left = shell.agent.unattended.nodes.get(node, ())
+    return node in {leader, *shell.agent.membership.contacts} or any(i.instance == instance for i in left)
+
+
+def is_quorum(agents: dict[str, Agent]) -> bool:
+    """Whether the core alone can grant what is exclusive (X3)."""
+    picture = next(iter(agents.values())).picture
+    site, roster = picture.site(), picture.roster()
+    electorate = Electorate(
+        roster_version=roster.version,
+        members=frozenset(NodeId(n) for n in roster.members),
+        tie_breaker=site.tie_breaker if site is not None else None,
+    )
+    return electorate.is_quorum(frozenset(NodeId(n) for n in agents))
+
+
+# --- intents and verdicts ---------------------------------------------------------------------------------------------
+
+
+def _intents(world: World, agents: dict[str, Agent]) -> str | None:
+    """The plan follows what is wanted; a slot may stay open for a lack that lasts."""
+    someone = next(iter(agents.values()))
+    plan = someone.picture.plan()
+    assert plan is not None
+    wanted = world.manager.irs if world.core.uplinks else someone.picture.irs()
+    for intent in wanted.values():
         section = plan.sections.get(intent.intent)
-        if intent.local:
+        if intent.local and world.core.uplinks:
             return f"hq has said nothing to {intent.intent}, which was handed in at the site"
         if intent.withdrawn != (section is None):
             return f"the plan does not follow the intent {intent.intent}, generation {intent.generation}"
         if section is not None and section.generation != intent.generation:
             return f"the plan has generation {section.generation} of {intent.intent}, not {intent.generation}"
         for slot, why in section.unfilled.items() if section is not None else ():
-            if "measuring" in why or "negotiated" in why or "no answer" in why or "not measured yet" in why:
+            if _passes(why, set(agents), plan):
                 return f"{slot} is open: {why}"
     return None
 
 
-def _verdicts(world: World, agents: dict[str, Agent]) -> str | None:
+def _passes(why: str, core: set[str], plan: Plan) -> bool:
+    """Whether a reason has to go. It may stay if all that it waits for are nodes outside, which may never answer."""
+    outside = {node for node in plan.members if node not in core}
+    return any(reason in why for reason in PASSING) and not any(node in why for node in outside)
+
+
+def _is_outdone(world: World, agents: dict[str, Agent]) -> bool:
+    """Whether the manager holds a later plan than the core's, of a part outside. It keeps one plan a site, the latest,
+    and judges no other: R3 is not built yet, and until then nothing is demanded of such a manager's word."""
+    known = world.manager.versions().get("plan", ())
+    held = next(iter(agents.values())).picture.custody.versions().get("plan", ())
+    return known > held and any(name not in agents and name in known for name in world.machines)
+
+
+def _verdicts(agents: dict[str, Agent]) -> str | None:
     """The manager's word on every section of the plan in force is final, and everybody has it (R1)."""
     for name, agent in agents.items():
         plan, verdicts = agent.picture.plan(), agent.picture.verdicts()
@@ -125,6 +230,6 @@ def _verdicts(world: World, agents: dict[str, Agent]) -> str | None:
 
 
 def _journal(world: World) -> str | None:
-    """What any disk held at the healing has reached the manager (I5)."""
+    """What a disk of the core held at the healing has reached the manager (I5)."""
     missing = min((key for key in world.due if key not in world.manager.store), default=None)
     return f"{NOT_ARRIVED} {missing}" if missing is not None else None

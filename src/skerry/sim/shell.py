@@ -21,11 +21,13 @@ from skerry.core.kernel.ids import InstanceId, ManagerId, NodeId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.values import encode
 from skerry.core.stages.capability.events import FactsFound, UsageSampled
+from skerry.core.stages.negotiation.wire import Ballot
 from skerry.core.stages.subscription.events import WorkloadExited
 from skerry.inputlog.recorder import Recorder
 from skerry.inputlog.records import Recovered, logged
 from skerry.inputlog.version import core_version
 from skerry.sim.desk import Desk
+from skerry.sim.versions import newer_version
 
 if TYPE_CHECKING:
     from skerry.sim.machine import Machine
@@ -49,6 +51,10 @@ class Shell:
         """The agent's whole process stands still."""
         self.die_at: int | None = None
         """Die in the next step that has effects: -1 before it persists, n after its nth effect."""
+        self.stall_ms = 0
+        """Stand still for so long in the next step that has effects, between what is durable and what leaves."""
+        self.stalls_machine = False
+        """Not the agent alone stands still then."""
         self.chance = machine.chance.child(f"life {number}")
         self.desk = Desk(self)
         self.sessions: dict[ManagerId, bool] = {}
@@ -56,6 +62,10 @@ class Shell:
         self._queue: deque[Callable[[], None]] = deque()
         self._inputs = 0
         self._name = f"{machine.name}.{number}"
+        self._busy = False
+        """Its last step is not over."""
+        self._rest: Callable[[], None] | None = None
+        """What is left of a step in which it stands still."""
         self._wake_us: int | None = None
         self._spins = (0, 0)
         segments = machine.segments
@@ -102,14 +112,30 @@ class Shell:
             world.network.process_changed(machine.name, silent=True)
             self._sample_usage()
 
+    def mend(self) -> None:
+        """It neither dies nor stands still any more."""
+        self.hung, self.die_at, self.stall_ms = False, None, 0
+        self.resume()
+        self._end_stall()
+
+    def resume(self) -> None:
+        """The process is not stopped any more."""
+        if self.stopped:
+            self.stopped = False
+            self.world.network.process_changed(self.machine.name, silent=True)
+            self.world.manager.review_sessions()
+        self.go_on()
+
     def go_on(self) -> None:
         """After a stall: everything that waited comes at once."""
-        while self._queue and self.alive and not self._stands():
+        while self._queue and self.alive and not self.stands:
             self._queue.popleft()()
         self._arm()
 
-    def _stands(self) -> bool:
-        return self.hung or self.stopped or self.machine.frozen
+    @property
+    def stands(self) -> bool:
+        """Whether it does nothing now with what comes in."""
+        return self.hung or self.stopped or self.machine.frozen or self._busy or self._rest is not None
 
     def _sample_usage(self) -> None:
         if self.alive:
@@ -148,7 +174,7 @@ class Shell:
     def _in_turn(self, work: Callable[[], None]) -> None:
         if not self.alive:
             return
-        if self._queue or self._stands():
+        if self._queue or self.stands:
             if len(self._queue) < QUEUE_MAX:
                 self._queue.append(work)
             else:
@@ -180,7 +206,14 @@ class Shell:
         if self.recorder is not None:
             self.recorder.stepping([given])
         self._carry_out(self.world.judged_step(self, given), given)
+        if self.machine.step_takes_ms:
+            self._busy = True
+            self.machine.later(self.machine.step_takes_ms, self._is_done)
         self._arm()
+
+    def _is_done(self) -> None:
+        self._busy = False
+        self.go_on()
 
     def _carry_out(self, effects: Effects, given: Input[Any]) -> None:
         dying = self.die_at is not None and not effects.empty
@@ -189,20 +222,46 @@ class Shell:
             self.machine.end_agent()
             return
         if effects.persist:
+            if self.machine.disk_full:
+                self.world.coverage.hit("fault.disk.full.refused")
+                self.machine.end_agent()
+                return
             self.world.before_persist(self.machine, effects.persist)
             self.machine.commit(effects.persist)
         todo = self._in_any_order(effects)
         if self.recorder is not None:
             self.recorder.stepped(self.agent, [effects], given.wall_ms)
+        for note in effects.note:
+            self.world.coverage.note(note)
+        rest = partial(self._do_rest, todo, dying=dying)
+        if self.stall_ms and not effects.empty:
+            self._stall(rest)
+        else:
+            rest()
+
+    def _do_rest(self, todo: list[Callable[[], None]], *, dying: bool) -> None:
+        """What may leave once the step is durable."""
         for number, work in enumerate(todo):
             if dying and self.die_at is not None and number >= self.die_at:
                 self.world.coverage.hit("fault.crash.between_effects")
                 self.machine.end_agent()
                 return
             work()
-        for note in effects.note:
-            self.world.coverage.note(note)
-            self.world.trace.note(self.machine.name, note)
+
+    def _stall(self, rest: Callable[[], None]) -> None:
+        """Stand still in the middle of a step (interleavings 26, 29): the rest of it comes late, before all else."""
+        stall_ms, self.stall_ms, self._rest = self.stall_ms, 0, rest
+        machine = self.machine
+        if self.stalls_machine:
+            machine.freeze()
+            self.world.loop.after(stall_ms * 1_000, machine.thaw)
+        machine.later(stall_ms, self._end_stall)
+
+    def _end_stall(self) -> None:
+        rest, self._rest = self._rest, None
+        if rest is not None and self.alive:
+            rest()
+        self.go_on()
 
     def _in_any_order(self, effects: Effects) -> list[Callable[[], None]]:
         """What follows `persist` is unordered, but for acts: those on one instance are done as they were asked for.
@@ -219,8 +278,14 @@ class Shell:
         return [work if work is not None else partial(self._act, next(acts)) for work in mixed]
 
     def _send(self, to: NodeId | None, message: Any, payload: bytes) -> None:
+        if self.machine.newer:
+            payload = newer_version(payload, self.machine.signer)
         self.world.on_send(self.machine, to, message)
-        self.world.network.send(self.machine.name, to, payload)
+        late_ms = self.machine.ballots_late_ms
+        if late_ms and isinstance(message, Ballot):
+            self.later(late_ms, partial(self.world.network.send, self.machine.name, to, payload))
+        else:
+            self.world.network.send(self.machine.name, to, payload)
 
     def _report(self, manager: ManagerId, payload: bytes) -> None:
         if self.sessions.get(manager):
@@ -256,7 +321,7 @@ class Shell:
         if not self.alive or self._wake_us != due_us:
             return
         self._wake_us = None
-        if self._stands() or self._queue:
+        if self.stands or self._queue:
             return  # `go_on` arms it again
         now_ms = self.machine.boot_ms()
         due_ms = self.agent.next_deadline_ms()

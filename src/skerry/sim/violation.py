@@ -18,6 +18,13 @@ PROPERTIES = {
     "I13": "every assent's hold ends",
     "N1": "every start opens a new life, whose first entry links to the last own entry on its disk",
     "R1": "a verdict names what the site decided, and is given on the evidence that led to it",
+    "U1": "a node that was power-cycled while the site is cut off brings its work back by itself",
+    "U2": "manager and site converge by themselves after the link returns",
+    "U3": "healthy work is not stopped because the link dropped or came back",
+    "U4": "a site is operated locally while it is cut off",
+    "U5": "the last one or two nodes carry on, without what needs a quorum",
+    "U6": "nothing dead is shown as running",
+    "U7": "a link that is cut is told from a node that is dead",
     "M2": "a part that no manager answers is declared isolated in time",
 }
 

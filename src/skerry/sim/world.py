@@ -1,7 +1,8 @@
 """A site, its manager and its referees, put together from one seed and run to a verdict.
 
-First a safety phase: anything may break, and nothing may ever go wrong. Then everything is healed, and the site has a
-stated time to settle (the liveness phase); it is over as soon as the site has been settled for a while.
+First a safety phase: anything may break, and nothing may ever go wrong. Then a core is healed and the rest stays as
+broken as it is, and the core has a stated time to settle (the liveness phase); it is over as soon as the core has been
+settled for a while.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ from skerry.sim.checkers.checker import Checker
 from skerry.sim.client import Client
 from skerry.sim.coverage import Coverage, reason_name
 from skerry.sim.faults.driver import FaultDriver
+from skerry.sim.graphs import missing_links
 from skerry.sim.guard import Workload
+from skerry.sim.healed import Core, draw_core
 from skerry.sim.keys import StandInSigner, StandInVerifier
 from skerry.sim.loop import Loop
 from skerry.sim.machine import Machine
@@ -46,8 +49,6 @@ TICK_US = 250_000
 SETTLED_FOR_US = 4_000_000
 """A site that has been settled for so long without a break stays so."""
 MEMORY_MAX = 4_000
-
-MANAGER = "hq"
 
 HOOKS = (
     "before_step",
@@ -75,27 +76,32 @@ class World:
         *,
         show: Callable[[str], None] | None = None,
         digest: bool = False,
+        loop: Loop | None = None,
     ) -> None:
         self.options = options
         self.book = book
-        self.site = "shop"
+        self.site, manager = options.site, options.manager
         self.chance = Chance(options.seed)
-        self.loop = Loop()
+        self.loop = loop if loop is not None else Loop()
         self.coverage = Coverage()
-        self.trace = Trace((*options.nodes, MANAGER), show)
+        self.trace = Trace((*options.nodes, manager), show)
         self.digest = Digest() if digest else None
         self.healed_us: int | None = None
+        self.slept_us = 0
+        self.core = Core(nodes=options.nodes, uplinks=options.nodes, whole=True)
+        """What is healed in the end."""
         self._pids = 1_000
         self._keys: dict[InstanceId, str | None] = {}
         self._figures: dict[str, dict[str, tuple[bool, int]]] = {}
         self._memory: dict[bytes, list[Verified[Any]] | str] = {}
         self.due: dict[str, bytes] = {}
-        """Every journal entry that any disk held when the site was healed, by its key."""
+        """Every journal entry that a disk of the core held when it was healed, by its key; the core's manager is to get
+        them."""
         self.irs: list[IntermediateRepresentation] = []
         """Every generation that was ever kept at head office or handed in at the site."""
-        signers = {name: StandInSigner(name, options.seed) for name in (*options.nodes, MANAGER)}
+        signers = {name: StandInSigner(name, options.seed) for name in (*options.nodes, manager)}
         self.machines = {name: Machine(self, name, signers[name]) for name in options.nodes}
-        self.manager = Manager(self, MANAGER, signers[MANAGER])
+        self.manager = Manager(self, manager, signers[manager])
         self.verifier = StandInVerifier([*signers.values(), *self.manager.office.signers.values()])
         self.network = Network(self)
         self.adversary = Adversary(self)
@@ -113,31 +119,46 @@ class World:
 
     def run(self) -> None:
         """To the end. Raises `Violation`."""
-        self._boot()
-        self._tick()
-        self.client.begin()
+        self.open()
         if self.options.faults:
             self.faults.begin()
         if self.options.adversary:
             self.adversary.begin()
-        self.loop.run(self.options.safety_ms * 1_000)
-        self.heal()
+        while self.loop.now_us < self.options.safety_ms * 1_000 + self.slept_us:
+            self.loop.run(self.options.safety_ms * 1_000 + self.slept_us)
+        self.heal(draw_core(self.options.nodes, self.options.core_permille, self.chance.child("core")))
         self._settle()
         for checker in self.checkers:
             checker.at_end()
 
-    def heal(self) -> None:
-        """From now on nothing is broken."""
-        self.healed_us = self.loop.now_us
-        self.trace.world(self.loop.now_us, "healed")
+    def open(self) -> None:
+        """Switch everything on; the rest happens by itself."""
+        self._boot()
+        self._tick()
+        self.client.begin()
+
+    def sleep(self, span_us: int) -> None:
+        """Let time go by in which nothing happens, beside what the phases have."""
+        self.slept_us += span_us
+        self.loop.pass_over(span_us)
+
+    def heal(self, core: Core) -> None:
+        """From now on nothing of the core is broken."""
+        self.healed_us, self.core = self.loop.now_us, core
+        self.trace.world(self.loop.now_us, f"healed: {core}")
+        self.coverage.hit(f"state.core.{'whole' if core.whole else 'reaching' if core.uplinks else 'cut_off'}")
         self.adversary.end()
-        self.faults.end_all()
-        for machine in self.machines.values():
-            self.due.update((key, raw) for key, raw in machine.disk.items() if key.startswith(ENTRY_PREFIX))
+        self.faults.stay(core)
+        for name in core.nodes if core.uplinks else ():
+            disk = self.machines[name].disk
+            self.due.update((key, raw) for key, raw in disk.items() if key.startswith(ENTRY_PREFIX))
         for checker in self.checkers:
             checker.on_healed()
 
     def _boot(self) -> None:
+        graph = missing_links(self.options.graph, self.options.nodes, self.chance.child("graph"))
+        self.network.cut(graph)
+        self.coverage.hit(f"state.graph.{self.options.graph if graph else 'mesh'}")
         if self.options.cold:
             self.network.cut(self.network.uplinks(list(self.machines)))
             self.coverage.hit("state.cold_start")

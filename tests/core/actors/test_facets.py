@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import msgspec
 import pytest
 
 from skerry.core.conversation import KINDS, Carried
@@ -16,6 +17,7 @@ from skerry.core.kernel.events import Reconsider
 from skerry.core.kernel.sealing import Sealed, Statement
 from skerry.core.kernel.values import decode
 from tests.core.actors.test_agent import WISH
+from tests.core.things import A, B
 from tests.scenarios.world import Node, World
 
 SETTLED_MS = 20_000
@@ -74,6 +76,20 @@ def test_c2_entries_that_were_lost_on_their_way_are_copied_all_the_same(resting:
     listed = holdings(overheard(resting, WATCHED_MS))
     assert any(one.heads is not None for one in listed)
     assert entries(resting, "a") == entries(resting, "c")
+
+
+def test_c2_the_leader_gets_what_it_lacks_from_whoever_holds_it_by_the_least_name(resting: World) -> None:
+    """Not from the least name of all, which may lack it too, if the author told only one and is gone."""
+    c = resting.nodes["c"].agent
+    assert c is not None and c.picture.agent.election.leadership.leader == "a"
+    lacks = c.picture._entries_lacking(A, {}, A, c.journal)
+    assert {decode(entry.statement, Statement).signer for entry in lacks} > {"c"}
+
+    b = c.membership.contacts[B].carried
+    ahead = msgspec.structs.replace(decode(b, Carried), holdings=Holdings(heads=c.journal.heads))
+    c.picture._carried[B] = (b, ahead)
+    lacks = c.picture._entries_lacking(A, {}, A, c.journal)
+    assert {decode(entry.statement, Statement).signer for entry in lacks} <= {"c"}, "its own it tells itself"
 
 
 def test_a_beat_that_says_what_the_one_before_said_makes_no_machine_look_again(resting: World) -> None:

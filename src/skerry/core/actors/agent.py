@@ -412,8 +412,14 @@ class Agent:
         if leader is None or leader == plan.id.leader:
             return leader is not None
         if leader == self.identity.node:
-            return True  # P4: a leader goes on from the highest that anyone in its part holds
+            return self._is_held_in_my_part(plan)
         return bool(self.picture.plan_held_by(leader) == plan.id)
+
+    def _is_held_in_my_part(self, plan: Plan) -> bool:
+        """P4: a leader goes on from the highest that anyone in its part holds. Not from what others hold: two leaders
+        that do not hear each other, and share neighbours, would outdo each other's plans for ever."""
+        part = self.election.leadership.part
+        return any((held := self.picture.plan_held_by(n)) is not None and held >= plan.id for n in part)
 
     def _take_and_tell(self, said: Verified[Any]) -> Effects:
         """A document that was handed in here, for all."""

@@ -103,7 +103,7 @@ _READ: dict[str, Callable[[Contact, Carried], Any]] = {
     "lives": lambda contact, said: contact.life,
     "standings": lambda contact, said: said.standing,
     "running": lambda contact, said: said.running,
-    "uplinks": lambda contact, said: (said.modes, _moments(contact, said)),
+    "uplinks": lambda contact, said: (said.standing.leader, said.modes, _moments(contact, said)),
     "work": lambda contact, said: (
         said.standing.term, said.plan, said.running, said.verified, said.reach_permille, said.idle_permille,
     ),

@@ -276,14 +276,24 @@ class Picture:
     ) -> tuple[Sealed, ...]:
         if theirs is None:
             return ()
-        entries = journal.lacking(theirs, CARRY_MAX) if self._is_first_to_copy(peer, leader) else ()
+        entries = journal.lacking(theirs, CARRY_MAX) if self._is_first_to_copy(peer, theirs, leader) else ()
         own = f"{self.me}/"
         mine = tuple(s for c in sorted(journal.heads) if c.startswith(own) for s in journal.after(c, theirs.get(c, 0)))
         return entries or mine[:CARRY_MAX]
 
-    def _is_first_to_copy(self, peer: NodeId, leader: NodeId | None) -> bool:
-        """Others' chains are copied by the leader, or to the leader by the node with the least name."""
-        return self.me == leader or (peer == leader and self.me == min({self.me, *self.contacts()} - {peer}))
+    def _is_first_to_copy(self, peer: NodeId, theirs: dict[str, int], leader: NodeId | None) -> bool:
+        """Others' chains are copied by the leader, or to the leader by the node with the least name of those that hold
+        more than it does: whoever wrote an entry may never come back to tell it."""
+        if peer != leader:
+            return self.me == leader
+        return self.me == min({self.me, *(n for n in self.contacts() if n != peer and self._is_ahead(n, theirs, peer))})
+
+    def _is_ahead(self, node: NodeId, heads: dict[str, int], leader: NodeId) -> bool:
+        """Whether a member of the same part says that it holds entries which somebody with these heads lacks. One that
+        lists none is in step with all that it hears."""
+        carried = self.carried(node)
+        own = carried.holdings.heads or {}
+        return carried.standing.leader == leader and any(heads.get(c, 0) < number for c, number in own.items())
 
     # --- what I carry ---------------------------------------------------------------------------------------------
 

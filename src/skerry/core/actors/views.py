@@ -216,13 +216,15 @@ def uplink_view(picture: Picture) -> UplinkView:
         back_after_ms=site.uplink_back_after_ms if site is not None else 30_000,
     )
     leader = leadership.leader
+    heard = {n: (c.heard_ms, picture.carried(n)) for n, c in picture.contacts().items()}
     return UplinkView(
         leader=leader,
         term=leadership.term,
         part=leadership.part,
         managers=picture.managers(),
         settings=settings,
-        reports={n: (c.heard_ms, picture.carried(n).uplinks) for n, c in picture.contacts().items()},
+        # What another part is answered is no answer to this one (M3).
+        reports={n: (ms, c.uplinks) for n, (ms, c) in heard.items() if leader in (None, c.standing.leader)},
         declared=picture.carried(leader).modes if leader is not None and leader in picture.contacts() else None,
         carry=picture.question,
     )

@@ -20,6 +20,13 @@ from skerry.sim.checkers.m2_isolation import Isolation
 from skerry.sim.checkers.n1_lives import Lives
 from skerry.sim.checkers.r1_verdicts import Verdicts
 from skerry.sim.checkers.states import States
+from skerry.sim.checkers.u01_power_cycle import PowerCycle
+from skerry.sim.checkers.u02_converges import Converges
+from skerry.sim.checkers.u03_left_alone import LeftAlone
+from skerry.sim.checkers.u04_operated_locally import OperatedLocally
+from skerry.sim.checkers.u05_last_survivor import LastSurvivor
+from skerry.sim.checkers.u06_nothing_dead import NothingDead
+from skerry.sim.checkers.u07_cut_is_not_dead import CutIsNotDead
 
 CHECKERS: tuple[type[Checker], ...] = (
     OneLeader,
@@ -38,5 +45,12 @@ CHECKERS: tuple[type[Checker], ...] = (
     Isolation,
     Lives,
     Verdicts,
+    PowerCycle,
+    Converges,
+    LeftAlone,
+    OperatedLocally,
+    LastSurvivor,
+    NothingDead,
+    CutIsNotDead,
     States,
 )

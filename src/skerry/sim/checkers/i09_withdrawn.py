@@ -17,8 +17,9 @@ BOOT_US = 3_000_000
 
 
 class Withdrawn(Checker):
-    """Looks for processes that nobody wants any more. Reconnection is the healing: from then on all are joined; what
-    the manager refuses of that which was handed in at the site meanwhile is withdrawn only after it."""
+    """Looks for processes that nobody wants any more on nodes of the core. Reconnection is the healing, if the manager
+    is healed with it: from then on all are joined; what the manager refuses of that which was handed in at the site
+    meanwhile is withdrawn only after it."""
 
     property_id = "I9"
 
@@ -29,10 +30,10 @@ class Withdrawn(Checker):
 
     def on_tick(self) -> None:
         """None of them is left in time."""
-        healed_us, now_us = self.world.healed_us, self.world.loop.now_us
-        if healed_us is None:
+        healed_us, now_us, core = self.world.healed_us, self.world.loop.now_us, self.world.core
+        if healed_us is None or not core.uplinks:
             return
-        for machine in self.world.machines.values():
+        for machine in (self.world.machines[name] for name in core.nodes):
             for instance in machine.guard.workloads if machine.powered else ():
                 withdrawn_us = self._withdrawn_us(IntentId(instance.rsplit("/", 1)[0]))
                 if withdrawn_us is not None and now_us >= max(healed_us, withdrawn_us) + WITHIN_US + BOOT_US:

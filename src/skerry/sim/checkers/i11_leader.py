@@ -33,5 +33,5 @@ class EveryoneIsLed(Checker):
             self.premise()
             since_us = self._since_us.setdefault(name, world.loop.now_us)
             calm_us = world.loop.now_us - max(since_us, world.faults.changed_us)
-            if calm_us > WITHIN_US and world.network.loss_permille == world.options.loss_permille:
+            if calm_us > WITHIN_US and world.network.weather == world.network.usual:
                 self.broken(f"{name} has had no leader for {calm_us // 1_000_000} quiet seconds")

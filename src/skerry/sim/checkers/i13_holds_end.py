@@ -30,7 +30,8 @@ class HoldsEnd(Checker):
             return
         if assent.slots:
             self.premise()
-        if assent.until_ms <= given.at_ms:
+        due_ms = shell.agent.next_deadline_ms()
+        if assent.until_ms <= given.at_ms and (due_ms is None or due_ms > given.at_ms):  # else it is about to look
             self.broken(
                 f"{shell.machine.name} holds for {assent.plan} until {assent.until_ms}, and it is {given.at_ms}"
             )

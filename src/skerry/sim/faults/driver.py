@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from skerry.core.kernel.values import Value
 from skerry.sim.chance import Chance
-from skerry.sim.faults import links, managers, nodes, people
+from skerry.sim.faults import clocks, disks, links, managers, nodes, people, stalls, versions, workloads
+from skerry.sim.healed import Core
 
 if TYPE_CHECKING:
     from skerry.sim.world import World
@@ -37,12 +38,12 @@ KINDS: Mapping[str, Begin] = {
     "site.power": nodes.site_power,
     "site.agents": nodes.site_agents,
     "guard.dies": nodes.guard_dies,
-    "workload.exits": nodes.exits,
-    "workload.starts_fail": nodes.starts_fail,
-    "workload.slow": nodes.slow,
+    "workload.exits": workloads.exits,
+    "workload.starts_fail": workloads.starts_fail,
+    "workload.slow": workloads.slow,
     "owner.takes_memory": nodes.memory,
-    "clock.wall_steps": nodes.wall_steps,
-    "disk.refuses": nodes.refuses,
+    "clock.wall_steps": clocks.wall_steps,
+    "disk.refuses": disks.refuses,
     "manager.raises_limit": people.raises_limit,
     "manager.adds_intent": people.adds_intent,
     "manager.withdraws": people.withdraws,
@@ -51,6 +52,19 @@ KINDS: Mapping[str, Begin] = {
     "manager.slow": managers.slow,
     "manager.refuses": managers.refuses,
     "operator.hands_in": people.hands_in,
+    "link.slow": links.slow,
+    "uplink.of_leader": links.uplink_of_leader,
+    "uplink.one_way": links.uplink_one_way,
+    "agent.stalls": stalls.in_request,
+    "agent.slow": stalls.slow,
+    "agent.late_ballots": stalls.late_ballots,
+    "agent.newer": versions.newer,
+    "site.sleeps": stalls.sleeps,
+    "workload.loops": workloads.loops,
+    "workload.flatters": workloads.flatters,
+    "clock.wall_runs_away": clocks.wall_runs_away,
+    "disk.full": disks.full,
+    "disk.unreadable": disks.unreadable,
 }
 """Each begins a fault and gives what ends it; None if this world has nothing that it could happen to."""
 
@@ -80,6 +94,8 @@ class FaultDriver:
         """When a fault last began or ended."""
         self.inside_changed_us = 0
         """The same, of faults inside the site; the way to the manager and what people do there left out."""
+        self.inside: set[int] = set()
+        """The numbers of those that are on their way inside the site."""
         self.happened: list[Happened] = []
         self._drawn = 0
         self._ends: dict[int, End] = {}
@@ -89,19 +105,17 @@ class FaultDriver:
         """Start."""
         self.world.loop.after(self._gap_us(self.chance), self._next)
 
-    def end_all(self) -> None:
-        """Nothing more happens, and all is mended: links, power, agents, programs, the manager."""
+    def stay(self, core: Core) -> None:
+        """Nothing more begins, and nothing that has begun ends; only this is mended, for good."""
+        world = self.world
         self._over = True
-        self.changed_us = self.world.loop.now_us
-        for end in list(self._ends.values()):
-            end()
+        self.changed_us = world.loop.now_us
         self._ends.clear()
-        self.world.manager.start()
-        self.world.network.mend_all()
-        for machine in self.world.machines.values():
-            machine.thaw()
-            machine.power_on()
-            machine.start_agent()
+        world.network.mend_for_good(core.links(world.manager.name))
+        if core.uplinks:
+            world.manager.mend()
+        for name in self.chance.shuffled(core.nodes):
+            world.machines[name].mend()
 
     def _gap_us(self, chance: Chance) -> int:
         return chance.between(50, self.world.options.fault_gap_max_ms) * 1_000
@@ -127,6 +141,7 @@ class FaultDriver:
         inside = not kind.startswith(("uplink.", "manager.", "operator."))
         if inside:
             self.inside_changed_us = world.loop.now_us
+            self.inside.add(fault.number)
         world.coverage.hit(f"fault.{kind}")
         world.trace.world(world.loop.now_us, f"fault {fault.number}: {kind}")
         self.happened.append(fault)
@@ -137,6 +152,7 @@ class FaultDriver:
                 self.changed_us = world.loop.now_us
                 if inside:
                     self.inside_changed_us = world.loop.now_us
+                    self.inside.discard(fault.number)
                 world.trace.world(world.loop.now_us, f"end of fault {fault.number}: {kind}")
                 end()
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from skerry.sim.chance import Chance
+from skerry.sim.network import Weather
 
 if TYPE_CHECKING:
     from skerry.sim.network import Link
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 End = Callable[[], None]
 """Mends it."""
+
+LATE_MS = ((50, 290), (300, 900), (1_000, 4_000))
+"""Within a round, of some rounds, and longer than a beat is fresh."""
 
 
 def split(world: World, chance: Chance) -> End | None:
@@ -60,17 +64,16 @@ def chain(world: World, chance: Chance) -> End | None:
 
 def lossy(world: World, chance: Chance) -> End | None:
     """The whole network loses, doubles and delays more than usual."""
-    network, options = world.network, world.options
-    network.loss_permille = chance.between(50, 500)
-    network.duplicate_permille = chance.between(0, 300)
-    network.delay_max_ms = chance.pick((50, 300, 900))
-    network.spike_permille = chance.between(0, 50)
+    network = world.network
+    network.weather = Weather(
+        loss_permille=chance.between(50, 500),
+        duplicate_permille=chance.between(0, 300),
+        delay_max_ms=chance.pick((50, 300, 900)),
+        spike_permille=chance.between(0, 50),
+    )
 
     def end() -> None:
-        network.loss_permille = options.loss_permille
-        network.duplicate_permille = options.duplicate_permille
-        network.delay_max_ms = options.delay_max_ms
-        network.spike_permille = options.spike_permille
+        network.weather = network.usual
 
     return end
 
@@ -84,6 +87,36 @@ def uplink_one(world: World, chance: Chance) -> End | None:
     """Some nodes' own gateway is ill, while the others reach the manager (interleavings 20 and 54)."""
     names = list(world.machines)
     return _cut(world, world.network.uplinks(chance.sample(names, chance.between(1, max(1, len(names) - 1)))))
+
+
+def uplink_of_leader(world: World, chance: Chance) -> End | None:
+    """Whoever leads does not reach the manager, while others do."""
+    leaders = [m.name for m in world.machines.values() if m.shell and len(m.shell.agent.election.leadership.part) > 1]
+    return _cut(world, world.network.uplinks(leaders)) if leaders else None
+
+
+def uplink_one_way(world: World, chance: Chance) -> End | None:
+    """Questions arrive and no answers come, or no questions arrive."""
+    up = chance.happens(500)
+    links = [link for link in world.network.uplinks(list(world.machines)) if (link[1] == world.manager.name) == up]
+    return _cut(world, links)
+
+
+def slow(world: World, chance: Chance) -> End | None:
+    """Some links are slow, one way or both, and by different times."""
+    pairs = [(a, b) for a in world.machines for b in world.machines if a != b]
+    if not pairs:
+        return None
+    network = world.network
+    late = {link: chance.between(*chance.pick(LATE_MS)) for link in chance.sample(pairs, (len(pairs) + 1) // 2)}
+    late = {link: late_ms for link, late_ms in late.items() if link not in network.late_ms}
+    network.late_ms.update(late)
+
+    def end() -> None:
+        for link in late:
+            network.late_ms.pop(link, None)
+
+    return end
 
 
 def uplink_flaps(world: World, chance: Chance) -> End | None:

@@ -1,4 +1,4 @@
-"""Faults of machines: their agents, guards, disks, clocks, and what runs on them."""
+"""Faults of machines: their agents, their guards, their power, and what their owners do."""
 
 from __future__ import annotations
 
@@ -14,11 +14,9 @@ if TYPE_CHECKING:
 
 End = Callable[[], None]
 
-WALLS_MS = (0, 4_070_908_800_000, 1_700_000_000_000, 1_700_000_360_000)
-"""1970, 2099, and two that are nearly right."""
 
-
-def _any_up(world: World, chance: Chance) -> Machine | None:
+def any_up(world: World, chance: Chance) -> Machine | None:
+    """A machine whose agent answers."""
     up = [m for m in world.machines.values() if m.answers]
     return chance.pick(up) if up else None
 
@@ -26,10 +24,10 @@ def _any_up(world: World, chance: Chance) -> Machine | None:
 def _leader_or_any(world: World, chance: Chance) -> Machine | None:
     """Half of the time whoever leads: its loss is what most of the protocol is about."""
     leaders = [m for m in world.machines.values() if m.answers and m.shell and m.shell.agent.election.leadership.part]
-    return chance.pick(leaders) if leaders and chance.happens(500) else _any_up(world, chance)
+    return chance.pick(leaders) if leaders and chance.happens(500) else any_up(world, chance)
 
 
-def _holder_or_any(world: World, chance: Chance) -> Machine | None:
+def holder_or_any(world: World, chance: Chance) -> Machine | None:
     """Half of the time a node on which something exclusive runs."""
     holders = [
         m for m in world.machines.values() if m.answers and any(w.fence is not None for w in m.guard.workloads.values())
@@ -39,7 +37,7 @@ def _holder_or_any(world: World, chance: Chance) -> Machine | None:
 
 def crash(world: World, chance: Chance) -> End | None:
     """An agent is killed and started again later; its workloads go on under the guard."""
-    machine = _holder_or_any(world, chance)
+    machine = holder_or_any(world, chance)
     if machine is None:
         return None
     machine.end_agent()
@@ -48,21 +46,14 @@ def crash(world: World, chance: Chance) -> End | None:
 
 def crash_in_step(world: World, chance: Chance) -> End | None:
     """An agent dies in the middle of what a step wants done: before it is durable, or after part of the rest."""
-    machine = _holder_or_any(world, chance)
+    machine = holder_or_any(world, chance)
     if machine is None or machine.shell is None:
         return None
-    return _doomed(machine, chance.pick((-1, 0, 0, 1, 2, 3)))
+    return doomed(machine, chance.pick((-1, 0, 0, 1, 2, 3)))
 
 
-def refuses(world: World, chance: Chance) -> End | None:
-    """A disk takes nothing: the agent ends before anything leaves (N5)."""
-    machine = _any_up(world, chance)
-    if machine is None or machine.shell is None:
-        return None
-    return _doomed(machine, -1)
-
-
-def _doomed(machine: Machine, at: int) -> End:
+def doomed(machine: Machine, at: int) -> End:
+    """Its agent dies in the next step that has effects, before or after some of them are done."""
     shell = machine.shell
     assert shell is not None
     shell.die_at = at
@@ -76,7 +67,7 @@ def _doomed(machine: Machine, at: int) -> End:
 
 def hang(world: World, chance: Chance) -> End | None:
     """An agent's loop stands still, in an fsync say, while its token stays (interleaving 7)."""
-    machine = _holder_or_any(world, chance)
+    machine = holder_or_any(world, chance)
     if machine is None or machine.shell is None or machine.shell.hung:
         return None
     shell = machine.shell
@@ -92,7 +83,7 @@ def hang(world: World, chance: Chance) -> End | None:
 
 def stop(world: World, chance: Chance) -> End | None:
     """An agent's process is stopped, its fabric with it; its guard is not (interleaving 29)."""
-    machine = _holder_or_any(world, chance)
+    machine = holder_or_any(world, chance)
     if machine is None or machine.shell is None:
         return None
     shell = machine.shell
@@ -101,18 +92,15 @@ def stop(world: World, chance: Chance) -> End | None:
     world.manager.review_sessions()
 
     def end() -> None:
-        shell.stopped = False
         if shell.alive:
-            world.network.process_changed(machine.name, silent=True)
-            world.manager.review_sessions()
-            shell.go_on()
+            shell.resume()
 
     return end
 
 
 def power(world: World, chance: Chance) -> End | None:
     """A machine loses its power."""
-    machine = _holder_or_any(world, chance)
+    machine = holder_or_any(world, chance)
     if machine is None:
         return None
     machine.power_off()
@@ -121,7 +109,7 @@ def power(world: World, chance: Chance) -> End | None:
 
 def freeze(world: World, chance: Chance) -> End | None:
     """Every process of a machine stands still, or it is suspended: boot-time runs on (interleaving 30)."""
-    machine = _holder_or_any(world, chance)
+    machine = holder_or_any(world, chance)
     if machine is None:
         return None
     machine.freeze()
@@ -154,55 +142,16 @@ def site_agents(world: World, chance: Chance) -> End | None:
 
 def guard_dies(world: World, chance: Chance) -> End | None:
     """A guard ends, and all that it owned with it."""
-    machine = _holder_or_any(world, chance)
+    machine = holder_or_any(world, chance)
     if machine is None or not machine.guard.workloads:
         return None
     machine.guard.die("guard ended")
-    return _nothing
-
-
-def exits(world: World, chance: Chance) -> End | None:
-    """A workload crashes."""
-    found = [(m, w) for m in world.machines.values() if m.answers for w in m.guard.workloads.values()]
-    if not found:
-        return None
-    machine, workload = chance.pick(found)
-    machine.guard.crash(workload, "signal 11")
-    return _nothing
-
-
-def starts_fail(world: World, chance: Chance) -> End | None:
-    """On one machine programs end, and never get ready again."""
-    busy = [m for m in world.machines.values() if m.answers and m.guard.workloads]
-    machine = chance.pick(busy) if busy else _any_up(world, chance)
-    if machine is None:
-        return None
-    machine.starts_fail_permille = chance.pick((300, 1_000, 1_000))
-    for workload in list(machine.guard.workloads.values()):
-        machine.guard.crash(workload, "exit 1")
-
-    def end() -> None:
-        machine.starts_fail_permille = 0
-
-    return end
-
-
-def slow(world: World, chance: Chance) -> End | None:
-    """What runs on one machine is slower than it was when it was measured."""
-    machine = _holder_or_any(world, chance)
-    if machine is None:
-        return None
-    machine.slowed_permille = chance.pick((2_000, 20_000))
-
-    def end() -> None:
-        machine.slowed_permille = 1_000
-
-    return end
+    return nothing
 
 
 def memory(world: World, chance: Chance) -> End | None:
     """The owner's own processes take memory, after the fit was reported."""
-    machine = _any_up(world, chance)
+    machine = any_up(world, chance)
     if machine is None:
         return None
     taken = machine.facts.caps.memory_bytes * chance.between(30, 95) // 100
@@ -214,14 +163,5 @@ def memory(world: World, chance: Chance) -> End | None:
     return end
 
 
-def wall_steps(world: World, chance: Chance) -> End | None:
-    """A wall clock is set, backwards or forwards (interleavings 39 and 40)."""
-    machine = chance.pick(list(world.machines.values()))
-    machine.wall_offset_ms = chance.pick(WALLS_MS)
-    if machine.powered:
-        machine.clock.wall_offset_ms = machine.wall_offset_ms
-    return _nothing
-
-
-def _nothing() -> None:
+def nothing() -> None:
     """It needs no mending."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skerry.sim.sabotages import exclusiveness, journal, leadership, metering, plans, trust
+from skerry.sim.sabotages import exclusiveness, journal, leadership, metering, plans, trust, users
 from skerry.sim.sabotages.sabotage import Sabotage
 
 SABOTAGES: tuple[Sabotage, ...] = (
@@ -12,5 +12,6 @@ SABOTAGES: tuple[Sabotage, ...] = (
     *plans.SABOTAGES,
     *journal.SABOTAGES,
     *metering.SABOTAGES,
+    *users.SABOTAGES,
 )
 """By rule; names are unique."""

@@ -8,13 +8,18 @@ from skerry.sim.clocks import DRIFT_PPM_MAX
 from skerry.sim.options import LENGTHS_MS, Options
 
 
+def whole(options: Options) -> Options:
+    """One network, clocks that are nearly right, and everything is healed in the end."""
+    return replace(options, graph="mesh", walls_wrong=False, core_permille=0)
+
+
 def apart(options: Options) -> Options:
     """Holders stand still for longer than their lease, programs die late, and one clock is as slow as it may be while
     the others are as fast: a margin that is missing shows as a fifth of a second, about as long as a candidate takes to
     ask again."""
     nodes = ("n1", "n2", "n3")
     return replace(
-        options,
+        whole(options),
         nodes=nodes,
         tie_breaker=None,
         drift_ppm={"n1": -DRIFT_PPM_MAX, "n2": DRIFT_PPM_MAX, "n3": DRIFT_PPM_MAX},
@@ -80,19 +85,20 @@ def haunted(options: Options) -> Options:
 def crowded(options: Options) -> Options:
     """Owners that take memory after the fit was reported."""
     faults = ("owner.takes_memory", "manager.withdraws", "manager.adds_intent", "link.split", "machine.power")
+    drift = {"n1": 0, "n2": 0}
     return replace(
-        options, nodes=("n1", "n2"), drift_ppm={"n1": 0, "n2": 0}, tie_breaker="n1", faults=faults, safety_ms=60_000
+        whole(options), nodes=("n1", "n2"), drift_ppm=drift, tie_breaker="n1", faults=faults, safety_ms=60_000
     )
 
 
 def quiet(options: Options) -> Options:
     """Nothing breaks."""
-    return replace(options, faults=(), adversary=False, cold=False, safety_ms=40_000)
+    return replace(whole(options), faults=(), adversary=False, cold=False, safety_ms=40_000)
 
 
 def cut_off(options: Options) -> Options:
     """The uplink is gone, from the start and again and again."""
-    return replace(options, faults=("uplink.cut", "link.split"), cold=True)
+    return replace(whole(options), faults=("uplink.cut", "link.split"), cold=True)
 
 
 def reconnecting(options: Options) -> Options:
@@ -114,4 +120,4 @@ def reconnecting(options: Options) -> Options:
 def overseen(options: Options) -> Options:
     """Much goes on between the site and its manager, which dies and comes back; somebody changes what is handed on."""
     faults = ("uplink.cut", "uplink.flap", "manager.restarts", "manager.crashes", "manager.raises_limit")
-    return replace(options, faults=faults, adversary=True, fault_gap_max_ms=4_000)
+    return replace(whole(options), faults=faults, adversary=True, fault_gap_max_ms=4_000)

@@ -10,13 +10,10 @@ from pathlib import Path
 from skerry.core.kernel.values import Value
 from skerry.sim.book import Book
 from skerry.sim.options import draw_options
-from skerry.sim.runner import Publisher, run_world
+from skerry.sim.runner import LIVENESS_MS, SAFETY_MS, Publisher, run_world
 from skerry.sim.sabotages.all import SABOTAGES
 from skerry.sim.sabotages.outsider import load
 from skerry.sim.sabotages.sabotage import Patch, Sabotage
-
-SAFETY_MS = 20_000
-LIVENESS_MS = 60_000
 
 
 class Outcome(Value, frozen=True, kw_only=True):

@@ -154,7 +154,13 @@ def test_l7_who_may_not_lead_is_not_followed_while_another_may_and_does_not_stan
     t = voter(me=C, a=Standing(fit_permille=INELIGIBLE), b=Standing(fit_permille=10))
     assert t >> at(FIRST, heard(A, WouldYou(round=1))) << says(A, IWould, yes=False)
     shy = voter(B, fit=INELIGIBLE)
-    assert shy >> until(10_000)
+    assert shy >> until(FIRST + RANK_WAIT_MS + REFUSED_MAX * ROUND_MS - 1)
+
+
+def test_i11_who_may_not_lead_leads_itself_if_nobody_comes_for_it() -> None:
+    shy = voter(b=follows(3, leader=C), fit=INELIGIBLE)  # b may lead, and follows c, whom a does not hear
+    assert shy >> until(FIRST + RANK_WAIT_MS + REFUSED_MAX * ROUND_MS) << keeps(FOLLOWED_KEY) << anything
+    assert shy.machine.leadership.leader == A
 
 
 def test_l7_where_nobody_may_lead_somebody_leads_all_the_same() -> None:

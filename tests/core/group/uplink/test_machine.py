@@ -14,6 +14,7 @@ from skerry.core.group.uplink.machine import (
     UplinkView,
 )
 from skerry.core.group.uplink.model import (
+    FLAP_MAX,
     NEW_LEADER_WAIT_MS,
     SESSION_TRY_MS,
     ModeId,
@@ -90,13 +91,14 @@ def test_m2_a_standby_asks_nobody_while_another_is_answered() -> None:
     assert t >> sees() >> at(400) >> sees(reports={A: (400, {HQ: report(100)})}) >> until(1_000)
 
 
-def test_m2_from_half_the_grace_on_a_standby_tries_once() -> None:
+def test_m2_from_half_the_grace_on_a_standby_tries_and_after_the_longest_grace_again() -> None:
     """Interleaving 54: it may be our gateway that is ill, and not the manager that is gone."""
     t = talk(Uplink(me=B, started_ms=0), view(leader=A))
     assert t >> sees() >> until(GRACE_MS // 2) >> until(GRACE_MS // 2 + 1) << does(OpenSession, manager=HQ)
     over = GRACE_MS // 2 + 1 + SESSION_TRY_MS + GRACE_MS // 2
     assert t >> until(over - 1) >> until(over) << does(CloseSession, manager=HQ)
-    assert t >> until(60_000)
+    again = GRACE_MS // 2 + 1 + SESSION_TRY_MS + FLAP_MAX * GRACE_MS
+    assert t >> until(again - 1) >> until(again) << does(OpenSession, manager=HQ)
 
 
 def test_m2_whoever_is_answered_keeps_asking_and_a_leader_that_is_not_stops() -> None:

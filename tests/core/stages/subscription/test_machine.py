@@ -30,6 +30,7 @@ from skerry.core.stages.subscription.events import (
 from skerry.core.stages.subscription.machine import (
     DEADLINE,
     FAILURES_MAX,
+    GIVE_OVER_MS,
     LOOK_ROUND_MS,
     RETRY_MIN_MS,
     Keeper,
@@ -242,6 +243,16 @@ def test_p4_make_before_break_it_goes_on_until_the_new_holder_answers_and_its_cl
     assert t >> sees(running={B: (running(),)}) << does(AwaitDrained, instance=STORE) << anything
     assert t >> WorkloadDrained(instance=STORE) << does(StopWorkload, instance=STORE)
     assert t >> WorkloadStopped(instance=STORE) << drops(ON_DISK) << writes("role.stopped", why="its clients have gone")
+
+
+def test_p4_a_new_holder_of_whom_nothing_is_heard_has_a_stated_time() -> None:
+    """My leader hears it, and I do not: it would run here beside it for ever."""
+    t = serving()
+    start = t.at_ms
+    assert t >> sees(plan=plan(assigned(B))) >> at(start + 1_000) >> sees(running={B: (running(phase="starting"),)})
+    assert t >> at(start + 2_000) >> sees(running={}) >> until(start + 2_000 + GIVE_OVER_MS - 1)
+    assert phase(t) == "active"
+    assert t >> until(start + 2_000 + GIVE_OVER_MS) << does(AwaitDrained, instance=STORE) << anything
 
 
 def test_another_configuration_of_the_same_slot_is_a_stop_and_then_a_start() -> None:

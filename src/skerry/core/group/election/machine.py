@@ -248,7 +248,9 @@ class Election:
         if at_ms < due_ms:
             self._wake(due_ms)
             return Effects()
-        if view.fit_permille == INELIGIBLE and self._anyone_eligible(view):
+        if view.fit_permille == INELIGIBLE and self._anyone_eligible(view) and self._refused < REFUSED_MAX:
+            # Whoever may lead may follow somebody that I do not hear, and then nobody comes for me (I11).
+            self._refused += 1
             self._stand_at_ms = at_ms + ROUND_MS
             self._wake(self._stand_at_ms)
             return Effects()

@@ -1,9 +1,10 @@
 """The uplink: one session a site, questions that are answered or not, and the mode that follows (M1-M4).
 
-The leader holds the session itself. When its questions go unanswered for half of the grace, every other member tries
-once, with a session of its own; whoever is answered keeps asking, and the others stop. Intents of a manager are
-isolated when no member has been answered within the grace, which runs from the *asking* of the last question that was
-answered; they are connected again after answers have come for the settling time. Both times double with each flap.
+The leader holds the session itself. When its questions go unanswered for half of the grace, every other member tries,
+with a session of its own, and now and then again; whoever is answered keeps asking, and the others stop. Intents of a
+manager are isolated when no member has been answered within the grace, which runs from the *asking* of the last
+question that was answered; they are connected again after answers have come for the settling time. Both times double
+with each flap.
 
 Messages from and to the manager go through whoever holds the session, and are acted upon by the leader (M3).
 """
@@ -76,7 +77,8 @@ class UplinkView(Value, frozen=True, kw_only=True):
     """The home manager and the owners of all intents."""
     settings: UplinkSettings
     reports: dict[NodeId, tuple[int, dict[ManagerId, UplinkReport]]]
-    """Of each member in contact: when its latest beat arrived, and what it says."""
+    """Of each member in contact that my leader leads, or any while I have none: when its latest beat arrived, and what
+    it says."""
     declared: dict[ManagerId, ModeState] | None
     """What my leader's beats say; None: nothing was heard of it."""
     carry: Callable[[ManagerId], bytes]
@@ -97,7 +99,7 @@ class _Line:
     """When the last answered question was asked."""
     up_since_ms: int | None = None
     tried_ms: int | None = None
-    """A standby's one try began."""
+    """A standby's last try began."""
 
 
 @dataclass
@@ -251,18 +253,20 @@ class Uplink:
             line.answered_ms = None
 
     def _standby_tries(self, line: _Line, least_age_ms: int | None, at_ms: int, half_ms: int) -> bool:
-        """From half the grace on a standby tries once, for as long as a try takes (hole 54: our gateway may be ill)."""
+        """From half the grace on a standby tries, for as long as a try takes (interleaving 54: our gateway may be ill),
+        and again after the longest that a grace can be: the manager may be back, and still none of it by the gateway of
+        whoever leads."""
         silent_ms = least_age_ms if least_age_ms is not None else at_ms - self.started_ms
         if silent_ms <= half_ms:
             line.tried_ms = None
             self._wake(at_ms + half_ms - silent_ms + 1)
             return False
-        if line.tried_ms is None:
+        again_ms = SESSION_TRY_MS + 2 * half_ms * FLAP_MAX
+        if line.tried_ms is None or at_ms >= line.tried_ms + again_ms:
             line.tried_ms = at_ms
-        if at_ms < line.tried_ms + SESSION_TRY_MS + half_ms:
-            self._wake(line.tried_ms + SESSION_TRY_MS + half_ms)
-            return True
-        return False
+        trying = at_ms < line.tried_ms + SESSION_TRY_MS + half_ms
+        self._wake(line.tried_ms + (SESSION_TRY_MS + half_ms if trying else again_ms))
+        return trying
 
     def _question(self, manager: ManagerId, at_ms: int, view: UplinkView) -> Effects:
         line = self._lines[manager]

@@ -53,6 +53,8 @@ FAILURES_MAX = 5
 FAILURES_WITHIN_MS = 60_000
 RETRY_MIN_MS = 200
 RETRY_MAX_MS = 10_000
+GIVE_OVER_MS = 30_000
+"""P4: how long a copy that the plan gives to somebody else waits for a holder of whom nothing is heard."""
 LOOK_ROUND_MS = 1_500
 """An agent that has taken over processes knows nobody yet: for so long they keep what they were told before (U12)."""
 
@@ -139,7 +141,7 @@ class Keeper:
         return done
 
     def next_deadline_ms(self) -> int | None:
-        """The next retry after a failure."""
+        """The next retry after a failure, or the end of waiting for a holder that is not heard."""
         return self._deadline_ms
 
     def check_invariants(self) -> None:
@@ -251,7 +253,7 @@ class Keeper:
         run = self.runs.get(instance)
         if run is None:
             run = self.runs[instance] = self._new(want, given.wall_ms)
-        run.key, run.plan = want.assignment.key, str(want.assignment.since or "")
+        run.key, run.plan, run.unheard_ms = want.assignment.key, str(want.assignment.since or ""), None
         if run.phase in ("active", "draining", "starting") and run.digest != want.configuration.digest:
             return self._stop(instance, run, "another configuration was agreed on")
         run.configuration, run.stop_within_ms = want.configuration.name, want.configuration.stop_within_ms
@@ -348,7 +350,7 @@ class Keeper:
         if ir is None or ir.withdrawn or view.leaving:
             return self._stop(instance, run, "the node leaves" if view.leaving else "its intent was withdrawn")
         if run.phase == "active":
-            if not self._replaced(instance, run, view):
+            if not self._replaced(instance, run, given.at_ms, view):
                 return Effects()
             run.phase, run.drained = "draining", False
             note = Note(what="role.draining", about=instance)
@@ -372,12 +374,20 @@ class Keeper:
         named = [a for s in section_of for name in (s.connected, s.isolated) if (a := name.get(instance)) is not None]
         return any(a.key is not None for a in named)
 
-    def _replaced(self, instance: InstanceId, run: Run, view: KeeperView) -> bool:
-        """Make before break: while the plan in force names another node, it has to answer there first."""
+    def _replaced(self, instance: InstanceId, run: Run, at_ms: int, view: KeeperView) -> bool:
+        """Make before break: while the plan in force names another node, it has to answer there first. One that I do
+        not hear, as my leader does, is given a stated time for it (P4)."""
         successor = named_for(view.plan, instance, run.intent, view.modes)
         if successor is None or successor.holder == self.me:
             return True
-        return any(i.instance == instance and i.phase == "active" for i in view.running.get(successor.holder, ()))
+        running = view.running.get(successor.holder)
+        if running is not None:
+            run.unheard_ms = None
+            return any(i.instance == instance and i.phase == "active" for i in running)
+        if run.unheard_ms is None:
+            run.unheard_ms = at_ms
+        self._wake(run.unheard_ms + GIVE_OVER_MS)
+        return at_ms >= run.unheard_ms + GIVE_OVER_MS
 
     def _stop(self, instance: InstanceId, run: Run, why: str) -> Effects:
         run.phase, run.reason = "stopping", why

@@ -50,6 +50,8 @@ class Run:
     endpoints: bytes = b""
     endpoints_from_ms: int = 0
     """From when on what it is told of its surroundings follows what this agent sees."""
+    unheard_ms: int | None = None
+    """Since when nothing was heard of whoever is to have it instead."""
     drained: bool = False
     started: Configuration | None = None
     """What runs, as it was when it was started."""

@@ -1,0 +1,77 @@
+"""U1: a node that was power-cycled while the site is cut off brings its work back, with nobody's permission.
+
+Judged by what the node's own disk says when its agent starts: what the plan there gives it in the mode there, and is
+not exclusive, runs a few seconds later, unless a later plan or mode says otherwise by then.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from skerry.core.kernel.ids import InstanceId
+from skerry.core.stages.negotiation.model import SITE
+from skerry.sim.checkers.checker import Checker
+
+if TYPE_CHECKING:
+    from skerry.core.actors.agent import Agent
+    from skerry.sim.machine import Machine
+    from skerry.sim.world import World
+
+WITHIN_US = 5_000_000
+
+
+class PowerCycle(Checker):
+    """Looks at agents that have just started, or are well again, and once more when they had their time."""
+
+    property_id = "U1"
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._known: dict[str, tuple[object, int, dict[InstanceId, str]]] = {}
+        """To each node its agent, since when that was well, and what it was to run then."""
+
+    def on_tick(self) -> None:
+        """Who has had time enough has its work back."""
+        now_us = self.world.loop.now_us
+        for name, machine in self.world.machines.items():
+            if machine.shell is None or not _is_well(machine):
+                self._known.pop(name, None)
+                continue
+            known = self._known.get(name)
+            if known is None:
+                self._known[name] = (machine.shell, now_us, _given(machine.shell.agent))
+            elif known[0] is not machine.shell:
+                del self._known[name]
+            elif known[2] and now_us - known[1] >= WITHIN_US:
+                self._judge(machine, machine.shell.agent, known[2])
+                self._known[name] = (machine.shell, now_us, {})
+
+    def _judge(self, machine: Machine, agent: Agent, due: dict[InstanceId, str]) -> None:
+        still = _given(agent)
+        failed = {i.instance for i in agent.keeper.instances() if i.phase == "failed"}
+        for instance, digest in sorted(due.items()):
+            if still.get(instance) != digest or instance in failed:
+                continue
+            if agent.uplink.mode(self.world.manager.name) == "isolated":
+                self.premise()
+            if instance not in machine.guard.workloads:
+                self.broken(f"{machine.name} has its power back, and does not run {instance}, which its plan gives it")
+
+
+def _is_well(machine: Machine) -> bool:
+    """Whether nothing keeps an agent from starting what it wants to start."""
+    shell = machine.shell
+    able = machine.starts_fail_permille == 0 and machine.crashes_after_ms is None and machine.step_takes_ms == 0
+    return able and machine.answers and shell is not None and not shell.stands and machine.owner_takes.memory_bytes == 0
+
+
+def _given(agent: Agent) -> dict[InstanceId, str]:
+    """What may run anywhere and is this node's by the plan and the mode that it holds."""
+    plan, modes, irs = agent.picture.plan(), agent.picture.modes(), agent.picture.irs()
+    return {
+        instance: assignment.digest
+        for intent, section in (plan.sections.items() if plan is not None else ())
+        if intent != SITE and intent in irs and not irs[intent].withdrawn
+        for instance, assignment in section.of(modes.get(intent, "connected")).items()
+        if assignment.holder == agent.identity.node and assignment.key is None
+    }

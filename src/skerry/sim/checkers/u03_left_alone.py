@@ -1,0 +1,43 @@
+"""U3: healthy work is not stopped, evicted or restarted because the link dropped or came back.
+
+Nor for any other reason that its plan does not know: what the plan that a node holds gives to it in both modes alike,
+is ready, and is not exclusive, is not stopped by that node's agent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from skerry.core.kernel.effects import Effects, StopWorkload
+from skerry.core.kernel.ids import InstanceId, IntentId
+from skerry.core.kernel.inputs import Input
+from skerry.sim.checkers.checker import Checker
+
+if TYPE_CHECKING:
+    from skerry.sim.shell import Shell
+
+
+class LeftAlone(Checker):
+    """Looks at every stop that an agent asks for."""
+
+    property_id = "U3"
+
+    def after_step(self, shell: Shell, given: Input[Any], effects: Effects) -> None:
+        """What is stopped was not wanted, or was exclusive, or had ended."""
+        for act in effects.act:
+            if isinstance(act, StopWorkload):
+                self._judge(shell, act.instance)
+
+    def _judge(self, shell: Shell, instance: InstanceId) -> None:
+        picture, name = shell.agent.picture, shell.machine.name
+        workload, plan = shell.machine.guard.workloads.get(instance), picture.plan()
+        intent = IntentId(instance.rsplit("/", 1)[0])
+        ir, section = picture.irs().get(intent), plan.sections.get(intent) if plan is not None else None
+        if workload is None or workload.ending or not workload.ready or workload.fence is not None:
+            return
+        if ir is None or section is None or ir.withdrawn or ir.generation != section.generation:
+            return
+        self.premise()
+        given = (section.connected.get(instance), section.isolated.get(instance))
+        if all(one is not None and (one.holder, one.digest) == (name, workload.digest) for one in given):
+            self.broken(f"{name} stops {instance}, which its plan gives to it in both modes")

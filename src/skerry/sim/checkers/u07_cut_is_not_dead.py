@@ -1,0 +1,53 @@
+"""U7: a link that is cut is told from a node that is dead, by the evidence of the peers on site.
+
+While nothing is wrong inside the site, and only ways to the manager are, no node takes another for lost.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from skerry.core.kernel.effects import Effects
+from skerry.core.kernel.inputs import Input
+from skerry.sim.checkers.checker import Checker
+
+if TYPE_CHECKING:
+    from skerry.sim.shell import Shell
+
+CALM_FOR_US = 6_000_000
+FOUND_BY_US = 10_000_000
+"""A site that was just switched on finds itself in this time."""
+LOSS_MAX_PERMILLE = 5
+LOST = ("contact.lost", "node.given_up")
+
+
+class CutIsNotDead(Checker):
+    """Judges nodes that are well and hear each other: all of them while no fault is on its way inside the site, and
+    the core after the healing; each time once they have had time to find each other."""
+
+    property_id = "U7"
+
+    def after_step(self, shell: Shell, given: Input[Any], effects: Effects) -> None:
+        """Nobody is given up by another."""
+        lost = [note for note in effects.note if note.what in LOST]
+        if not lost or shell.machine.name not in self._well():
+            return
+        for note in lost:
+            if note.about in self._well():
+                self.broken(f"{shell.machine.name} takes {note.about} for lost: {note.what} {note.data}")
+
+    def _well(self) -> tuple[str, ...]:
+        """Those of whom that can be said now."""
+        world, options, now_us = self.world, self.world.options, self.world.loop.now_us
+        if options.loss_permille > LOSS_MAX_PERMILLE or options.spike_permille > 0:
+            return ()
+        if world.healed_us is not None:
+            return world.core.nodes if now_us - world.healed_us >= CALM_FOR_US else ()
+        calm = not world.faults.inside and now_us - world.faults.inside_changed_us >= CALM_FOR_US
+        return tuple(world.machines) if calm and options.graph == "mesh" and now_us >= FOUND_BY_US else ()
+
+    def at_end(self) -> None:
+        """Whether there was anything to mistake."""
+        world = self.world
+        if len(world.core.nodes) > 1 and any(not world.manager.reachable(name) for name in world.core.nodes):
+            self.premise()

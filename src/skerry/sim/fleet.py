@@ -1,0 +1,134 @@
+"""Many sites at once, in one process and on one clock: how large this may grow, and how soon each site has its plan.
+
+Each site is a world of its own, calm, with all checkers on; what the sites share is the time and the names of their
+home managers. A manager keeps each of its sites apart from the others, here as for real.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from dataclasses import dataclass, replace
+from statistics import quantiles
+
+from skerry.core.kernel.values import Value
+from skerry.sim.book import Book
+from skerry.sim.loop import Loop
+from skerry.sim.options import Shape, draw_options
+from skerry.sim.runner import LIVENESS_MS
+from skerry.sim.violation import Violation
+from skerry.sim.world import World
+
+LOOK_US = 250_000
+KIB = 1024
+
+
+class Times(Value, frozen=True, kw_only=True):
+    """How long it took, over all that got there."""
+
+    min_ms: int
+    median_ms: int
+    p95_ms: int
+    max_ms: int
+
+
+class Scale(Value, frozen=True, kw_only=True):
+    """What became of a fleet."""
+
+    sites: int
+    nodes: int
+    """Of all sites together."""
+    managers: int
+    virtual_ms: int
+    steps: int
+    real_ms: int
+    cpu_ms: int
+    memory_bytes: int
+    """The most that the process ever had."""
+    planned: int
+    """Sites of which all nodes hold one plan, of one leader, that follows every intent."""
+    to_one_plan: Times | None
+    """From the site's first boot; None if no site got there."""
+    violation: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extent:
+    """How much of everything."""
+
+    sites: int
+    nodes: int
+    """Of each site."""
+    managers: int
+    """That the sites are spread over; with none, every site has lost its manager before its first boot."""
+    seconds: int
+    """Of virtual time."""
+    first_seed: int = 0
+
+
+def run_fleet(extent: Extent, book: Book) -> Scale:
+    """Found all sites, switch them on together, and look."""
+    began, began_cpu = time.perf_counter(), time.process_time()
+    loop = Loop()
+    worlds = [_site(extent, number, book, loop) for number in range(extent.sites)]
+    planned_ms: dict[str, int] = {}
+    violation: str | None = None
+
+    def look() -> None:
+        for world in worlds:
+            if world.site not in planned_ms and has_one_plan(world):
+                planned_ms[world.site] = loop.now_us // 1_000
+        if len(planned_ms) < len(worlds):
+            loop.after(LOOK_US, look)
+
+    try:
+        for world in worlds:
+            world.open()
+        look()
+        loop.run(extent.seconds * 1_000_000)
+    except Violation as found:
+        violation = str(found)
+    return Scale(
+        sites=extent.sites,
+        nodes=extent.sites * extent.nodes,
+        managers=extent.managers,
+        virtual_ms=loop.now_us // 1_000,
+        steps=sum(world.trace.steps for world in worlds),
+        real_ms=int((time.perf_counter() - began) * 1_000),
+        cpu_ms=int((time.process_time() - began_cpu) * 1_000),
+        memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB,
+        planned=len(planned_ms),
+        to_one_plan=_times(list(planned_ms.values())),
+        violation=violation,
+    )
+
+
+def has_one_plan(world: World) -> bool:
+    """Whether all nodes of a site follow one leader and hold its plan, which has every intent."""
+    found: set[object] = set()
+    for machine in world.machines.values():
+        if machine.shell is None:
+            return False
+        agent = machine.shell.agent
+        plan = agent.picture.plan()
+        if plan is None or any(i not in plan.sections for i, ir in agent.picture.irs().items() if not ir.withdrawn):
+            return False
+        found.add((agent.election.leadership.leader, plan.id))
+    return len(found) == 1
+
+
+def _site(extent: Extent, number: int, book: Book, loop: Loop) -> World:
+    shape = Shape(nodes=extent.nodes, calm=True)
+    options = shape.of(draw_options(extent.first_seed + number, extent.seconds * 1_000, LIVENESS_MS))
+    manager = f"hq{number % extent.managers + 1}" if extent.managers else "hq"
+    world = World(replace(options, site=f"shop-{number + 1}", manager=manager), book, loop=loop)
+    if not extent.managers:
+        world.manager.kill()
+    return world
+
+
+def _times(found_ms: list[int]) -> Times | None:
+    if not found_ms:
+        return None
+    cuts = quantiles(found_ms, n=20, method="inclusive") if len(found_ms) > 1 else found_ms * 19
+    return Times(min_ms=min(found_ms), median_ms=int(cuts[9]), p95_ms=int(cuts[18]), max_ms=max(found_ms))

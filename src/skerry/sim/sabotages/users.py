@@ -1,0 +1,61 @@
+"""U1, U3, U6, U7: what users ask for, and the rules behind it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from skerry.core.group.membership import machine as membership
+from skerry.core.group.membership.machine import Membership
+from skerry.core.stages.subscription.machine import Keeper
+from skerry.sim.options import Options
+from skerry.sim.sabotages.sabotage import Patch, Sabotage
+from skerry.sim.sabotages.shapes import cut_off, quiet, restarting
+
+
+def powerless(options: Options) -> Options:
+    """Machines and whole sites lose their power, with their uplink or without."""
+    return replace(restarting(options), faults=("site.power", "machine.power", "uplink.cut"), fault_gap_max_ms=6_000)
+
+
+def _waits_for_permission(patch: Patch) -> None:
+    """A node starts nothing before the leader of the present term has committed something."""
+    wanted = Keeper._wanted
+    patch.setattr(Keeper, "_wanted", lambda self, view: wanted(self, view) if view.my_leaders else {})
+
+
+def _restarts_on_isolation(patch: Patch) -> None:
+    """What runs is started anew as soon as its site is cut off."""
+    towards = Keeper._towards
+
+    def restarting_once(self: Keeper, instance: Any, want: Any, given: Any, view: Any) -> Any:
+        run = self.runs.get(instance)
+        if run is not None and run.phase == "active" and view.modes.get(run.intent) == "isolated" and not run.reason:
+            return self._stop(instance, run, "the link dropped")
+        return towards(self, instance, want, given, view)
+
+    patch.setattr(Keeper, "_towards", restarting_once)
+
+
+def _the_dead_stay(patch: Patch) -> None:
+    """Neither a token that is gone nor a beat that is old says anything."""
+    token = Membership._token
+    patch.setattr(membership, "FRESH_MS", 600_000)
+    patch.setattr(
+        Membership, "_token", lambda self, node, present: token(self, node, present=True) if present else None
+    )
+
+
+def _beats_get_old_too_soon(patch: Patch) -> None:
+    """Whoever has not spoken for less than a beat's period is lost."""
+    patch.setattr(membership, "FRESH_MS", 900)
+
+
+SABOTAGES = (
+    Sabotage(name="U1: work waits for permission", plant=_waits_for_permission, noticed_by=("U1",), shape=powerless),
+    Sabotage(
+        name="U3: work is restarted on isolation", plant=_restarts_on_isolation, noticed_by=("U3",), shape=cut_off
+    ),
+    Sabotage(name="U6: the dead stay", plant=_the_dead_stay, noticed_by=("U6",), shape=powerless),
+    Sabotage(name="U7: beats get old too soon", plant=_beats_get_old_too_soon, noticed_by=("U7",), shape=quiet),
+)
