@@ -26,5 +26,5 @@ def test_p4_a_leader_goes_on_from_no_plan_that_nobody_in_its_part_holds() -> Non
     assert not a._take_document(said).persist
 
     carried = msgspec.structs.replace(a.picture.carried(NodeId("b")), plan=said.body.id)
-    a.picture._carried[NodeId("b")] = (a.membership.contacts[NodeId("b")].carried, carried)
+    a.picture.facets.carried[NodeId("b")] = carried
     assert a._take_document(said).persist, "a member of its part holds it"

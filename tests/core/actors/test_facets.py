@@ -85,9 +85,8 @@ def test_c2_the_leader_gets_what_it_lacks_from_whoever_holds_it_by_the_least_nam
     lacks = c.picture._entries_lacking(A, {}, A, c.journal)
     assert {decode(entry.statement, Statement).signer for entry in lacks} > {"c"}
 
-    b = c.membership.contacts[B].carried
-    ahead = msgspec.structs.replace(decode(b, Carried), holdings=Holdings(heads=c.journal.heads))
-    c.picture._carried[B] = (b, ahead)
+    ahead = msgspec.structs.replace(c.picture.carried(B), holdings=Holdings(heads=c.journal.heads))
+    c.picture.facets.carried[B] = ahead
     lacks = c.picture._entries_lacking(A, {}, A, c.journal)
     assert {decode(entry.statement, Statement).signer for entry in lacks} <= {"c"}, "its own it tells itself"
 

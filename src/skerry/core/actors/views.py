@@ -224,10 +224,15 @@ def uplink_view(picture: Picture) -> UplinkView:
         managers=picture.managers(),
         settings=settings,
         # What another part is answered is no answer to this one (M3).
-        reports={n: (ms, c.uplinks) for n, (ms, c) in heard.items() if leader in (None, c.standing.leader)},
+        reports={n: (ms, c.uplinks) for n, (ms, c) in heard.items() if not _parted(leader, c.standing.leader)},
         declared=picture.carried(leader).modes if leader is not None and leader in picture.contacts() else None,
         carry=picture.question,
     )
+
+
+def _parted(mine: NodeId | None, theirs: NodeId | None) -> bool:
+    """Whether two members follow two leaders; who has just lost its own, or found one, is of no other part yet."""
+    return mine is not None and theirs is not None and mine != theirs
 
 
 def fitting_view(picture: Picture) -> FittingView:

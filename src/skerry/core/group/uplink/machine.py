@@ -231,7 +231,9 @@ class Uplink:
             # One session a site is enough: the leader's, if it is answered, else the one with the least name.
             want = self.me == (view.leader if view.leader in answered else min(answered))
         else:
-            want = leading or self._standby_tries(line, min(ages.values(), default=None), at_ms, half)
+            want = leading or self._standby_tries(
+                line, min(ages.values(), default=at_ms - self._known_ms[manager]), at_ms, half
+            )
         if want == line.wanted:
             return Effects()
         line.wanted = want
@@ -252,11 +254,10 @@ class Uplink:
         if silent_ms > grace_ms * FLAP_MAX and not line.wanted:
             line.answered_ms = None
 
-    def _standby_tries(self, line: _Line, least_age_ms: int | None, at_ms: int, half_ms: int) -> bool:
+    def _standby_tries(self, line: _Line, silent_ms: int, at_ms: int, half_ms: int) -> bool:
         """From half the grace on a standby tries, for as long as a try takes (interleaving 54: our gateway may be ill),
         and again after the longest that a grace can be: the manager may be back, and still none of it by the gateway of
         whoever leads."""
-        silent_ms = least_age_ms if least_age_ms is not None else at_ms - self.started_ms
         if silent_ms <= half_ms:
             line.tried_ms = None
             self._wake(at_ms + half_ms - silent_ms + 1)
