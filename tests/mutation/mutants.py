@@ -39,6 +39,7 @@ source_paths = ["src"]
 only_mutate = {json.dumps(MUTATED)}
 pytest_add_cli_args_test_selection = ["tests/core"]
 """
+WIDTH_ELSEWHERE = 160
 NOT_TRIED, SURVIVED = None, 0
 NO_TESTS = (5, 33)
 """Exit codes as mutmut notes them."""
@@ -115,7 +116,9 @@ def _survivor(name: str) -> Survivor:
     shown = subprocess.run([MUTMUT, "show", name], cwd=COPY, capture_output=True, text=True, check=True, timeout=60)
     lines = [line for line in shown.stdout.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
     change = "\n".join(f"{line[0]} {line[1:].strip()}" for line in lines if line[1:].strip())
-    return Survivor(name, name.rpartition("__mutmut_")[0], change)
+    module, _, function = name.rpartition("__mutmut_")[0].rpartition(".")
+    plain = function.removeprefix("xǁ").replace("ǁ", ".") if "ǁ" in function else function.removeprefix("x_")
+    return Survivor(name, f"{module}.{plain}", change)
 
 
 def _tell(codes: dict[str, dict[str, int | None]], open_ones: list[Survivor], stale: list[str], as_json: bool) -> None:
@@ -131,7 +134,7 @@ def _tell(codes: dict[str, dict[str, int | None]], open_ones: list[Survivor], st
         table.add_column(name.replace("_", " "), justify="left" if name == "file" else "right")
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
-    console = Console(highlight=False, markup=False)
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDTH_ELSEWHERE)
     console.print(table)
     for survivor in open_ones:
         console.print(f"\nsurvived: {survivor.where} ({survivor.name})\n{survivor.change}", soft_wrap=True)

@@ -77,7 +77,7 @@ def _violation(commit: str, seed: int) -> str | None:
 def _run(tree: Path, seed: int) -> str | None:
     known_options = _skerry(tree, "run", "--help")
     off = [word for option in NEWER_OPTIONS if option in known_options for word in (option, "0")]
-    lines = _skerry(tree, "run", "--first-seed", str(seed), "--seeds", "1", "--json", *off).splitlines()
+    lines = _skerry(tree, "run", "--first-seed", str(seed), "--seeds", "1", "-o", "json", *off).splitlines()
     verdicts = [json.loads(line) for line in lines if line.startswith('{"seed":')]
     if len(verdicts) != 1:
         raise SystemExit(f"seed {seed} in {tree}: no verdict in {lines[-3:]}")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from skerry.cli.sim import app
 from skerry.sim.sabotages.sabotage import Patch
 from skerry.sim.sabotages.trying import chosen
+
+pytestmark = pytest.mark.timeout(300)
 
 ONE_CALM_WORLD = ["run", "--seeds", "1", "--calm", "--nodes", "2", "--seconds", "1"]
 NOBODY_KEEPS_HIS_VOTE = """

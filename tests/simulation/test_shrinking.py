@@ -12,6 +12,8 @@ from skerry.sim.sabotages.sabotage import Patch
 from skerry.sim.sabotages.trying import chosen
 from skerry.sim.shrinking import shrink
 
+pytestmark = pytest.mark.timeout(300)
+
 SECONDS = 20
 
 

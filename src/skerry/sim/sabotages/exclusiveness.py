@@ -35,7 +35,9 @@ def _lease_from_the_answer(patch: Patch) -> None:
 
 def _tie_breaker_outvotes(patch: Patch) -> None:
     fair = Electorate.is_quorum
-    patch.setattr(Electorate, "is_quorum", lambda self, nodes: self.tie_breaker in nodes or fair(self, nodes))
+    patch.setattr(
+        Electorate, "is_quorum", lambda self, nodes, *rest: self.tie_breaker in nodes or fair(self, nodes, *rest)
+    )
 
 
 def _no_wait_after_a_start(patch: Patch) -> None:

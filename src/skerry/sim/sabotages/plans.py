@@ -73,9 +73,9 @@ def _healthy_work_moves_on_reconnection(patch: Patch) -> None:
 
 SABOTAGES = (
     Sabotage(
-        name="I7: healthy work is started anew on reconnection",
+        name="I7, U3: healthy work is started anew on reconnection",
         plant=_healthy_work_moves_on_reconnection,
-        noticed_by=("I7",),
+        noticed_by=("I7", "U3"),
         shape=reconnecting,
     ),
     Sabotage(name="I4: started without a subscription", plant=_started_without_a_subscription, noticed_by=("I4",)),

@@ -195,6 +195,27 @@ def test_x2_split_promises_are_given_back_and_asked_for_again_after_a_drawn_wait
     assert t >> at(ROUND_MS + 149) >> at(ROUND_MS + 150) << says(None, ask(3))
 
 
+def test_x2_the_drawn_wait_is_from_fifty_to_three_hundred_milliseconds() -> None:
+    for draw, wait_ms in ((0, 50), (250, 300), (251, 50), (252, 51)):
+        t = node_a(wanted={KEY: 0})
+        assert t >> at(0) << says(None, ask(1)) >> at(ROUND_MS, draw=draw) << says(None, GrantRelease)
+        assert t >> until(ROUND_MS + wait_ms - 1) >> until(ROUND_MS + wait_ms) << says(None, ask(3))
+
+
+def test_x3_a_node_that_is_its_whole_roster_holds_its_key_at_once() -> None:
+    t = node_a(wanted={KEY: 0}, electorate=Electorate(roster_version=1, members=frozenset({A})), lives={})
+    assert t >> at(0) << anything >> until(1) << anything
+    assert [(key, held.key, held.fence) for key, held in t.machine.held.items()] == [(KEY, KEY, 1)]
+
+
+def test_a_renewal_is_seen_by_whoever_looks_and_told_to_nobody() -> None:
+    t = holder()
+    version = t.machine.version
+    assert t >> until(20 + LEASE_MS // 4) << says(None, ask(3, fence=1)) >> heard(C, give(3, 1))
+    assert t.machine.version > version
+    assert t.said.note == ()
+
+
 def test_x2_it_is_renewed_every_quarter_of_the_lease() -> None:
     t = holder()
     assert t >> until(20 + LEASE_MS // 4 - 1) >> until(20 + LEASE_MS // 4) << says(None, ask(3, fence=1))
