@@ -98,8 +98,10 @@ def _documents(agents: dict[str, Agent], besides: dict[str, dict[str, Version]])
 
 
 def _is_foreign(name: str, agents: dict[str, Agent]) -> bool:
-    """What a node outside reports of itself may reach the manager alone."""
-    return name.startswith("fit/") and name.removeprefix("fit/") not in agents
+    """What a node outside says of itself may reach the manager alone, or only those of the core that hear it: who holds
+    it leaves it to its author to tell the others, as long as it hears the author (C2; docs/reliability.md)."""
+    kind, _, author = name.partition("/")
+    return kind in ("fit", "closing") and author not in agents
 
 
 def _modes(world: World, agents: dict[str, Agent]) -> str | None:
