@@ -96,7 +96,12 @@ WATCHES: Mapping[str, tuple[str, ...]] = {
 def membership_view(picture: Picture) -> MembershipView:
     """The roster, and what to carry."""
     members = frozenset(NodeId(n) for n in picture.roster().members) - {picture.me}
-    return MembershipView(members=members, carry=picture.beat_content, stamp=picture.beat_stamp())
+    return MembershipView(
+        members=members,
+        carry=picture.beat_content,
+        stamp=picture.beat_stamp(),
+        silent=picture.me not in picture.roster().members,
+    )
 
 
 def election_view(picture: Picture) -> ElectionView:
