@@ -255,9 +255,12 @@ class Picture:
     def _for_strangers(self) -> list[Sealed]:
         """The newest rosters, or a row from further back, in turn; and my closing."""
         held = sorted(name for name in self.custody.kept if name.startswith("roster/"))
+        closing = self.custody.kept.get(f"{CLOSING_PREFIX}{self.me}")
+        if self.me not in self.roster().members:
+            counts = self.agent.succession.counting == self.roster().version
+            return [closing.sealed] if closing is not None and not counts else []
         turn = self.at_ms // 1_000
         start = -CARRY_MAX if turn % 2 else turn // 2 % len(held)
-        closing = self.custody.kept.get(f"{CLOSING_PREFIX}{self.me}")
         rosters = [self.custody.kept[name].sealed for name in held[start:][: CARRY_MAX - 1]]
         return [*([closing.sealed] if closing is not None else []), *rosters]
 

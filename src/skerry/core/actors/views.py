@@ -100,7 +100,12 @@ WATCHES: Mapping[str, tuple[str, ...]] = {
 
 def membership_view(picture: Picture) -> MembershipView:
     """The roster, and what to carry."""
-    return MembershipView(members=picture.others(), carry=picture.beat_content, stamp=picture.beat_stamp())
+    return MembershipView(
+        members=picture.others(),
+        carry=picture.beat_content,
+        stamp=picture.beat_stamp(),
+        silent=picture.me not in picture.roster().members,
+    )
 
 
 def election_view(picture: Picture) -> ElectionView:

@@ -35,6 +35,12 @@ def test_c1_the_first_beat_leaves_at_once_and_one_a_second_after_it() -> None:
     assert t >> until(BEAT_PERIOD_MS) << says(None, Beat, number=2)
 
 
+def test_x5_who_knows_that_it_was_taken_out_says_no_beats_and_hears_the_others() -> None:
+    t = in_contact_with_b()
+    assert t >> sees(silent=True) >> until(5_000) << notes("contact.lost", B)
+    assert t >> heard(B, beat(9)) << notes("contact.made", B)
+
+
 def test_c1_contact_needs_a_beat_that_says_that_it_hears_me() -> None:
     t = node_a()
     assert t >> at(0) << anything >> at(10, heard(B, beat(1, hears={})))

@@ -48,6 +48,8 @@ class MembershipView(Value, frozen=True, kw_only=True):
     """Makes what my next beat is to carry."""
     stamp: tuple[Any, ...]
     """Changes when that has changed in a way that should not wait for the next beat (ages grow by themselves)."""
+    silent: bool = False
+    """I was taken out of the roster, and know it: nobody waits for my beats any more."""
 
 
 MembershipEvent = Verified[Beat] | PresenceChanged | DeadlinePassed | Reconsider
@@ -226,6 +228,9 @@ class Membership:
 
     def _due(self, at_ms: int, view: MembershipView) -> bool:
         """Whether a beat is to be sent now; sets the next deadline."""
+        if view.silent:
+            self._deadline_ms = self._old_ms
+            return False
         changed = self._beat_wanted or view.stamp != self._sent_stamp
         due_ms = self._sent_ms + (BEAT_GAP_MS if changed else BEAT_PERIOD_MS)
         self._deadline_ms = due_ms if self._old_ms is None else min(due_ms, self._old_ms)
