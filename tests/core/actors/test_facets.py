@@ -8,10 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from skerry.core.actors.agent import Agent
+from skerry.core.actors.facets import Facets
 from skerry.core.conversation import KINDS, Carried
 from skerry.core.group.custody.machine import Holdings
 from skerry.core.group.custody.model import Carry
 from skerry.core.group.journal.model import Entry
+from skerry.core.group.membership.machine import Membership
 from skerry.core.group.membership.wire import Beat
 from skerry.core.kernel.events import Reconsider
 from skerry.core.kernel.sealing import Sealed, Statement
@@ -67,6 +70,44 @@ def test_beats_of_a_site_at_rest_list_nothing_though_its_journal_grows(resting: 
     assert sum(entries(resting, "a").values()) > before
     assert found
     assert [(one.versions, one.heads) for one in found if one.versions is not None or one.heads is not None] == []
+
+
+def test_facets_are_what_the_latest_beats_say_however_often_members_come_and_go() -> None:
+    world = World("abcd", WISH)
+    world.start("a", "b", "c", "d")
+    world.run(8_000)
+    world.cut.add(frozenset("ab"))
+    world.run(3_700)
+    world.cut.clear()
+    world.kill("c")
+    world.run(2_300)
+    world.start("c")
+    for _ in range(40):
+        world.run(90)
+        for node in world.nodes.values():
+            if node.agent is not None:
+                assert_facets_are_as_heard(node.agent)
+
+
+def assert_facets_are_as_heard(agent: Agent) -> None:
+    anew = Facets()
+    whole = Membership(me=agent.identity.node, life=agent.identity.life, contacts=agent.membership.contacts)
+    whole.changed = list(whole.contacts)
+    anew.follow(whole)
+    kept = agent.picture.facets
+    assert kept.carried == anew.carried
+    for name, side in anew.sides.items():
+        assert kept.sides[name].said == side.said, name
+
+
+def test_a_fit_that_was_just_told_hurries_no_beat_and_any_other_document_does(resting: World) -> None:
+    agent = resting.nodes["b"].agent
+    assert agent is not None
+    custody, before = agent.picture.custody, agent.picture.beat_stamp()
+    custody.keep(custody.kept["fit/a"])
+    assert agent.picture.beat_stamp() == before
+    custody.keep(custody.kept["site"])
+    assert agent.picture.beat_stamp() != before
 
 
 def test_c2_entries_that_were_lost_on_their_way_are_copied_all_the_same(resting: World) -> None:

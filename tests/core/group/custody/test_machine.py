@@ -42,6 +42,14 @@ def test_only_a_higher_version_is_news(held: Version, offered: Version, news: bo
     assert Custody(me=A).newer("site", offered)
 
 
+def test_a_document_changes_the_version_of_its_own_kind_and_of_the_whole() -> None:
+    made = custody(A, document("intent/one"))
+    before = {kind: shelf.version for kind, shelf in made.shelves.items()}
+    made.keep(document("fit/b"))
+    grown = {kind for kind, shelf in made.shelves.items() if shelf.version != before[kind]}
+    assert (grown, made.version) == ({"fit"}, 2)
+
+
 SENDERS = [
     # author, leader, others that hold it -> who sends it to d
     ("a", B, (A, B, C), A),

@@ -100,6 +100,24 @@ def test_c1_a_node_that_keeps_its_token_and_says_nothing_counts_as_hung() -> Non
     assert t.machine.hung == {B}
 
 
+def test_c1_a_beat_of_one_does_not_hide_that_anothers_gets_old() -> None:
+    t = in_contact_with_b()
+    assert t >> until(2_000) << anything >> heard(C, beat()) << anything >> until(10 + FRESH_MS - 1) << anything
+    assert list(t.machine.contacts) == [B, C]
+    assert t >> at(10 + FRESH_MS, heard(C, beat(2))) << notes("contact.lost", B, why="no beat") << anything
+    assert list(t.machine.contacts) == [C]
+
+
+def test_c1_what_has_changed_is_named_one_by_one() -> None:
+    t = in_contact_with_b()
+    assert t >> until(500) << anything >> heard(C, beat()) << anything
+    assert t.machine.changed == [C]
+    assert t >> heard(C, beat())
+    assert t.machine.changed == [], "a replay"
+    assert t >> at(520, PresenceChanged(node=B, present=False)) << anything
+    assert t.machine.changed == [B]
+
+
 def test_c1_a_beat_numbered_no_higher_than_one_heard_is_a_replay() -> None:
     t = in_contact_with_b()
     assert (
