@@ -21,7 +21,7 @@ LEARNED = FOLDER.parents[1] / "build" / "fuzz"
 DATA_BYTES_MAX = 256
 INSTRUMENTED = ["skerry.core", "skerry.adapters", "skerry.shell", "skerry.api", "skerry.inputlog"]
 """Whose paths count as reached."""
-TARGET_NAMES = ("wire", "uplink", "manifest", "cel", "probe", "use", "state", "sqlite", "inputs", "settings")
+TARGET_NAMES = ("wire", "uplink", "node", "manifest", "cel", "probe", "use", "state", "sqlite", "inputs", "settings")
 
 
 def main() -> int:

@@ -7,6 +7,7 @@ anything, and nothing takes long. `grow` makes a piece of data, `check` judges i
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,15 +21,17 @@ from typing import Any, NamedTuple
 import msgspec
 
 from skerry.adapters.cel import CelExpressions
+from skerry.adapters.keys.tls import TlsFiles
 from skerry.adapters.manifests import ManifestErrors, check, load
 from skerry.adapters.sqlite.state import SqliteStorage
 from skerry.adapters.workload.figures import parse
 from skerry.api import accounts, sites
+from skerry.api.node import NodeApi
 from skerry.core.actors import report
 from skerry.core.actors.agent import Agent, Identity
 from skerry.core.actors.manager import opened_events
 from skerry.core.conversation import KINDS, Refused, Started, life_from, stored_documents
-from skerry.core.kernel.effects import Put, said_in
+from skerry.core.kernel.effects import Put, Reply, said_in
 from skerry.core.kernel.events import DeadlinePassed
 from skerry.core.kernel.expressions import ExpressionError
 from skerry.core.kernel.ids import InstanceId, ManagerId, NodeId
@@ -46,6 +49,7 @@ from skerry.inputlog.snapshot import load as load_agent
 from skerry.inputlog.why import Why
 from skerry.ports.storage import StorageError
 from skerry.ports.workload import WorkloadError
+from skerry.shell.events import EventStream
 from skerry.shell.http_get import json_object
 from skerry.shell.settings import SETTINGS_FILE, SettingsError, load_settings
 from tests.fuzzing.dice import Dice, bent, mangled
@@ -177,6 +181,68 @@ def _told(site: Any) -> None:
     report.journal_page(site.journal, 0)
     office: Any = SimpleNamespace(sites={world().site: site})
     encode([accounts.intents(office), accounts.history(office), accounts.use(office)])
+
+
+# --- what clients ask of a node ---------------------------------------------------------------------------------------
+
+
+class Asked(msgspec.Struct, array_like=True):
+    """One request, by somebody who has a certificate."""
+
+    method: str
+    path: str
+    query: bytes
+    body: bytes
+
+
+PATHS = ("status", "lookup", "plan", "fits", "explain", "events", "journal", "apply", "leave", "", "x")
+QUERIES = (
+    *(b"", b"interface=object-store.v1", b"instance=hq/shop-files/store%231", b"after=3&follow=false"),
+    *(b"after=%c2%b2", b"after=" + b"9" * 5_000),
+)
+
+
+def _grow_node(dice: Dice) -> bytes:
+    kind, signer, body = dice.one_of([*said(), ("leave", ME, encode({"type": "leave", "node": ME}))])
+    statement_of, query = statement(kind, bent(dice, body), signer), dice.one_of(QUERIES)
+    return encode(
+        Asked(
+            method=dice.one_of(("GET", "POST", "PUT", "HEAD")),
+            path=f"/v1/{dice.one_of(PATHS)}",
+            query=mangled(dice, query) if dice.below(2) else query,
+            body=dice.one_of((statement_of, mangled(dice, statement_of))),
+        )
+    )
+
+
+def _check_node(raw: bytes) -> None:
+    one = _decoded(raw, Asked)
+    if one is None or b"follow=true" in one.query:  # that never ends
+        return
+    listener = Listener()
+
+    async def taken(event: Callable[[str], Any]) -> Reply:
+        return next(iter(listener.step(event("fuzz-request")).reply))
+
+    shell: Any = SimpleNamespace(
+        recovered=True,
+        agent=listener.agent,
+        settings=SimpleNamespace(site=world().site, node=ME),
+        outside=SimpleNamespace(verifier=world().verifier, expressions=CelExpressions()),
+        stream=EventStream(ME),
+        request=taken,
+    )
+    answer: list[dict[str, Any]] = []
+
+    async def sent(message: Any) -> None:
+        answer.append(message)
+
+    async def received() -> dict[str, Any]:
+        return {"type": "http.request", "body": one.body, "more_body": False}
+
+    scope = {"type": "http", "method": one.method, "path": one.path, "query_string": one.query, "headers": []}
+    asyncio.run(NodeApi(shell, TlsFiles.within(Path())).application()(scope, received, sent))
+    assert answer[0]["status"] < 500, answer
 
 
 # --- what people write ------------------------------------------------------------------------------------------------
@@ -419,6 +485,7 @@ WHOS = ("member", "member", "manager", "stranger", "forger", "nobody")
 TARGETS: dict[str, Target] = {
     "wire": Target(lambda dice: _grow_said(dice, WHOS), _check_wire),
     "uplink": Target(lambda dice: _grow_said(dice, WHOS), _check_uplink),
+    "node": Target(_grow_node, _check_node),
     "manifest": Target(lambda dice: _grow_text(dice, _examples()), _check_manifest),
     "cel": Target(lambda dice: _grow_text(dice, EXPRESSIONS), _check_cel),
     "probe": Target(lambda dice: _grow_text(dice, FIGURES), _check_probe),

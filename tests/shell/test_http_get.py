@@ -43,5 +43,6 @@ def test_an_answer_that_cannot_be_read_or_kept_is_no_answer(body) -> None:
     assert asked(b"200 OK", body) == {}
 
 
-def test_an_answer_with_another_status_is_no_answer() -> None:
-    assert asked(b"503 Busy", b'{"clients":{}}') == {}
+@pytest.mark.parametrize("status", [b"503 Busy", b"9" * 5_000, b"-200", b"\xc2\xb2\xc2\xb0\xc2\xb0"])
+def test_an_answer_with_another_status_is_no_answer(status: bytes) -> None:
+    assert asked(status, b'{"clients":{}}') == {}

@@ -27,11 +27,17 @@ from skerry.core.stages.lookup.rules import find
 from skerry.shell.agent import AgentShell
 from skerry.shell.clock import boot_ms
 
+NUMBER_DIGITS_MAX = 18
 _JSON = msgspec.json.Encoder(order="deterministic")
 
 
 def _json(value: Any, status: int = 200) -> Response:
     return Response(_JSON.encode(value), status_code=status, media_type="application/json")
+
+
+def _is_number(text: str) -> bool:
+    """Whether it is one that a list may go on from: Python takes more for digits than it can read as a number."""
+    return text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS_MAX
 
 
 class NodeApi:
@@ -46,7 +52,7 @@ class NodeApi:
     @contextlib.asynccontextmanager
     async def serving(self, address: str) -> AsyncIterator[None]:
         """Serve while the block runs. Raises `ApiError` if the address cannot be taken."""
-        async with serving(self._application(), address, self._tls) as self.address:
+        async with serving(self.application(), address, self._tls) as self.address:
             yield
 
     @property
@@ -56,7 +62,8 @@ class NodeApi:
             raise HTTPException(503, "this node is starting, and not ready yet: ask again")
         return self._shell.agent
 
-    def _application(self) -> Starlette:
+    def application(self) -> Starlette:
+        """Its routes."""
         return Starlette(
             routes=[
                 Route("/v1/status", self._status),
@@ -97,8 +104,8 @@ class NodeApi:
     async def _journal(self, request: Request) -> Response:
         """`?after=`: entries of all chains that this node holds, in chain order; at most 500."""
         after = request.query_params.get("after", "0")
-        if not after.isdigit():
-            return _json({"error": f"after={after!r}: expected a number"}, 400)
+        if not _is_number(after):
+            return _json({"error": f"after={after[:40]!r}: expected a number"}, 400)
         return _json(report.journal_page(self._agent.journal, int(after)))
 
     async def _apply(self, request: Request) -> Response:
@@ -131,8 +138,8 @@ class NodeApi:
     async def _events(self, request: Request) -> Response:
         """`?after=N&follow=true|false`: the public stream, one JSON object a line."""
         after = request.query_params.get("after", "0")
-        if not after.isdigit():
-            return _json({"error": f"after={after!r}: expected a number"}, 400)
+        if not _is_number(after):
+            return _json({"error": f"after={after[:40]!r}: expected a number"}, 400)
         stream = self._shell.stream
         if request.query_params.get("follow", "false") != "true":
             return _json({"events": stream.after(int(after))})

@@ -11,6 +11,7 @@ from skerry.core.kernel.values import encode
 
 WITHIN_S = 1.0
 ANSWER_MAX_BYTES = 256 * 1024
+STATUS_DIGITS = 3
 
 
 async def http_get(endpoint: str, path: str, within_s: float = WITHIN_S) -> int | None:
@@ -62,4 +63,5 @@ async def _ask(endpoint: str, path: str, within_s: float = WITHIN_S) -> tuple[in
     except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
         return None, b""
     words = head.split(maxsplit=2)
-    return (int(words[1]), body) if len(words) > 1 and words[1].isdigit() else (None, b"")
+    known = len(words) > 1 and len(words[1]) == STATUS_DIGITS and words[1].isdigit()
+    return (int(words[1]), body) if known else (None, b"")
