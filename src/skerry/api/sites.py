@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from skerry.core.actors.manager import ManagerSite
-from skerry.core.actors.report import fit_table
+from skerry.core.actors.report import all_holds, fit_table
 from skerry.core.stages.negotiation.model import SITE
 from skerry.shell.clock import wall_ms
 
@@ -21,6 +21,7 @@ def line(site: ManagerSite) -> dict[str, Any]:
         "plan": str(plan.id) if plan is not None else None,
         "intents": [ir.name for ir in site.irs() if not ir.withdrawn],
         "distrusted": site.distrusted,
+        "holds": [row for row in all_holds(site.custody.kept) if not row["lifted"]],
     }
 
 

@@ -37,6 +37,7 @@ from skerry.core.kernel.once import Once
 from skerry.core.kernel.sealing import Sealed, Signer, Statement, Verified, Verifier, seal
 from skerry.core.kernel.values import Value, decode, digest, encode
 from skerry.core.stages.history.model import USED, Reading
+from skerry.core.stages.intent.holds import HOLD_PREFIX
 from skerry.core.stages.ir.issuing import Held
 from skerry.core.stages.ir.model import IntermediateRepresentation, Roster, SiteDocument
 from skerry.core.stages.negotiation.model import SITE, Plan, Section
@@ -420,7 +421,7 @@ class ManagerSite:
         found: list[Sealed] = []
         size_bytes = 0
         for name, kept in sorted(self.custody.kept.items(), key=lambda item: _order(item[0])):
-            if kept.author != self.manager or not name.startswith(OWN):
+            if not name.startswith(HOLD_PREFIX) and (kept.author != self.manager or not name.startswith(OWN)):
                 continue
             if name in theirs and not is_older(theirs[name], kept.version):
                 continue
