@@ -33,7 +33,11 @@ def whole(site: ManagerSite) -> dict[str, Any]:
         **line(site),
         "roster_version": site.roster().version,
         "members": sorted(site.roster().members),
-        "documents": {name: list(version) for name, version in site.custody.versions().items()},
+        "parts": [
+            {"plan": str(p.id), "leader": p.id.leader, "members": list(p.members), "temporary": bool(p.isolated_from)}
+            for p in site.plans()
+        ],
+        "documents": {name: list(version) for name, version in site.versions().items()},
         "journal": site.journal.heads,
         "plan_digests": {i: s.digest for i, s in plan.sections.items() if i != SITE} if plan is not None else {},
         "plan_temporary": bool(plan.isolated_from) if plan is not None else False,

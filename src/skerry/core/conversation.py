@@ -337,8 +337,8 @@ def document_of(said: Verified[Any], roster: Roster) -> Kept:
         case IntermediateRepresentation(intent=intent, generation=generation, local=local):
             by = signer in roster.members if local else signer == roster.manager
             name, numbers, may = f"intent/{intent}", (generation,), by
-        case Verdict(intent=intent, number=number):
-            name, numbers, may = f"verdict/{intent}", (number,), signer == roster.manager
+        case Verdict(number=number):
+            name, numbers, may = body.document, (number,), signer == roster.manager
         case RoleFit(node=node, version=version):
             name, numbers, may = f"fit/{node}", (version,), signer == node
         case Closing(node=node, through=through):

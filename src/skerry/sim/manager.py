@@ -136,7 +136,7 @@ class Manager:
 
     def versions(self) -> dict[str, Version]:
         """What it holds; nothing while there is no process."""
-        return self.site.custody.versions() if self.site is not None else {}
+        return self.site.versions() if self.site is not None else {}
 
     # --- what operators do ----------------------------------------------------------------------------------------
 
