@@ -277,8 +277,7 @@ class Figures:
         healed, words = self.first.get("healed"), dict[str, tuple[str, int]]()
         for said in self._seen("manager.says", healed["t_ms"]) if healed else ():
             if said["about"].startswith("verdict/"):
-                name = said["about"]  # verdict/<intent>/<leader>
-                words.setdefault(name.rpartition("/")[0], (name, said["data"]["version"][0]))
+                words.setdefault(said["about"].rpartition("/")[0], (said["about"], said["data"]["version"][0]))
         if not healed or not words:
             return {}
         last_ms = 0
