@@ -181,7 +181,10 @@ class Picture:
 
     def holds(self) -> list[Kept]:
         """What operators hold (R4): set, not lifted, by somebody who may."""
-        return self._once("holds", self.custody.version, self._find_holds)
+        return self._once("holds", self._holds_version(), self._find_holds)
+
+    def _holds_version(self) -> tuple[int, int]:
+        return (self._shelf("hold"), self._shelf("roster"))
 
     def _find_holds(self) -> list[Kept]:
         roster, kept = self.roster(), sorted(self.custody.kept.items())
@@ -190,11 +193,16 @@ class Picture:
 
     def paused(self) -> dict[str, str]:
         """Intents and roles that are paused, with who does so and why."""
-        return {k.value.subject: in_words(k.value, k.author) for k in self.holds() if k.value.what == "pause"}
+        return self._once("paused", self._holds_version(), lambda: self._held("pause"))
 
     def drained(self) -> dict[NodeId, str]:
         """Nodes that are drained, likewise."""
-        return {NodeId(k.value.subject): in_words(k.value, k.author) for k in self.holds() if k.value.what == "drain"}
+        return self._once(
+            "drained", self._holds_version(), lambda: {NodeId(n): why for n, why in self._held("drain").items()}
+        )
+
+    def _held(self, what: str) -> dict[str, str]:
+        return {k.value.subject: in_words(k.value, k.author) for k in self.holds() if k.value.what == what}
 
     def lease_ms(self) -> int:
         """The `run_once` lease of this site."""

@@ -84,14 +84,14 @@ WATCHES: Mapping[str, tuple[str, ...]] = {
         "lives", "election", "uplink", "keeper", "monitoring",
         *(kind for kind in KINDS if kind != "fit"),
     ),
-    "election": ("standings", "roster", "site", "plan", "leave", "picture"),
+    "election": ("standings", "roster", "site", "plan", "leave", "hold", "picture"),
     "uplink": ("uplinks", "election", "roster", "site", "intent"),
-    "fitting": ("intent", "fit", "picture"),
-    "voter": ("election", "plan"),
+    "fitting": ("intent", "fit", "hold", "picture"),
+    "voter": ("election", "plan", "hold"),
     "chair": ("work", "unattended", "election", "uplink", "custody", "keeper", "monitoring"),
     "succession": ("roster", "site", "closing", "dead", "granting"),
     "granting": ("lives", "roster", "site", "intent", "dead", "closing", "keeper", "succession"),
-    "keeper": ("running", "unattended", "election", "uplink", "granting", "plan", "intent", "roster", "leave"),
+    "keeper": ("running", "unattended", "election", "uplink", "granting", "plan", "intent", "roster", "leave", "hold"),
     "monitoring": ("running", "unattended", "uplink", "keeper", "plan", "site", "intent"),
 }  # fmt: skip
 """Whose changes make a machine reconsider: machines, documents (all, or of one kind), or one side of what members say
