@@ -121,11 +121,11 @@ def test_a_process_that_ends_unasked_where_no_fault_hit_is_a_restart(word: str, 
 def test_both_sides_agree_when_every_node_in_contact_has_the_managers_first_word() -> None:
     words = (
         _mark(1_000, "healed", nodes=["n1", "n2"]),
-        _event(1_500, "", "manager.says", "verdict/hq/a", version=[4]),
-        _event(1_700, "n1", "document.taken", "verdict/hq/a", version=[4]),
+        _event(1_500, "", "manager.says", "verdict/hq/a/n1", version=[4]),
+        _event(1_700, "n1", "document.taken", "verdict/hq/a/n1", version=[4]),
     )
     assert _figures(*words)["healed_to_agreed_ms"] > 10_000
     assert (
-        _figures(*words, _event(1_900, "n2", "document.taken", "verdict/hq/a", version=[5]))["healed_to_agreed_ms"]
+        _figures(*words, _event(1_900, "n2", "document.taken", "verdict/hq/a/n1", version=[5]))["healed_to_agreed_ms"]
         == 900
     )

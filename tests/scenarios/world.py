@@ -18,6 +18,7 @@ import msgspec
 
 from skerry.adapters.cel import CelExpressions
 from skerry.core.actors.agent import Agent, Identity
+from skerry.core.actors.operators import HAND_OVER
 from skerry.core.conversation import (
     Exchange,
     Heard,
@@ -50,12 +51,13 @@ from skerry.core.kernel.events import DeadlinePassed
 from skerry.core.kernel.expressions import Remembering
 from skerry.core.kernel.ids import InstanceId, NodeId
 from skerry.core.kernel.inputs import Input
-from skerry.core.kernel.sealing import Sealed, Statement, seal
+from skerry.core.kernel.sealing import Sealed, Statement, Verified, seal
 from skerry.core.kernel.values import encode
 from skerry.core.stages.capability.events import FactsFound
 from skerry.core.stages.capability.model import NodeFacts
 from skerry.core.stages.fit.events import TrialFinished
-from skerry.core.stages.ir.model import IntermediateRepresentation, Roster, RosterEntry, SiteDocument
+from skerry.core.stages.intent import holds
+from skerry.core.stages.ir.model import IntermediateRepresentation, Operator, Roster, RosterEntry, SiteDocument
 from skerry.core.stages.monitoring.events import InstanceChecked, InstanceMeasured, UnattendedAnswered
 from skerry.core.stages.subscription.events import WorkloadDrained, WorkloadExited, WorkloadReady, WorkloadStopped
 from skerry.core.stages.subscription.machine import DEADLINE
@@ -65,6 +67,7 @@ from tests.core.things import ANYBODY, HQ, mib
 
 MESSAGE_MS, START_MS, STOP_MS, TRIAL_MS, LEASE_MS = 5, 40, 20, 100, 1_000
 SPINS_MAX = 20
+OPERATOR = "ann"
 EXPRESSIONS = Remembering(CelExpressions())
 
 
@@ -112,9 +115,9 @@ class World:
         self._queue: list[tuple[int, int, Callable[[], None]]] = []
         self._asked = 0
         self._pids = 0
-        signers = {name: StandInSigner(name, 0) for name in (*names, HQ)}
+        signers = {name: StandInSigner(name, 0) for name in (*names, HQ, OPERATOR)}
         self.verifier = StandInVerifier(list(signers.values()))
-        self.hq = signers[HQ]
+        self.hq, self._operator = signers[HQ], signers[OPERATOR]
         self.nodes = {n: Node(name=NodeId(n), signer=signers[n], ops=200 + 50 * i) for i, n in enumerate(names)}
         self.roster = Roster(
             site="shop",
@@ -123,6 +126,9 @@ class World:
             manager=HQ,
             manager_key=self.hq.public_key,
             members={n: RosterEntry(node=n, public_key=signers[n].public_key) for n in names},
+            operators={
+                OPERATOR: Operator(name=OPERATOR, public_key=self._operator.public_key, may=(holds.RIGHT, HAND_OVER))
+            },
         )
         site = SiteDocument(
             name="shop", generation=1, governance=ANYBODY, uplink_lost_after_ms=2_000, uplink_back_after_ms=3_000
@@ -203,6 +209,10 @@ class World:
         kept = document_of(opened(sealed, "shop", self._key, self.verifier)[0], self.roster)
         self.issued[kept.name] = sealed
         self.hq_holds[kept.name] = kept.version
+
+    def word(self, body: Any) -> Verified[Any]:
+        """What the operator signs."""
+        return opened(self._sealed(OPERATOR, self._operator, body), "shop", self._key, self.verifier)[0]
 
     # --- one agent ------------------------------------------------------------------------------------------------
 

@@ -26,14 +26,14 @@ from typing import Any
 from skerry.adapters.keys import ed25519, x509
 from skerry.adapters.keys.tls import TlsFiles
 from skerry.adapters.zenoh.uplink import ZenohUplink
-from skerry.core.conversation import Exchange, document_of, kind_of, open_sealed
+from skerry.core.conversation import Exchange, document_of, key_in, kind_of, open_sealed
 from skerry.core.group.custody.model import Version
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.uplink.wire import Answer, Question
 from skerry.core.kernel.effects import Record
 from skerry.core.kernel.ids import LifeId, NodeId
 from skerry.core.kernel.inputs import Input
-from skerry.core.kernel.sealing import Sealed, Statement, seal
+from skerry.core.kernel.sealing import Sealed, Statement, Verified, seal
 from skerry.core.kernel.values import decode, encode
 from skerry.core.stages.ir.model import Roster
 from skerry.lab.asking import Api, context
@@ -199,6 +199,9 @@ class Member:
         manager_key = x509.identity_in((self.manager.folder / "cert.pem").read_bytes())[1]
         return open_sealed(sealed, self.site, lambda signer: manager_key, ed25519.NaclVerifier())
 
+    def _opened(self, sealed: Sealed) -> Verified[Any]:
+        return open_sealed(sealed, self.site, lambda signer: key_in(self.roster, signer), ed25519.NaclVerifier())
+
     def documents(self) -> list[Any]:
         """The same, opened: every signature is the manager's."""
         return [self._opened_plainly(sealed).body for sealed in self.sealed_documents()]
@@ -229,7 +232,7 @@ class Member:
         (answer,) = self.converse([self.question(1, items)], until=1)
         carried = decode(answer.carried, Exchange)
         for item in carried.items:
-            kept = document_of(self._opened_plainly(item), self.roster)
+            kept = document_of(self._opened(item), self.roster)
             self.held[kept.name] = kept.version
         return carried
 

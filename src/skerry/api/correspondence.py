@@ -16,12 +16,12 @@ import msgspec
 
 from skerry.adapters.store.store import Applied, Store, StoreError
 from skerry.core.actors.handed_in import HandedIn, Translate
-from skerry.core.actors.manager import Authored, ManagerEvent, ManagerSite, opened_events
+from skerry.core.actors.manager import Authored, ManagerEvent, ManagerSite, SiteSaid, opened_events
 from skerry.core.conversation import Refused, kind_of, life_from, stored_documents
 from skerry.core.kernel.effects import Effects, Note
 from skerry.core.kernel.ids import ManagerId, NodeId
 from skerry.core.kernel.inputs import Input
-from skerry.core.kernel.sealing import Signer, Statement, Verifier, seal
+from skerry.core.kernel.sealing import Signer, Statement, Verified, Verifier, seal
 from skerry.core.kernel.values import encode
 from skerry.core.stages.ir.model import Roster
 from skerry.ports.transport import Hub
@@ -134,6 +134,12 @@ class Correspondence:
         self._doubted -= {*words, *(new or {})}
         if new:
             await self._hub.admit(sorted(self.sites))
+
+    async def hear(self, site: str, said: Verified[Any]) -> None:
+        """What an operator signed for a site and handed in here. Within `acting()`. Raises `StoreError`."""
+        self._doubted.add(site)
+        await self._keep({site: [self._step(site, SiteSaid(node=NodeId(self.name), said=said))]})
+        self._doubted.discard(site)
 
     async def _keep(
         self,

@@ -12,11 +12,13 @@ import msgspec
 
 from skerry.adapters.manifests import ManifestErrors, check, load
 from skerry.core.conversation import DeclareDeadAsked, Leave, LeaveAsked, Refused, key_in, open_sealed
+from skerry.core.group.election.wire import HandOverAsked, HandOverWanted
 from skerry.core.group.granting.model import DeclaredDead
 from skerry.core.kernel.effects import Reply
 from skerry.core.kernel.sealing import Sealed
 from skerry.core.kernel.values import decode
 from skerry.core.stages.intent.events import LocalIntent, LocalIntentGiven
+from skerry.core.stages.intent.holds import Hold, HoldAsked
 from skerry.core.stages.intent.model import Catalogue, Intent
 from skerry.core.stages.ir.model import CatalogueDocument, IntermediateRepresentation
 from skerry.core.stages.ir.rules import TranslationError, check_lease, translate
@@ -52,6 +54,22 @@ async def take_intent(shell: AgentShell, raw: bytes) -> Reply:
     return await shell.request(
         lambda request: LocalIntentGiven(request=request, operator=said.statement.signer, ir=ir, evidence=said.sealed)
     )
+
+
+async def take_hold(shell: AgentShell, raw: bytes) -> Reply:
+    """Take an operator's hold, or the end of one (R4). Raises `NotTaken`."""
+    said = _opened(shell, raw)
+    if not isinstance(said.body, Hold):
+        raise NotTaken(400, {"error": f"expected a signed hold, found {said.statement.kind}"})
+    return await shell.request(lambda request: HoldAsked(request=request, said=said))
+
+
+async def hand_over(shell: AgentShell, raw: bytes) -> Reply:
+    """Take an operator's word that another is to lead (L6). Raises `NotTaken`."""
+    said = _opened(shell, raw)
+    if not isinstance(said.body, HandOverWanted):
+        raise NotTaken(400, {"error": f"expected a signed word on who is to lead, found {said.statement.kind}"})
+    return await shell.request(lambda request: HandOverAsked(request=request, said=said))
 
 
 async def leave(shell: AgentShell, raw: bytes) -> Reply:

@@ -28,7 +28,7 @@ from skerry.api.enrolling import Joining, certificate_digest
 from skerry.api.office import Office
 from skerry.api.refusing import NotDone
 from skerry.api.serving import caller
-from skerry.core.actors.report import journal_page
+from skerry.core.actors.report import all_holds, journal_page
 from skerry.core.stages.ir.rules import TranslationError
 
 BODY_MAX_BYTES = 1024 * 1024
@@ -75,6 +75,13 @@ async def remove(site: str, node: str, request: Ask) -> dict[str, str]:
     return {"removed": node}
 
 
+@post("/v1/holds", status_code=200)
+async def hold(request: Ask, site: str) -> dict[str, Any]:
+    """A statement signed by an operator: pause or drain something of a site, or lift that (R4)."""
+    _site(request, site)
+    return await _office(request).hold(site, await request.body())
+
+
 @post("/v1/tokens", status_code=201)
 async def token(request: Ask, site: str, node: str | None = None, ttl: int = 3600) -> dict[str, str]:
     """A join token."""
@@ -91,6 +98,12 @@ def all_sites(request: Ask) -> dict[str, Any]:
 def one_site(site: str, request: Ask) -> dict[str, Any]:
     """One site, whole."""
     return sites.whole(_site(request, site))
+
+
+@get("/v1/sites/{site:str}/holds", sync_to_thread=False)
+def holds(site: str, request: Ask) -> dict[str, Any]:
+    """Every hold of the site that is known here, lifted ones too."""
+    return {"holds": all_holds(_site(request, site).custody.kept)}
 
 
 @get("/v1/sites/{site:str}/plan", sync_to_thread=False)
@@ -182,13 +195,13 @@ def prometheus(request: Ask) -> str:
 
 def application(office: Office) -> Litestar:
     """The routes of one manager."""
-    changing = Router("/", guards=[_operators], route_handlers=[apply, withdraw, remove, token])
+    changing = Router("/", guards=[_operators], route_handlers=[apply, withdraw, remove, hold, token])
     reading = Router(
         "/",
         guards=[_readers],
         route_handlers=[
-            all_sites, one_site, plan, explain, fits, irs, verdicts, journal, intents, catalogue, history, use, events,
-            prometheus,
+            all_sites, one_site, holds, plan, explain, fits, irs, verdicts, journal, intents, catalogue, history, use,
+            events, prometheus,
         ],
     )  # fmt: skip
     return Litestar(

@@ -75,6 +75,8 @@ class NodeApi:
                 Route("/v1/journal", self._journal),
                 Route("/v1/apply", self._apply, methods=["POST"]),
                 Route("/v1/declare-dead", self._declare_dead, methods=["POST"]),
+                Route("/v1/holds", self._holds, methods=["GET", "POST"]),
+                Route("/v1/hand-over", self._hand_over, methods=["POST"]),
                 Route("/v1/leave", self._leave, methods=["POST"]),
             ]
         )
@@ -115,6 +117,16 @@ class NodeApi:
     async def _declare_dead(self, request: Request) -> Response:
         """A statement signed by an operator: another node is off (X8)."""
         return await self._take(request, local.declare_dead)
+
+    async def _holds(self, request: Request) -> Response:
+        """Every hold known here, lifted ones too; or a statement signed by an operator that sets or lifts one (R4)."""
+        if request.method == "POST":
+            return await self._take(request, local.take_hold)
+        return _json({"holds": report.all_holds(self._agent.picture.custody.kept)})
+
+    async def _hand_over(self, request: Request) -> Response:
+        """A statement signed by an operator: another is to lead (L6)."""
+        return await self._take(request, local.hand_over)
 
     async def _leave(self, request: Request) -> Response:
         """A statement signed by this node's own key: stop all and let go."""

@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from skerry.adapters.keys.x509 import Authority
 from skerry.adapters.manifests import check, dump, load, refuse
 from skerry.adapters.store.store import Applied, Store
@@ -17,10 +19,13 @@ from skerry.api.correspondence import Correspondence
 from skerry.api.enrolling import Enrolling
 from skerry.api.refusing import NotDone
 from skerry.core.actors.manager import ManagerSite
-from skerry.core.conversation import DECLARE_DEAD
+from skerry.core.actors.operators import HAND_OVER
+from skerry.core.conversation import DECLARE_DEAD, Refused, document_of, key_in, open_sealed
 from skerry.core.kernel.expressions import Expressions
 from skerry.core.kernel.ids import ManagerId
-from skerry.core.kernel.sealing import Signer, Verifier
+from skerry.core.kernel.sealing import Sealed, Signer, Verifier
+from skerry.core.kernel.values import decode
+from skerry.core.stages.intent import holds
 from skerry.core.stages.intent.local import RIGHT
 from skerry.core.stages.intent.model import Catalogue, Intent, Manifest, Site, identity
 from skerry.core.stages.ir import issuing
@@ -57,6 +62,7 @@ class Office:
         self._store = store
         self._public_key = public_key
         self._expressions = expressions
+        self._verifier = verifier
         self._operators = dict(operators)
         self.correspondence = Correspondence(
             name=name,
@@ -100,7 +106,8 @@ class Office:
                 await self.correspondence.say(words)
 
     def _operators_of_all(self) -> dict[str, Operator]:
-        return {n: Operator(name=n, public_key=k, may=(RIGHT, DECLARE_DEAD)) for n, k in self._operators.items()}
+        may = (RIGHT, DECLARE_DEAD, holds.RIGHT, HAND_OVER)
+        return {n: Operator(name=n, public_key=k, may=may) for n, k in self._operators.items()}
 
     async def close(self) -> None:
         """Stop listening, end what is on its way."""
@@ -163,6 +170,30 @@ class Office:
             self.intents.pop(name, None)
             for key in local:
                 del self.local_intents[key]
+
+    async def hold(self, site: str, raw: bytes) -> dict[str, Any]:
+        """Take an operator's hold, or the end of one, for a site. Raises `NotDone`, `StoreError`."""
+        async with self.correspondence.acting():
+            known = self.sites[site]
+            try:
+                said = open_sealed(decode(raw, Sealed), site, lambda s: key_in(known.roster(), s), self._verifier)
+                document = document_of(said, known.roster())
+            except (msgspec.DecodeError, Refused) as error:
+                raise NotDone(f"not a statement of somebody who may hold anything there: {error}", 403) from error
+            if not isinstance(said.body, holds.Hold):
+                raise NotDone(f"expected a signed hold, found {said.statement.kind}", 400)
+            before = known.custody.kept.get(document.name)
+            why = holds.against(
+                said.body,
+                before.value if before is not None else None,
+                self.name,
+                known.roster(),
+                {ir.intent: ir for ir in known.irs()},
+            )
+            if why is not None:
+                raise NotDone(why, 409)
+            await self.correspondence.hear(site, said)
+            return {"hold": said.body.name, "lifted": said.body.lifted}
 
     # --- what that means for a site -------------------------------------------------------------------------------
 

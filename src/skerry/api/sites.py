@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from skerry.core.actors.manager import ManagerSite
-from skerry.core.actors.report import fit_table
+from skerry.core.actors.report import all_holds, fit_table
 from skerry.core.stages.negotiation.model import SITE
 from skerry.shell.clock import wall_ms
 
@@ -21,6 +21,7 @@ def line(site: ManagerSite) -> dict[str, Any]:
         "plan": str(plan.id) if plan is not None else None,
         "intents": [ir.name for ir in site.irs() if not ir.withdrawn],
         "distrusted": site.distrusted,
+        "holds": [row for row in all_holds(site.custody.kept) if not row["lifted"]],
     }
 
 
@@ -32,7 +33,11 @@ def whole(site: ManagerSite) -> dict[str, Any]:
         **line(site),
         "roster_version": site.roster().version,
         "members": sorted(site.roster().members),
-        "documents": {name: list(version) for name, version in site.custody.versions().items()},
+        "parts": [
+            {"plan": str(p.id), "leader": p.id.leader, "members": list(p.members), "temporary": bool(p.isolated_from)}
+            for p in site.plans()
+        ],
+        "documents": {name: list(version) for name, version in site.versions().items()},
         "journal": site.journal.heads,
         "plan_digests": {i: s.digest for i, s in plan.sections.items() if i != SITE} if plan is not None else {},
         "plan_temporary": bool(plan.isolated_from) if plan is not None else False,

@@ -20,6 +20,7 @@ from skerry.cli import (
     demo,
     doctor,
     example,
+    holding,
     lab,
     manager,
     objects,
@@ -64,6 +65,7 @@ def build() -> typer.Typer:
     status.add_to(app)
     changing.add_to(app)
     declaring.add_to(app)
+    holding.add_to(app)
     reading.add_to(app)
     calling.add_to(app)
     app.add_typer(objects.app, name="object")

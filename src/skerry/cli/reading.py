@@ -158,7 +158,13 @@ def _instance(asked: Server, name: str, site: str | None) -> dict[str, Any]:
         runs = [{"node": m["node"], **i} for m in members for i in m["instances"] if i["instance"] == name]
         if not value["assignments"] and not runs:
             raise _unknown("instance", name, _instances_in(asked))
-        return {"instance": name, "assignments": value["assignments"], "runs": runs}
+        return {
+            "instance": name,
+            "assignments": value["assignments"],
+            "runs": runs,
+            "paused": value["paused"],
+            "drained": value["drained"],
+        }
     assignments = asked.get(site_path(asked, site))["assignments"]
     held = {which: holders[name] for sets in assignments.values() for which, holders in sets.items() if name in holders}
     if not held:
@@ -212,6 +218,10 @@ def _explained(value: dict[str, Any]) -> Iterable[RenderableType]:
         for a in value["assignments"]
     ]
     yield table(("set", "holder", "configuration", "fit", "agreed", "since plan"), held)
+    if value["paused"]:
+        yield f"\nit does not run: {value['paused']}"
+    for node, why in sorted(value["drained"].items()):
+        yield f"\n{node} gets nothing: {why}"
     if not value["rankings"]:
         leader = value["leader"]
         where = f"{leader} leads: ask it" if leader not in (None, value["ranked_by"]) else "it was ranked by an earlier"

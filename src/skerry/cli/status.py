@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 GOOD, MIDDLING, BAD = "green", "yellow", "bold red"
 FRESH_MS = 10_000
 """An answer older than that shows nothing green; a manager is asked several times within it."""
-STATES = {"satisfied": GOOD, "degraded": MIDDLING, "not provided": BAD, "withdrawn": "dim"}
+STATES = {"satisfied": GOOD, "degraded": MIDDLING, "paused": MIDDLING, "not provided": BAD, "withdrawn": "dim"}
+DONE = {"pause": "paused", "drain": "drained"}
 CONTACTS = {"self": GOOD, "yes": GOOD, "hung": BAD, "lost": BAD}
 
 _STATUS = """\b
@@ -58,12 +59,20 @@ def _screen(found: dict[str, Any]) -> Iterable[RenderableType]:
         for one in member["instances"]:
             if one["reason"] and one["phase"] in ("waiting", "failed"):
                 yield _styled(f"{one['instance']} {one['phase']} on {member['node']}: {in_a_line(one['reason'])}", BAD)
+    for hold in found["holds"]:
+        yield _styled(f"{DONE[hold['what']]}: {held(hold)}", MIDDLING)
     for functionality in found["functionalities"]:
         yield from _functionality(functionality)
     if found["given_up"]:
         yield ""
     for what in found["given_up"]:
         yield _styled(f"given up: {what}", MIDDLING)
+
+
+def held(hold: dict[str, Any]) -> str:
+    """What an operator holds, for people: who, where, since when, why."""
+    why = f": {in_a_line(hold['why'])}" if hold["why"] else ""
+    return f"{hold['subject']}, by {hold['by']} at {hold['place']} since {wall(hold['wall_ms'])}{why}"
 
 
 def _links(found: dict[str, Any]) -> Iterable[RenderableType]:

@@ -22,6 +22,7 @@ class What(StrEnum):
     FITS = "fits"
     VERDICTS = "verdicts"
     JOURNAL = "journal"
+    HOLDS = "holds"
 
 
 class View(NamedTuple):
@@ -152,6 +153,13 @@ def _journal(value: Any) -> Iterable[Row]:
         yield (when, one["chain"], one["number"], one["kind"], one["what"], one["about"], plain(data))
 
 
+def _holds(value: Any) -> Iterable[Row]:
+    for one in value["holds"]:
+        if not one["lifted"]:
+            yield (one["what"], one["subject"], one["by"], one["place"], wall(one["wall_ms"]), one["why"] or None)
+
+
+_HOLD_HEADERS = ("what", "of", "by", "at", "since", "why")
 _FIT_HEADERS = ("node", "role", "configuration", "fit", "figures", "operations", "s", "digest", "when", "note")
 _JOURNAL_HEADERS = ("when", "chain", "number", "kind", "what", "about", "data")
 
@@ -170,6 +178,7 @@ AT_MANAGER = {
         "{site}/verdicts", ("when", "intent", "generation", "plan", "decided", "word", "reason"), _verdicts
     ),
     What.JOURNAL: View("{site}/journal", _JOURNAL_HEADERS, _journal),
+    What.HOLDS: View("{site}/holds", _HOLD_HEADERS, _holds),
 }
 
 AT_NODE = {
@@ -186,4 +195,5 @@ AT_NODE = {
     ),
     What.FITS: View("/v1/fits", _FIT_HEADERS, _fits),
     What.JOURNAL: View("/v1/journal", _JOURNAL_HEADERS, _journal),
+    What.HOLDS: View("/v1/holds", _HOLD_HEADERS, _holds),
 }

@@ -14,7 +14,16 @@ import msgspec
 from skerry.core.group.custody.machine import DOCUMENT_PREFIX, Holdings
 from skerry.core.group.custody.model import Carry, Kept, Version
 from skerry.core.group.election.model import Standing
-from skerry.core.group.election.wire import AskHandOver, Follow, FollowMe, HandOver, IWould, WouldYou
+from skerry.core.group.election.wire import (
+    AskHandOver,
+    Follow,
+    FollowMe,
+    HandOver,
+    HandOverAsked,
+    HandOverWanted,
+    IWould,
+    WouldYou,
+)
 from skerry.core.group.granting.model import DEAD_PREFIX, DeclaredDead, Living
 from skerry.core.group.granting.wire import GrantAsk, GrantGive, GrantRelease
 from skerry.core.group.journal.model import Entry
@@ -32,6 +41,7 @@ from skerry.core.stages.capability.events import FactsFound, UsageSampled
 from skerry.core.stages.fit.events import TrialFinished
 from skerry.core.stages.fit.model import RoleFit
 from skerry.core.stages.intent.events import LocalIntent, LocalIntentGiven
+from skerry.core.stages.intent.holds import Hold, HoldAsked, may_hold
 from skerry.core.stages.ir.model import CatalogueDocument, IntermediateRepresentation, Roster, SiteDocument
 from skerry.core.stages.monitoring.events import MonitoringEvent, UnattendedAnswered
 from skerry.core.stages.monitoring.model import Verification
@@ -82,13 +92,14 @@ Document = (
     | DeclaredDead
     | Living
     | Leave
+    | Hold
 )
 """What the members keep for each other (C2)."""
 
 UplinkMessage = Question | Answer
 """What site and manager say to each other; signed like everything else."""
 
-Body = PeerMessage | Document | Entry | UplinkMessage | LocalIntent
+Body = PeerMessage | Document | Entry | UplinkMessage | LocalIntent | HandOverWanted
 
 KINDS: dict[str, type] = {
     str(kind.__struct_config__.tag): kind
@@ -96,7 +107,7 @@ KINDS: dict[str, type] = {
         Beat, WouldYou, IWould, FollowMe, Follow, HandOver, AskHandOver, GrantAsk, GrantGive, GrantRelease, Proposal,
         Ballot, Carry, Roster, SiteDocument, CatalogueDocument,
         IntermediateRepresentation, RoleFit, Plan, Verdict, Entry, Question, Answer, LocalIntent, Leave, Closing,
-        DeclaredDead, Living,
+        DeclaredDead, Living, Hold, HandOverWanted,
     )
 }  # fmt: skip
 """Each kind of statement, and what it says."""
@@ -174,6 +185,8 @@ AgentEvent = (
     | MonitoringEvent
     | UnattendedAnswered
     | LocalIntentGiven
+    | HoldAsked
+    | HandOverAsked
     | LeaveAsked
     | DeclareDeadAsked
     | UsageSampled
@@ -310,8 +323,8 @@ def document_of(said: Verified[Any], roster: Roster) -> Kept:
 
     Rosters, site settings and IRs are the manager's word (N4); an IR handed in locally is the word of the member that
     took it; a fit is its own node's, and so are its closing and its word that it leaves or lives; that a node is dead
-    is an operator's (X8); a plan is its leader's (P1). Each roster version is a document of its own, so that
-    a node that missed some can take them one after the other.
+    is an operator's (X8), and so is a hold (R4); a plan is its leader's (P1). Each roster version is a document of its
+    own, so that a node that missed some can take them one after the other.
     """
     body, signer = said.body, said.statement.signer
     match body:
@@ -324,8 +337,8 @@ def document_of(said: Verified[Any], roster: Roster) -> Kept:
         case IntermediateRepresentation(intent=intent, generation=generation, local=local):
             by = signer in roster.members if local else signer == roster.manager
             name, numbers, may = f"intent/{intent}", (generation,), by
-        case Verdict(intent=intent, number=number):
-            name, numbers, may = f"verdict/{intent}", (number,), signer == roster.manager
+        case Verdict(number=number):
+            name, numbers, may = body.document, (number,), signer == roster.manager
         case RoleFit(node=node, version=version):
             name, numbers, may = f"fit/{node}", (version,), signer == node
         case Closing(node=node, through=through):
@@ -334,16 +347,25 @@ def document_of(said: Verified[Any], roster: Roster) -> Kept:
             name, numbers, may = f"{LEAVE_PREFIX}{node}", (1,), signer == node
         case Living(node=node, generation=generation):
             name, numbers, may = f"{DEAD_PREFIX}{node}", (generation,), signer == node
-        case DeclaredDead(node=node, generation=generation):
-            known = roster.operators.get(signer)
-            may = known is not None and DECLARE_DEAD in known.may
-            name, numbers = f"{DEAD_PREFIX}{node}", (generation,)
         case Plan(id=plan):
             version_of: Version = (plan.term, str(plan.leader), plan.number)
             return _kept(said, "plan", version_of, signer == plan.leader)
         case _:
-            raise Refused(f"a {said.statement.kind} is no document")
+            return _document_of_operator(said, roster)
     return _kept(said, name, numbers, may)
+
+
+def _document_of_operator(said: Verified[Any], roster: Roster) -> Kept:
+    body, signer = said.body, said.statement.signer
+    match body:
+        case DeclaredDead(node=node, generation=generation):
+            known = roster.operators.get(signer)
+            may = known is not None and DECLARE_DEAD in known.may
+            return _kept(said, f"{DEAD_PREFIX}{node}", (generation,), may)
+        case Hold():
+            return _kept(said, body.document, body.version, may_hold(signer, roster))
+        case _:
+            raise Refused(f"a {said.statement.kind} is no document")
 
 
 def _kept(said: Verified[Any], name: str, version: Version, may: bool) -> Kept:

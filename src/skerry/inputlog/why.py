@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from skerry.core.conversation import Heard, LeaveAsked, Started
+from skerry.core.conversation import DeclareDeadAsked, Heard, LeaveAsked, Started
 from skerry.core.group.custody.machine import DOCUMENT_PREFIX
+from skerry.core.group.election.wire import HandOverAsked
 from skerry.core.group.membership.machine import PresenceChanged
 from skerry.core.group.uplink.machine import SessionChanged
 from skerry.core.kernel.effects import Effects, Note, Put, said_in
@@ -21,6 +22,7 @@ from skerry.core.kernel.values import Value, decode
 from skerry.core.stages.capability.events import FactsFound, UsageSampled
 from skerry.core.stages.fit.events import TrialFinished
 from skerry.core.stages.intent.events import LocalIntentGiven
+from skerry.core.stages.intent.holds import HoldAsked
 from skerry.core.stages.monitoring.events import InstanceChecked, InstanceMeasured, UnattendedAnswered
 from skerry.core.stages.negotiation.model import Plan
 from skerry.core.stages.subscription.events import (
@@ -206,6 +208,11 @@ _WORDS: Mapping[type, Callable[[Any], str]] = {
         f"{e.instance} on {e.node}, whose agent is gone, {'answers' if e.ok else 'is silent'}"
     ),
     LocalIntentGiven: lambda e: f"{e.operator} handed in {e.ir.name} at this node",
+    HoldAsked: lambda e: (
+        f"{e.said.statement.signer} {'lifted' if e.said.body.lifted else 'set'} the hold {e.said.body.name}"
+    ),
+    HandOverAsked: lambda e: f"{e.said.statement.signer} asked for another leader",
+    DeclareDeadAsked: lambda e: f"{e.said.statement.signer} said that {e.said.body.node} is off",
     LeaveAsked: lambda _: "the owner took this machine out",
     UsageSampled: lambda _: "what is in use on the machine was read",
     FactsFound: lambda _: "machine and owner said what there is",

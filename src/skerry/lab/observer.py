@@ -274,14 +274,14 @@ class Figures:
 
     def _healed(self) -> Record:
         """Until every node in contact has the first word that the manager says of each intent after the healing."""
-        healed, words = self.first.get("healed"), dict[str, int]()
+        healed, words = self.first.get("healed"), dict[str, tuple[str, int]]()
         for said in self._seen("manager.says", healed["t_ms"]) if healed else ():
             if said["about"].startswith("verdict/"):
-                words.setdefault(said["about"], said["data"]["version"][0])
+                words.setdefault(said["about"].rpartition("/")[0], (said["about"], said["data"]["version"][0]))
         if not healed or not words:
             return {}
         last_ms = 0
-        for (name, number), node in itertools.product(words.items(), healed["nodes"]):
+        for (name, number), node in itertools.product(words.values(), healed["nodes"]):
             taken = self._seen("document.taken", healed["t_ms"], node=node, about=name)
             at_ms = [e["t_ms"] for e in taken if e["data"]["version"][0] >= number]
             last_ms = max(last_ms, at_ms[0] if at_ms else healed["t_ms"] + NEVER_MS)

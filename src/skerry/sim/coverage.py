@@ -26,6 +26,7 @@ _REASONS: tuple[tuple[str, str], ...] = (
     ("is no document", "refused.no_document"),
     ("not enough free", "no.not_enough_free"),
     ("was not measured here", "no.not_measured"),
+    ("drained by", "no.drained"),
 )
 """Phrases of reasons that are given to people, and the name under which each is counted."""
 
@@ -131,6 +132,13 @@ EXPECTED: tuple[str, ...] = (
     "premise.M2",
     "premise.N1",
     "premise.R1",
+    "premise.R4",
+    "state.hold.lifted",
+    "note.hold.set",
+    "note.hold.lifted",
+    "note.hold.refused",
+    "note.hand_over.refused",
+    "no.drained",
 )
 
 

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from skerry.core.actors.handed_in import HandedIn
-from skerry.core.actors.manager import Authored, ManagerEvent, ManagerSite, opened_events, stored_key
+from skerry.core.actors.manager import Authored, ManagerEvent, ManagerSite, SiteSaid, opened_events, stored_key
 from skerry.core.conversation import Refused, kind_of, life_from, stored_documents
 from skerry.core.group.custody.model import Version
 from skerry.core.kernel.effects import Drop, Effects, Instruct, Persist, Put
 from skerry.core.kernel.ids import IntentId, ManagerId, NodeId
 from skerry.core.kernel.inputs import Input
-from skerry.core.kernel.sealing import Sealed, Statement, seal
+from skerry.core.kernel.sealing import Sealed, Statement, Verified, seal
 from skerry.core.kernel.values import decode, encode
+from skerry.core.stages.intent.holds import Hold, against, may_hold
 from skerry.core.stages.ir.issuing import withdrawn
 from skerry.core.stages.ir.model import IntermediateRepresentation, Roster, RosterEntry
 from skerry.sim.keys import StandInSigner
@@ -135,7 +136,7 @@ class Manager:
 
     def versions(self) -> dict[str, Version]:
         """What it holds; nothing while there is no process."""
-        return self.site.custody.versions() if self.site is not None else {}
+        return self.site.versions() if self.site is not None else {}
 
     # --- what operators do ----------------------------------------------------------------------------------------
 
@@ -153,6 +154,17 @@ class Manager:
             return False
         held = [ir for ir in self.site.irs() if ir.name == name and not ir.withdrawn]
         return self.say(tuple(withdrawn(ir) for ir in held), self.manifests.without(name))
+
+    def hold(self, said: Verified[Hold]) -> bool:
+        """An operator's hold, or the end of one; whether it was kept (R4)."""
+        if self.site is None or not may_hold(said.statement.signer, self.site.roster()):
+            return False
+        known = self.site.custody.kept.get(said.body.document)
+        irs = {ir.intent: ir for ir in self.site.irs()}
+        before = known.value if known is not None else None
+        if against(said.body, before, self.name, self.site.roster(), irs) is not None:
+            return False
+        return self._keep([self._step(SiteSaid(node=NodeId(self.name), said=said))], self.manifests)
 
     def say(self, documents: Sequence[Any], manifests: Manifests) -> bool:
         """The manager's own words, with the manifests that they came from: all or nothing."""

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from skerry.core.actors.operators import HAND_OVER
 from skerry.core.conversation import DECLARE_DEAD, kind_of, open_sealed
-from skerry.core.kernel.ids import ManagerId
-from skerry.core.kernel.sealing import Sealed, Statement, seal
+from skerry.core.group.election.wire import HandOverAsked, HandOverWanted
+from skerry.core.kernel.ids import ManagerId, NodeId
+from skerry.core.kernel.sealing import Sealed, Statement, Verified, seal
 from skerry.core.kernel.values import encode
+from skerry.core.stages.intent import holds
 from skerry.core.stages.intent.events import LocalIntent, LocalIntentGiven
 from skerry.core.stages.intent.local import RIGHT
 from skerry.core.stages.intent.model import Intent, Site
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from skerry.sim.shell import Shell
     from skerry.sim.world import World
 
-OPERATORS = {"ann": (RIGHT, DECLARE_DEAD), "bob": ()}
+OPERATORS = {"ann": (RIGHT, DECLARE_DEAD, holds.RIGHT, HAND_OVER), "bob": ()}
 """Who may do what at the site itself."""
 
 
@@ -101,17 +104,25 @@ class Office:
     def hand_in(self, shell: Shell, operator: str, name: str) -> None:
         """An operator gives an intent to a node, whose API checks the signature and translates it (U4)."""
         picture = shell.agent.picture
-        said = open_sealed(
-            self._word(operator, self.world.book.texts[name]),
-            self.world.site,
-            lambda signer: self.signers[signer].public_key if signer in self.signers else None,
-            self.world.verifier,
-        )
+        said = self._opened(operator, LocalIntent(manifests=self.world.book.texts[name]))
         known = next((ir for ir in picture.irs().values() if ir.name == name), None)
         generation = known.generation + 1 if known is not None else 1
         ir = self._translated(self.world.book.read(said.body.manifests), generation=generation, local=True)
         self.world.irs.append(ir)
         shell.post(LocalIntentGiven(request="", operator=operator, ir=ir, evidence=said.sealed))
+
+    def hold(self, shell: Shell | None, operator: str, hold: holds.Hold) -> None:
+        """An operator's hold, or the end of one, at a node or, with None, at head office (R4)."""
+        said = self._opened(operator, hold)
+        if shell is not None:
+            shell.post(holds.HoldAsked(request="", said=said))
+        else:
+            self.world.manager.hold(said)
+
+    def have_lead(self, shell: Shell, operator: str, to: NodeId | None) -> None:
+        """An operator says at a node who is to lead (L6)."""
+        word = HandOverWanted(term=shell.agent.election.leadership.term, to=to)
+        shell.post(HandOverAsked(request="", said=self._opened(operator, word)))
 
     def _translated(self, intent: Intent, *, generation: int, local: bool) -> IntermediateRepresentation:
         book = self.world.book
@@ -124,9 +135,16 @@ class Office:
             local=local,
         )
 
-    def _word(self, operator: str, text: str) -> Sealed:
+    def _opened(self, operator: str, body: Any) -> Verified[Any]:
+        return open_sealed(
+            self._word(operator, body),
+            self.world.site,
+            lambda signer: self.signers[signer].public_key if signer in self.signers else None,
+            self.world.verifier,
+        )
+
+    def _word(self, operator: str, body: Any) -> Sealed:
         self._said += 1
-        body = LocalIntent(manifests=text)
         statement = Statement(
             kind=kind_of(body),
             site=self.world.site,

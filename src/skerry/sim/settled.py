@@ -25,7 +25,7 @@ from skerry.core.group.granting.model import Electorate
 from skerry.core.kernel.ids import InstanceId, IntentId, NodeId
 from skerry.core.stages.negotiation.model import SITE, Assignment, Plan
 from skerry.core.stages.negotiation.rounds import MEASURING, NEGOTIATED, NO_ANSWER
-from skerry.core.stages.subscription.rules import is_open
+from skerry.core.stages.subscription.rules import is_open, paused_by
 
 if TYPE_CHECKING:
     from skerry.sim.world import World
@@ -121,16 +121,18 @@ def _modes(world: World, agents: dict[str, Agent]) -> str | None:
 
 
 def _work(world: World, agents: dict[str, Agent]) -> str | None:
-    """What the plan in force wants, by its sets in force; nothing else runs on the core's nodes."""
+    """What the plan in force wants, by its sets in force, and nobody has paused; nothing else runs on the core's
+    nodes."""
     someone = next(iter(agents.values()))
     plan = someone.picture.plan()
     assert plan is not None
-    modes = someone.picture.modes()
+    modes, paused = someone.picture.modes(), someone.picture.paused()
     wanted = {
         instance: assignment
         for intent, section in plan.sections.items()
         if intent != SITE
         for instance, assignment in section.of(modes.get(intent, "connected")).items()
+        if not paused_by(instance, paused)
     }
     decides = is_quorum(agents)
     for instance, assignment in sorted(wanted.items()):

@@ -18,6 +18,7 @@ PROPERTIES = {
     "I13": "every assent's hold ends",
     "N1": "every start opens a new life, whose first entry links to the last own entry on its disk",
     "R1": "a verdict names what the site decided, and is given on the evidence that led to it",
+    "R4": "what an operator holds stays held, whatever plan and manager want, until somebody lifts it",
     "U1": "a node that was power-cycled while the site is cut off brings its work back by itself",
     "U2": "manager and site converge by themselves after the link returns",
     "U3": "healthy work is not stopped because the link dropped or came back",

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from skerry.core.group.election.model import INELIGIBLE_FOR_MS
+from skerry.core.group.election.wire import HandOverAsked, HandOverWanted
+from skerry.core.kernel.ids import NodeId
 from skerry.core.stages.ir.model import AssentClause, Governance, ManagementRole, ManagementRow, SiteDocument
 from skerry.core.stages.negotiation.model import Plan
 from tests.core.things import SHOP, element, instance, ir
@@ -50,6 +53,43 @@ def test_a_leader_that_runs_on_its_battery_hands_over_and_no_plan_changes() -> N
     assert successor in ("b", "c")
     assert plans(world) == agreed
     assert pids(world) == processes
+
+
+def wants(world: World, at: str, to: str | None = None) -> None:
+    """An operator says at a node who is to lead."""
+    agent = world.nodes[at].agent
+    assert agent is not None
+    term = agent.election.leadership.term
+    word = HandOverWanted(term=term, to=NodeId(to) if to is not None else None)
+    world.step(world.nodes[at], HandOverAsked(request="r", said=world.word(word)))
+
+
+@pytest.mark.parametrize(("at", "to"), [("a", "c"), ("b", "b"), ("b", "c"), ("c", None)])
+def test_l6_an_operator_has_another_lead_and_no_plan_and_no_role_changes(at: str, to: str | None) -> None:
+    world = settled_site()
+    agreed, processes = plans(world), pids(world)
+    wants(world, at, to)
+    world.run(SETTLED_MS)
+    (successor,) = leaders(world)
+    assert successor == (to or "b")
+    assert plans(world) == agreed
+    assert pids(world) == processes
+    world.run(HANDED_OVER_MS)
+    assert leaders(world) == {successor}, "and nobody takes it back"
+
+
+def test_l6_who_may_not_changes_nothing() -> None:
+    world = settled_site()
+    agent = world.nodes["a"].agent
+    assert agent is not None
+    nobody = {n: msgspec.structs.replace(o, may=("hold",)) for n, o in world.roster.operators.items()}
+    digest = agent.picture.roster_digest()
+    world.roster = msgspec.structs.replace(world.roster, version=2, predecessor=digest, operators=nobody)
+    world.issue(world.roster)
+    world.run(SETTLED_MS)
+    wants(world, "a", "c")
+    world.run(SETTLED_MS)
+    assert leaders(world) == {"a"}
 
 
 def test_a_leader_whose_criterion_holds_leads_on() -> None:

@@ -59,6 +59,8 @@ class Site:
         self._keep(Effects(persist=self.manager.founding()))
         self.journals = {n: Journal(me=n, site=SITE, life=LifeId("1"), boot="", signer=KEYS[n]) for n in (A, B, C)}
         self.at_ms = 0
+        self.plans: dict[str, tuple[int | str, ...]] = {}
+        """The plan that each member told of last, and holds."""
         self._numbers: dict[str, int] = {}
 
     @staticmethod
@@ -91,6 +93,8 @@ class Site:
         return Verified(statement=statement, body=body, sealed=seal(KEYS[signer], statement))
 
     def hears(self, node: NodeId, body: Any, number: int | None = None) -> Effects:
+        if isinstance(body, Plan):
+            self.plans[node] = (body.id.term, str(body.id.leader), body.id.number)
         return self.step(SiteSaid(node=node, said=self.said(node, body, number)))
 
     def entry(self, node: NodeId, what: str, about: str = "", **data: Any) -> Sealed:
@@ -105,7 +109,8 @@ class Site:
 
     def asks(self, node: NodeId = A, **versions: tuple[int, ...]) -> Exchange:
         """What the answer to a question carries."""
-        carried = Exchange(versions={n.replace("_", "/"): v for n, v in versions.items()}, heads={})
+        held = {"plan": self.plans[node]} if node in self.plans else {}
+        carried = Exchange(versions={**held, **{n.replace("_", "/"): v for n, v in versions.items()}}, heads={})
         done = self.hears(node, Question(number=1, carried=encode(carried)))
         (instruct,) = done.instruct
         assert isinstance(instruct.message, Answer)

@@ -17,6 +17,7 @@ import msgspec
 
 from skerry.core.actors import views
 from skerry.core.actors.declaring import declare_dead
+from skerry.core.actors.operators import refused_hand_over, take_hold
 from skerry.core.actors.picture import Picture
 from skerry.core.conversation import (
     AgentEvent,
@@ -32,6 +33,7 @@ from skerry.core.conversation import (
 from skerry.core.group.custody.machine import packed
 from skerry.core.group.custody.model import Kept
 from skerry.core.group.election.machine import FOLLOWED_KEY, Election
+from skerry.core.group.election.wire import HandOverAsked
 from skerry.core.group.granting.machine import Granting
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.journal.model import Entry
@@ -51,6 +53,7 @@ from skerry.core.kernel.values import Value, decode, encode
 from skerry.core.stages.capability.events import FactsFound, UsageSampled
 from skerry.core.stages.fit.machine import Fitting
 from skerry.core.stages.intent.events import LocalIntentGiven
+from skerry.core.stages.intent.holds import HoldAsked
 from skerry.core.stages.intent.local import take
 from skerry.core.stages.ir.model import Roster
 from skerry.core.stages.monitoring.machine import Monitoring
@@ -201,6 +204,11 @@ class Agent:
                 return self._on_said(said, given)
             case LocalIntentGiven():
                 return take(event, self.picture.roster(), self.picture.irs())
+            case HoldAsked():
+                return take_hold(event, self.picture)
+            case HandOverAsked():
+                refused = refused_hand_over(event, self.picture)
+                return refused if refused is not None else self._run("election", event, given)
             case LeaveAsked(request=request, said=said):
                 goodbye = Effects(reply=(Reply(request=request, ok=True),), note=(Note(what="agent.leaves"),))
                 return goodbye + self._take_and_tell(said)

@@ -15,6 +15,7 @@ import msgspec
 
 from skerry.core.actors.dealings import Dealings, Stock
 from skerry.core.actors.handed_in import HandedIn
+from skerry.core.actors.parts import by_leader, concerns, plan_of, plans_in_force, versions_for
 from skerry.core.conversation import (
     Exchange,
     Leave,
@@ -37,6 +38,7 @@ from skerry.core.kernel.once import Once
 from skerry.core.kernel.sealing import Sealed, Signer, Statement, Verified, Verifier, seal
 from skerry.core.kernel.values import Value, decode, digest, encode
 from skerry.core.stages.history.model import USED, Reading
+from skerry.core.stages.intent.holds import HOLD_PREFIX
 from skerry.core.stages.ir.issuing import Held
 from skerry.core.stages.ir.model import IntermediateRepresentation, Roster, SiteDocument
 from skerry.core.stages.negotiation.model import SITE, Plan, Section
@@ -114,8 +116,9 @@ class ManagerSite:
     ) -> ManagerSite:
         """From the store; `documents` are those of `kept`, opened and verified by the caller."""
         custody = Custody(me=NodeId(manager))
-        for document in documents:
-            custody.restore(document)
+        for document in map(by_leader, documents):
+            if custody.newer(document.name, document.version):
+                custody.restore(document)
         verdicts = [decode(kept[key], Verdict) for key in sorted(kept) if key.startswith(VERDICT_PREFIX)]
         recovered = cls(
             site=site,
@@ -160,9 +163,18 @@ class ManagerSite:
         return newest
 
     def plan(self) -> Plan | None:
-        """The site's plan, as far as it was heard."""
-        kept = self.custody.kept.get("plan")
-        return kept.value if kept is not None else None
+        """The site's plan, as far as it was heard; of a site that is split the latest."""
+        return next(iter(self.plans()), None)
+
+    def plans(self) -> list[Plan]:
+        """The plan of each part (R3)."""
+        return plans_in_force(self.custody)
+
+    def versions(self) -> dict[str, Version]:
+        """What is held, under the names by which the site knows it."""
+        plan = self.plan()
+        ours = {"plan": (plan.id.term, str(plan.id.leader), plan.id.number)} if plan is not None else {}
+        return versions_for(ours, self.custody)
 
     def irs(self) -> list[IntermediateRepresentation]:
         """All intents of the site."""
@@ -213,7 +225,7 @@ class ManagerSite:
                 done = Effects()
                 for document in documents:
                     done = done + self._author(document)
-                return done + self._judge(given)
+                return done
 
     def check_invariants(self) -> None:
         """J1 for the copies; a verdict number is given once."""
@@ -266,7 +278,7 @@ class ManagerSite:
 
     def _take_document(self, said: Verified[Any]) -> Effects:
         try:
-            document = document_of(said, with_former(self.roster()))
+            document = by_leader(document_of(said, with_former(self.roster())))
         except Refused as refused:
             return Effects(note=(Note(what="item.refused", about=said.statement.signer, data={"why": str(refused)}),))
         if not self.custody.newer(document.name, document.version):
@@ -321,9 +333,9 @@ class ManagerSite:
         """The next roster, a node less."""
         return self.next_roster(members={n: entry for n, entry in self.roster().members.items() if n != node})
 
-    def _judge(self, given: Input[ManagerEvent]) -> Effects:
-        """Give a word on every section of the plan that has none yet, or whose word has changed (R1)."""
-        plan = self.plan()
+    def _judge(self, theirs: Mapping[str, Version], given: Input[ManagerEvent]) -> Effects:
+        """Give a word on every section of a part's plan that has none yet, or whose word has changed (R1, R3)."""
+        plan = plan_of(theirs, self.custody)
         if plan is None:
             return Effects()
         known = {ir.intent: ir for ir in self.irs()}
@@ -335,8 +347,8 @@ class ManagerSite:
             ir = known.get(intent)
             temporary = self.manager in plan.isolated_from
             word, reason = judge(section, ir, members, self.distrusted if temporary else {})
-            last = next((v for v in reversed(self.verdicts) if v.intent == intent), None)
-            if last is not None and (last.plan, last.digest, last.word) == (plan.id, section.digest, word):
+            last = next((v for v in reversed(self.verdicts) if (v.intent, v.plan) == (intent, plan.id)), None)
+            if last is not None and (last.digest, last.word) == (section.digest, word):
                 continue
             done = done + self._say(plan, section, word, reason, given.wall_ms)
         return done
@@ -380,9 +392,9 @@ class ManagerSite:
             )
         if node not in self.roster().members:
             return self._answer_former(node, question)
-        judged = self._judge(given)
         dealings = self._dealings.setdefault(node, Dealings())
         dealings.hear(asked)
+        judged = self._judge(dealings.theirs.versions if dealings.theirs is not None else {}, given)
         carried = self._carried(dealings, asked, given.at_ms)
         answer = Answer(number=question.number, carried=carried)
         return judged + Effects(instruct=(Instruct(site=self.site, node=node, message=answer),))
@@ -395,10 +407,10 @@ class ManagerSite:
         return Effects(instruct=(Instruct(site=self.site, node=node, message=answer),))
 
     def _carried(self, dealings: Dealings, asked: Exchange, at_ms: int) -> bytes:
-        mine = Stock(versions=self.custody.versions(), heads=self.journal.heads)
+        theirs = dealings.theirs.versions if dealings.theirs is not None else {}
+        mine = Stock(versions=versions_for(theirs, self.custody), heads=self.journal.heads)
         items: tuple[Sealed, ...] = ()
         if dealings.theirs is not None:
-            theirs = dealings.theirs.versions
             items = tuple(self._lacking(theirs, without="intent/" if self._is_behind(theirs, at_ms) else None))
         if not items and dealings.agrees(asked, mine):
             return b""
@@ -407,9 +419,8 @@ class ManagerSite:
     def _is_behind(self, theirs: Mapping[str, Version], at_ms: int) -> bool:
         """Whether the site decided something that is still to be judged: new generations wait for that, for a short
         while, so that every temporary plan gets a word before it is replaced (D18)."""
-        plan, held = self.plan(), self.custody.kept.get("plan")
-        unheard = "plan" in theirs and (held is None or is_older(held.version, theirs["plan"]))
-        if not unheard and (plan is None or not self._evidence_missing(plan)):
+        plan = plan_of(theirs, self.custody)
+        if (plan is not None and not self._evidence_missing(plan)) or "plan" not in theirs:
             self._behind_since_ms = None
             return False
         if self._behind_since_ms is None:
@@ -420,9 +431,9 @@ class ManagerSite:
         found: list[Sealed] = []
         size_bytes = 0
         for name, kept in sorted(self.custody.kept.items(), key=lambda item: _order(item[0])):
-            if kept.author != self.manager or not name.startswith(OWN):
+            if not name.startswith(HOLD_PREFIX) and (kept.author != self.manager or not name.startswith(OWN)):
                 continue
-            if name in theirs and not is_older(theirs[name], kept.version):
+            if not concerns(kept, theirs) or (name in theirs and not is_older(theirs[name], kept.version)):
                 continue
             if without is not None and name.startswith(without) and name in theirs:
                 continue

@@ -14,7 +14,7 @@ from skerry.core.actors.dealings import Dealings, Stock
 from skerry.core.actors.facets import Facets, carried_by
 from skerry.core.conversation import LEAVE_PREFIX, Carried, Exchange
 from skerry.core.group.custody.machine import Custody, Holdings
-from skerry.core.group.custody.model import CARRY_MAX, Version, is_older
+from skerry.core.group.custody.model import CARRY_MAX, Kept, Version, is_older
 from skerry.core.group.granting.model import DEAD_PREFIX, LEASE_MS, DeclaredDead, Electorate
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.membership.model import Contact
@@ -25,6 +25,7 @@ from skerry.core.kernel.sealing import Sealed
 from skerry.core.kernel.values import digest, encode
 from skerry.core.stages.capability.model import NodeFacts, Resources, Usage
 from skerry.core.stages.fit.model import RoleFit
+from skerry.core.stages.intent.holds import HOLD_PREFIX, in_words, may_hold
 from skerry.core.stages.ir.model import IntermediateRepresentation, Mode, Roster, SiteDocument
 from skerry.core.stages.monitoring.model import Verification
 from skerry.core.stages.negotiation.model import Plan
@@ -177,6 +178,31 @@ class Picture:
             if section is not None and verdict.plan == plan.id and verdict.digest == section.digest:
                 found[verdict.intent] = verdict
         return found
+
+    def holds(self) -> list[Kept]:
+        """What operators hold (R4): set, not lifted, by somebody who may."""
+        return self._once("holds", self._holds_version(), self._find_holds)
+
+    def _holds_version(self) -> tuple[int, int]:
+        return (self._shelf("hold"), self._shelf("roster"))
+
+    def _find_holds(self) -> list[Kept]:
+        roster, kept = self.roster(), sorted(self.custody.kept.items())
+        held = [k for name, k in kept if name.startswith(HOLD_PREFIX) and not k.value.lifted]
+        return [k for k in held if may_hold(k.author, roster)]
+
+    def paused(self) -> dict[str, str]:
+        """Intents and roles that are paused, with who does so and why."""
+        return self._once("paused", self._holds_version(), lambda: self._held("pause"))
+
+    def drained(self) -> dict[NodeId, str]:
+        """Nodes that are drained, likewise."""
+        return self._once(
+            "drained", self._holds_version(), lambda: {NodeId(n): why for n, why in self._held("drain").items()}
+        )
+
+    def _held(self, what: str) -> dict[str, str]:
+        return {k.value.subject: in_words(k.value, k.author) for k in self.holds() if k.value.what == what}
 
     def lease_ms(self) -> int:
         """The `run_once` lease of this site."""
@@ -396,6 +422,6 @@ def _edition(roster: Roster) -> Edition:
 
 def _lacks(held: dict[str, Version], name: str, version: Version) -> bool:
     """Whether somebody with these versions lacks this one. What nodes and operators say goes up, the rest down."""
-    if not name.startswith(("fit/", "plan", "intent/", CLOSING_PREFIX, DEAD_PREFIX, LEAVE_PREFIX)):
+    if not name.startswith(("fit/", "plan", "intent/", CLOSING_PREFIX, DEAD_PREFIX, LEAVE_PREFIX, HOLD_PREFIX)):
         return False
     return name not in held or is_older(held[name], version)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from skerry.core.actors.agent import Agent
+from skerry.core.group.custody.model import Kept
 from skerry.core.group.granting.model import DEAD_PREFIX
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.journal.model import Entry
 from skerry.core.group.uplink.model import ModeState
-from skerry.core.kernel.ids import GrantKey, NodeId
+from skerry.core.kernel.ids import GrantKey, InstanceId, NodeId
 from skerry.core.kernel.sealing import Sealed, Statement
 from skerry.core.kernel.values import decode
 from skerry.core.stages.fit.model import Measured, RoleFit, fit_permille, summary
+from skerry.core.stages.intent.holds import HOLD_PREFIX
 from skerry.core.stages.ir.model import ElementSpec, IntermediateRepresentation
 from skerry.core.stages.negotiation.model import Plan, Section, Slot
 from skerry.core.stages.subscription.model import Instance
+from skerry.core.stages.subscription.rules import paused_by
 
 JOURNAL_PAGE_MAX = 500
 
@@ -56,6 +59,7 @@ def status(agent: Agent, at_ms: int) -> dict[str, Any]:
         "documents": {name: list(version) for name, version in picture.custody.versions().items()},
         "journal": agent.journal.heads,
         "refused": agent.refused,
+        "holds": hold_rows(picture.holds()),
         "given_up": _given_up(agent, plan, len(roster.members), len(contacts) + 1),
     }
 
@@ -72,6 +76,29 @@ def _dead(agent: Agent) -> dict[str, dict[str, Any]]:
         for name, kept in sorted(agent.picture.custody.kept.items())
         if name.startswith(DEAD_PREFIX)
     }
+
+
+def all_holds(kept: Mapping[str, Kept]) -> list[dict[str, Any]]:
+    """Every hold in custody, lifted ones too."""
+    return hold_rows(document for name, document in sorted(kept.items()) if name.startswith(HOLD_PREFIX))
+
+
+def hold_rows(documents: Iterable[Kept]) -> list[dict[str, Any]]:
+    """Holds: of what, by whom, where, why, since when by their own clock (R4)."""
+    return [
+        {
+            "hold": document.value.name,
+            "what": document.value.what,
+            "subject": document.value.subject,
+            "place": document.value.place,
+            "number": document.value.number,
+            "lifted": document.value.lifted,
+            "by": document.author,
+            "why": document.value.why,
+            "wall_ms": document.value.wall_ms,
+        }
+        for document in documents
+    ]
 
 
 def _mode(agent: Agent, state: ModeState) -> dict[str, Any]:
@@ -124,7 +151,7 @@ def _functionality(
 ) -> dict[str, Any]:
     mode = agent.uplink.mode(ir.owner)
     section = plan.sections.get(ir.intent) if plan is not None else None
-    verified = agent.picture.verifications()
+    verified, paused = agent.picture.verifications(), agent.picture.paused()
     roles: list[dict[str, Any]] = []
     for name, spec in ir.sets[mode].elements.items():
         assigned = [a for a in section.of(mode).values() if a.element == name] if section is not None else []
@@ -151,10 +178,11 @@ def _functionality(
         "functionality": ir.functionality,
         "generation": ir.generation,
         "mode": mode,
-        "state": _state(ir, roles),
+        "state": "paused" if ir.intent in paused and not ir.withdrawn else _state(ir, roles),
         "local": ir.local,
         "withdrawn": ir.withdrawn,
         "verdict": _verdict(agent, ir, plan),
+        "paused": {s: why for s, why in paused.items() if s == ir.intent or s.startswith(f"{ir.intent}/")},
         "digest": section.digest if section is not None else None,
         "roles": roles,
         "unfilled": section.unfilled if section is not None else {},
@@ -265,6 +293,8 @@ def explain(agent: Agent, instance: str) -> dict[str, Any]:
     leader = agent.election.leadership.leader
     return {
         "instance": instance,
+        "paused": paused_by(InstanceId(instance), agent.picture.paused()),
+        "drained": agent.picture.drained(),
         "assignments": agreed(agent.picture.plan(), instance),
         "rankings": rankings,
         "ranked_by": agent.identity.node,

@@ -84,14 +84,14 @@ WATCHES: Mapping[str, tuple[str, ...]] = {
         "lives", "election", "uplink", "keeper", "monitoring",
         *(kind for kind in KINDS if kind != "fit"),
     ),
-    "election": ("standings", "roster", "site", "plan", "leave", "picture"),
+    "election": ("standings", "roster", "site", "plan", "leave", "hold", "picture"),
     "uplink": ("uplinks", "election", "roster", "site", "intent"),
-    "fitting": ("intent", "fit", "picture"),
-    "voter": ("election", "plan"),
+    "fitting": ("intent", "fit", "hold", "picture"),
+    "voter": ("election", "plan", "hold"),
     "chair": ("work", "unattended", "election", "uplink", "custody", "keeper", "monitoring"),
     "succession": ("roster", "site", "closing", "dead", "granting"),
     "granting": ("lives", "roster", "site", "intent", "dead", "closing", "keeper", "succession"),
-    "keeper": ("running", "unattended", "election", "uplink", "granting", "plan", "intent", "roster", "leave"),
+    "keeper": ("running", "unattended", "election", "uplink", "granting", "plan", "intent", "roster", "leave", "hold"),
     "monitoring": ("running", "unattended", "uplink", "keeper", "plan", "site", "intent"),
 }  # fmt: skip
 """Whose changes make a machine reconsider: machines, documents (all, or of one kind), or one side of what members say
@@ -120,8 +120,9 @@ def election_view(picture: Picture) -> ElectionView:
 
 
 def _leader_fit(picture: Picture) -> int:
-    """L7: eligibility and rank come from the criteria of the site's governance. Who goes does not lead."""
-    if picture.goes(picture.me):
+    """L7: eligibility and rank come from the criteria of the site's governance. Neither who goes nor who is drained
+    leads (R4)."""
+    if picture.goes(picture.me) or picture.me in picture.drained():
         return INELIGIBLE
     governance = _site_governance(picture)
     if governance is None:
@@ -249,6 +250,7 @@ def fitting_view(picture: Picture) -> FittingView:
         free=facts.caps - picture.usage.owner if facts is not None else Resources(),
         irs=picture.irs(),
         report=picture.fits().get(picture.me),
+        drained=picture.me in picture.drained(),
     )
 
 
@@ -263,6 +265,7 @@ def voter_view(picture: Picture) -> VoterView:
         usage=picture.usage,
         experience=picture.agent.monitoring.experience(),
         able=picture.agent.fitting.able(fitting_view(picture)),
+        drained=picture.drained().get(picture.me),
     )
 
 
@@ -335,7 +338,7 @@ def _survey(picture: Picture, members: tuple[NodeId, ...], others: list[NodeId])
     offices: dict[str, dict[NodeId, int]] = {}
     for name, role in management.items():
         found = {n: _office_fit(picture, role, n, fits[n].facts, *reach[n]) for n in known}
-        offices[name] = {n: fit for n, fit in found.items() if fit != INELIGIBLE}
+        offices[name] = {n: fit for n, fit in found.items() if fit != INELIGIBLE and n not in picture.drained()}
     return Survey(
         leader=picture.me,
         members={n: Member(fit=fits[n], free=fits[n].free) for n in known},
@@ -351,6 +354,7 @@ def _survey(picture: Picture, members: tuple[NodeId, ...], others: list[NodeId])
         offices=offices,
         only={} if picture.contingency else picture.modes(),
         inherited=(plan := picture.plan()) is not None and plan.id.term != picture.agent.election.leadership.term,
+        drained=picture.drained(),
         newcomers=frozenset(members).difference(plan.members) if plan is not None else frozenset(),
         refused=frozenset(i for i, v in picture.verdicts().items() if v.word == "refused"),
         failing={
@@ -417,6 +421,8 @@ def keeper_view(picture: Picture) -> KeeperView:
         running=picture.running(),
         room=picture.facts.caps - picture.usage.owner if picture.facts is not None else Resources(),
         leaving=picture.goes(picture.me),
+        paused=picture.paused(),
+        drained=picture.me in picture.drained(),
     )
 
 

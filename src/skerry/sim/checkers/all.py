@@ -19,6 +19,7 @@ from skerry.sim.checkers.i13_holds_end import HoldsEnd
 from skerry.sim.checkers.m2_isolation import Isolation
 from skerry.sim.checkers.n1_lives import Lives
 from skerry.sim.checkers.r1_verdicts import Verdicts
+from skerry.sim.checkers.r4_holds import Holds
 from skerry.sim.checkers.states import States
 from skerry.sim.checkers.u01_power_cycle import PowerCycle
 from skerry.sim.checkers.u02_converges import Converges
@@ -45,6 +46,7 @@ CHECKERS: tuple[type[Checker], ...] = (
     Isolation,
     Lives,
     Verdicts,
+    Holds,
     PowerCycle,
     Converges,
     LeftAlone,

@@ -19,6 +19,7 @@ from skerry.core.kernel.ids import NodeId
 from skerry.core.kernel.sealing import Sealed, Statement
 from skerry.core.kernel.values import decode
 from skerry.core.stages.fit.model import RoleFit
+from skerry.core.stages.intent.holds import Hold
 from skerry.core.stages.negotiation.model import Plan
 from skerry.core.stages.ratification.model import Verdict
 from skerry.sim.checkers.checker import Checker
@@ -97,5 +98,7 @@ def _version(raw: bytes) -> tuple[object, ...]:
             return (version,)
         case Verdict(number=number):
             return (number,)
+        case Hold(number=number, lifted=lifted):
+            return (number, lifted)
         case _:
             return (body.generation,)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from skerry.core.actors.manager import VERDICT_PREFIX
+from skerry.core.actors.parts import PLAN_PREFIX
 from skerry.core.group.custody.machine import DOCUMENT_PREFIX
 from skerry.core.group.journal.machine import ENTRY_PREFIX
 from skerry.core.group.journal.model import Entry
@@ -20,7 +21,7 @@ from skerry.sim.checkers.checker import Checker
 if TYPE_CHECKING:
     from skerry.sim.world import World
 
-PLAN_KEY = f"{DOCUMENT_PREFIX}plan"
+PLAN_KEY = f"{DOCUMENT_PREFIX}{PLAN_PREFIX}"
 
 
 class Verdicts(Checker):
@@ -42,7 +43,7 @@ class Verdicts(Checker):
                 continue
             if change.key.startswith(VERDICT_PREFIX):
                 self._verdict(decode(change.value, Verdict))
-            elif change.key == PLAN_KEY:
+            elif change.key.startswith(PLAN_KEY):
                 plan = decode(_statement(change).body, Plan)
                 self._plans[plan.id] = plan
             elif change.key.startswith(ENTRY_PREFIX):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from skerry.core.kernel.values import Value
 from skerry.sim.chance import Chance
-from skerry.sim.faults import clocks, disks, links, managers, nodes, people, stalls, versions, workloads
+from skerry.sim.faults import clocks, disks, holding, links, managers, nodes, people, stalls, versions, workloads
 from skerry.sim.healed import Core
 
 if TYPE_CHECKING:
@@ -52,6 +52,9 @@ KINDS: Mapping[str, Begin] = {
     "manager.slow": managers.slow,
     "manager.refuses": managers.refuses,
     "operator.hands_in": people.hands_in,
+    "operator.pauses": holding.pauses,
+    "operator.drains": holding.drains,
+    "operator.hands_over": holding.hands_over,
     "link.slow": links.slow,
     "uplink.of_leader": links.uplink_of_leader,
     "uplink.one_way": links.uplink_one_way,
@@ -69,6 +72,8 @@ KINDS: Mapping[str, Begin] = {
 """Each begins a fault and gives what ends it; None if this world has nothing that it could happen to."""
 
 LONG_MS = (6_000, 20_000)
+HOLDS = ("operator.pauses", "operator.drains")
+"""What people do that stops or moves work by itself."""
 LONG = ("workload.starts_fail",)
 """Kinds that matter only if they last."""
 
@@ -138,7 +143,7 @@ class FaultDriver:
     def _begun(self, fault: Happened, end: End) -> None:
         world, kind = self.world, fault.kind
         self.changed_us = world.loop.now_us
-        inside = not kind.startswith(("uplink.", "manager.", "operator."))
+        inside = kind in HOLDS or not kind.startswith(("uplink.", "manager.", "operator."))
         if inside:
             self.inside_changed_us = world.loop.now_us
             self.inside.add(fault.number)

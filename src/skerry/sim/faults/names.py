@@ -47,4 +47,7 @@ FAULTS = (
     "clock.wall_runs_away",
     "disk.full",
     "disk.unreadable",
+    "operator.pauses",
+    "operator.drains",
+    "operator.hands_over",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skerry.sim.sabotages import exclusiveness, journal, leadership, metering, plans, trust, users
+from skerry.sim.sabotages import exclusiveness, holding, journal, leadership, metering, plans, trust, users
 from skerry.sim.sabotages.sabotage import Sabotage
 
 SABOTAGES: tuple[Sabotage, ...] = (
@@ -10,6 +10,7 @@ SABOTAGES: tuple[Sabotage, ...] = (
     *leadership.SABOTAGES,
     *trust.SABOTAGES,
     *plans.SABOTAGES,
+    *holding.SABOTAGES,
     *journal.SABOTAGES,
     *metering.SABOTAGES,
     *users.SABOTAGES,

@@ -149,6 +149,16 @@ def test_p5_only_what_was_measured_well_and_may_run_here_now_is_able() -> None:
     assert t.machine.able(t.view) == frozenset()
 
 
+def test_r4_a_drained_node_begins_no_test_run_and_goes_on_with_them_when_that_is_lifted() -> None:
+    t = node(element("store", STACK, OTHER))
+    assert t >> sees() << anything
+    first = STACK if t.machine.trying == STACK.digest else OTHER
+    assert t >> sees(drained=True) >> at(50, finished(first)) << anything
+    assert t.machine.trying is None
+    assert t >> sees(drained=False) << anything
+    assert t.machine.trying is not None
+
+
 def test_a_withdrawn_intent_is_not_measured() -> None:
     t = node(element())
     assert t >> sees(irs={SHOP: ir(element(), withdrawn=True)}) << publishes("fit/a")

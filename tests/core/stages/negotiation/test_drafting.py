@@ -15,8 +15,10 @@ from skerry.core.stages.negotiation.drafting import (
     candidates_for,
     is_measured,
     office,
+    out_of_question,
     reserved,
     stands,
+    still_measuring,
 )
 from skerry.core.stages.negotiation.model import Slot
 from skerry.core.stages.proposal.model import Member
@@ -110,6 +112,8 @@ def test_d14_what_was_agreed_with_lowered_standards_stands_down_to_the_floor() -
         ({"refused": frozenset({SHOP})}, "its manager refused the section"),
         ({"inherited": True, "running": {C: (running(),)}}, "after a merge it runs elsewhere"),
         ({"newcomers": frozenset({C}), "running": {C: (running(),)}}, "who has just joined runs it"),
+        ({"drained": {B: "drained by ann"}}, "its holder is drained, and has not begun"),
+        ({"drained": {B: "drained by ann"}, "running": {B: (running(),)}}, "its holder is drained"),
     ],
     ids=lambda p: p.replace(" ", "_") if isinstance(p, str) else "",
 )
@@ -127,11 +131,34 @@ def test_an_assignment_does_not_stand_when(fields, why) -> None:
         ({"inherited": True, "running": {B: (running(),), C: (running(),)}}, "it runs at its holder as well"),
         ({"newcomers": frozenset({A}), "running": {C: (running(),)}}, "who runs it was there when it was given away"),
         ({"members": {**members(), B: Member(fit=fit(B), free=mib(9))}}, "it is being measured anew"),
+        ({"drained": {A: "drained by ann"}}, "another is drained"),
     ],
     ids=lambda p: p.replace(" ", "_") if isinstance(p, str) else "",
 )
 def test_an_assignment_stands_when(fields, why) -> None:
     assert opened(begin(survey(ir(element()), **fields), plan(assigned(B)))) == [], why
+
+
+def test_r4_what_a_drained_node_runs_goes_on_until_somebody_has_taken_it_over() -> None:
+    drained = {"drained": {B: "drained by ann"}, "running": {B: (running(),)}}
+    (wanted,) = begin(survey(ir(element()), **drained), plan(assigned(B))).open
+    assert (wanted.failing, wanted.why) == (assigned(B), "drained by ann")
+    assert out_of_question(wanted, survey(ir(element()), **drained)) == {B: "drained by ann"}
+
+
+def test_r4_a_drained_node_goes_on_with_nothing_that_it_does_not_run_or_that_was_to_be_another() -> None:
+    drained = {"drained": {B: "drained by ann"}}
+    (idle,) = begin(survey(ir(element()), **drained), plan(assigned(B))).open
+    newer = ir(element("store", configuration("stack", "2")))
+    (changed,) = begin(survey(newer, running={B: (running(),)}, **drained), plan(assigned(B))).open
+    assert idle.failing is changed.failing is None
+
+
+def test_r4_nobody_waits_for_a_drained_node_to_measure() -> None:
+    unmeasured = {**members(), B: Member(fit=fit(B), free=mib(1_000))}
+    (wanted,) = begin(survey(ir(element()), members=unmeasured), None).open
+    assert still_measuring(wanted, survey(members=unmeasured)) == [B]
+    assert still_measuring(wanted, survey(members=unmeasured, drained={B: "drained by ann"})) == []
 
 
 def test_another_configuration_than_agreed_on_does_not_stand() -> None:

@@ -79,6 +79,17 @@ def test_p5_what_was_not_measured_here_or_may_not_run_here_is_refused() -> None:
     assert reason(t) == "the configuration 'stack' was not measured here, or may not run here"
 
 
+def test_r4_a_drained_node_refuses_whatever_it_is_asked_for_and_says_whose_word_that_is() -> None:
+    t = node_b(drained="drained by ann at c: new disk")
+    assert (
+        t
+        >> heard(A, proposal(assigned(B), assigned(C, "db")))
+        << says(A, Ballot, yes=(slot("db"),))
+        << notes("ballot.no")
+    )
+    assert reason(t) == "drained by ann at c: new disk"
+
+
 def test_p3_after_the_owner_took_memory_it_refuses_and_says_both_amounts() -> None:
     """The fit was reported before the load; the ledger alone reserves."""
     t = node_b(usage=Usage(tree=Resources(), owner=mib(800)))

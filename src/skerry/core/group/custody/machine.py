@@ -28,7 +28,7 @@ class Holdings(Value, frozen=True, kw_only=True, array_like=True):
     heads: dict[str, int] | None = None
 
 
-KINDS = ("roster", "site", "catalogue", "intent", "fit", "plan", "verdict", "closing", "dead", "leave")
+KINDS = ("roster", "site", "catalogue", "intent", "fit", "plan", "verdict", "closing", "dead", "leave", "hold")
 """What the documents' names begin with."""
 
 

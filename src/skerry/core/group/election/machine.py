@@ -19,11 +19,22 @@ from skerry.core.group.election.model import (
     REFUSED_MAX,
     ROUND_MS,
     START_WAIT_MS,
+    WANTED_FOR_MS,
     Leadership,
     Standing,
 )
-from skerry.core.group.election.wire import AskHandOver, ElectionMessage, Follow, FollowMe, HandOver, IWould, WouldYou
-from skerry.core.kernel.effects import Effects, Note, Put, Send
+from skerry.core.group.election.rules import NotNamed, named
+from skerry.core.group.election.wire import (
+    AskHandOver,
+    ElectionMessage,
+    Follow,
+    FollowMe,
+    HandOver,
+    HandOverAsked,
+    IWould,
+    WouldYou,
+)
+from skerry.core.kernel.effects import Effects, Note, Put, Record, Reply, Send
 from skerry.core.kernel.events import DeadlinePassed, Reconsider
 from skerry.core.kernel.ids import NodeId
 from skerry.core.kernel.inputs import Input
@@ -32,7 +43,7 @@ from skerry.core.kernel.values import Value, decode, encode
 
 FOLLOWED_KEY = "election/followed"
 
-ElectionEvent = Verified[ElectionMessage] | DeadlinePassed | Reconsider
+ElectionEvent = Verified[ElectionMessage] | HandOverAsked | DeadlinePassed | Reconsider
 
 
 class ElectionView(Value, frozen=True, kw_only=True):
@@ -80,6 +91,8 @@ class Election:
     _asked_follow_ms: int = -(10**9)
     _handed_to: NodeId | None = None
     _handed_ms: int = -(10**9)
+    _wanted: tuple[NodeId, int] | None = None
+    """Whom an operator wants to lead, and until when it is offered."""
     _ineligible_since_ms: int | None = None
     _apart_since_ms: int | None = None
     _refused: int = 0
@@ -107,6 +120,8 @@ class Election:
         match given.event:
             case Verified(statement=statement, body=body, sealed=sealed):
                 done = self._on_message(NodeId(statement.signer), body, sealed, given, view)
+            case HandOverAsked() as asked:
+                done = self._on_operator(asked, given.at_ms, view)
             case DeadlinePassed() | Reconsider():
                 pass
         done = done + self._review(given, view)
@@ -164,10 +179,8 @@ class Election:
                 return Effects()
             case HandOver(term=term, to=to):
                 return self._on_hand_over(peer, term, to, given, view)
-            case AskHandOver(term=term):
-                if self._leads() and self.followed is not None and term == self.followed.term:
-                    return self._hand_over(peer, given.at_ms, view, "a member reaches more nodes")
-                return Effects()
+            case AskHandOver():
+                return self._on_ask_hand_over(peer, body, given.at_ms, view)
 
     def _would(self, peer: NodeId, at_ms: int, view: ElectionView) -> bool:
         """L3, L4; and of two that ask at once the better one goes first, so that they do not both take the term."""
@@ -215,6 +228,32 @@ class Election:
             return Effects()
         self._handed_to = to
         return self._call(given.at_ms, view) if to == self.me else Effects()
+
+    def _on_ask_hand_over(self, peer: NodeId, ask: AskHandOver, at_ms: int, view: ElectionView) -> Effects:
+        if not self._leads() or ask.term != self._term():
+            return Effects()
+        if ask.to is None:
+            return self._hand_over(peer, at_ms, view, "a member reaches more nodes")
+        self._wanted = (ask.to, at_ms + WANTED_FOR_MS)
+        return Effects()
+
+    def _on_operator(self, asked: HandOverAsked, at_ms: int, view: ElectionView) -> Effects:
+        """L6: an operator's word goes on to the leader, with a name; it leads until that one has taken over."""
+        leader, term, sealed = self._leader(view), self._term(), asked.said.sealed
+        fits = {self.me: view.fit_permille, **{n: c.fit_permille for n, c in view.contacts.items()}}
+        try:
+            to = named(asked.said.body, leader, term, fits)
+        except NotNamed as error:
+            return Effects(reply=(Reply(request=asked.request, ok=False, body={"error": str(error)}),))
+        if leader == self.me:
+            self._wanted = (to, at_ms + WANTED_FOR_MS)
+        data = {"operator": asked.said.statement.signer, "term": term}
+        evidence = {"statement": sealed.statement, "signature": sealed.signature}
+        return Effects(
+            send=(Send(to=leader, message=AskHandOver(term=term, to=to)),) if leader != self.me else (),
+            record=(Record(kind="operator", what="leader.hand_over", about=to, data={**data, **evidence}),),
+            reply=(Reply(request=asked.request, ok=True, body={"leader": leader, "term": term, "to": to}),),
+        )
 
     # --- what the state of things asks for ------------------------------------------------------------------------
 
@@ -265,7 +304,7 @@ class Election:
         at_ms = given.at_ms
         if self._must_call_again(view) and at_ms >= self._called_ms + ROUND_MS:
             return self._call(at_ms, view)
-        done = self._maybe_hand_over(at_ms, view)
+        done = self._offer_to_wanted(at_ms, view) + self._maybe_hand_over(at_ms, view)
         missing = self._not_yet_following(at_ms, view)
         if missing:
             if at_ms >= self._asked_follow_ms + ROUND_MS:
@@ -322,6 +361,17 @@ class Election:
             for node, theirs in sorted(view.contacts.items())
             if theirs.term == term and theirs.leader == self.me and node not in self.certificate
         ]
+
+    def _offer_to_wanted(self, at_ms: int, view: ElectionView) -> Effects:
+        """Once a round, so that nothing hangs on one message, until somebody leads in a later term."""
+        if self._wanted is None:
+            return Effects()
+        to, until_ms = self._wanted
+        if at_ms >= until_ms:
+            self._wanted = None
+            return Effects()
+        self._wake(max(at_ms, self._handed_ms) + ROUND_MS)
+        return self._hand_over(to, at_ms, view, "an operator asks for it")
 
     def _maybe_hand_over(self, at_ms: int, view: ElectionView) -> Effects:
         """L6: a leader that was not eligible for 5 s without a break hands over, and leads until it is taken over."""
@@ -388,7 +438,7 @@ class Election:
         self.followed = follow
         self.highest = max(self.highest, follow.term)
         self.certificate = {}
-        self._handed_to = self._ineligible_since_ms = None
+        self._handed_to = self._ineligible_since_ms = self._wanted = None
         return Effects(
             persist=(Put(key=FOLLOWED_KEY, value=encode(follow)),),
             note=(Note(what="leader.followed", about=follow.leader, data={"term": follow.term}),),

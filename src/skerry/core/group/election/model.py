@@ -10,6 +10,8 @@ ROUND_MS = 300
 ASK_AGAIN_MS = 50
 """Times one to two, by draw."""
 INELIGIBLE_FOR_MS = 5_000
+WANTED_FOR_MS = 5_000
+"""How long a leader goes on offering its place to whom an operator named."""
 APART_FOR_MS = 1_000
 """How long a member sees nodes of another part before it asks its leader for a hand-over; two leaders in contact settle
 it sooner by themselves."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from skerry.core.kernel.ids import NodeId
+from skerry.core.kernel.sealing import Verified
 from skerry.core.kernel.values import Value, Whole
 
 
@@ -41,9 +42,28 @@ class HandOver(Value, frozen=True, kw_only=True, tag="hand_over"):
 
 
 class AskHandOver(Value, frozen=True, kw_only=True, tag="ask_hand_over"):
-    """From a member that is in contact with another part, and with more nodes than its leader leads (L5)."""
+    """From a member that is in contact with another part, and with more nodes than its leader leads (L5); or one that
+    an operator has told whom they want to lead (L6)."""
 
     term: Whole
+    to: NodeId | None = None
+    """Whom the operator wants; None: the member itself, for what it reaches."""
+
+
+class HandOverWanted(Value, frozen=True, kw_only=True, tag="hand_over_wanted"):
+    """Signed by an operator: another is to lead (L6)."""
+
+    term: Whole
+    """The one in force: a word is good for one leadership."""
+    to: NodeId | None = None
+    """Whom; None: whoever would lead best of the others."""
+
+
+class HandOverAsked(Value, frozen=True, kw_only=True, tag=True):
+    """An operator's word was handed in here; the signature is good."""
+
+    request: str
+    said: Verified[HandOverWanted]
 
 
 ElectionMessage = WouldYou | IWould | FollowMe | Follow | HandOver | AskHandOver

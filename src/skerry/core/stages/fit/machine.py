@@ -37,6 +37,8 @@ class FittingView(Value, frozen=True, kw_only=True):
     irs: dict[IntentId, IntermediateRepresentation]
     report: RoleFit | None
     """What I last reported."""
+    drained: bool = False
+    """An operator holds this node: no test run begins (R4)."""
 
 
 @dataclass
@@ -79,7 +81,8 @@ class Fitting:
         if view.facts is None:
             return done
         able, limitations = self._sort_out(view.facts, view)
-        return done + self._report(able, limitations, view.facts, view) + self._next(able, view.facts, given.at_ms)
+        done = done + self._report(able, limitations, view.facts, view)
+        return done if view.drained else done + self._next(able, view.facts, given.at_ms)
 
     def next_deadline_ms(self) -> int | None:
         """When a measurement gets old or is tried again."""

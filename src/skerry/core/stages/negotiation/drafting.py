@@ -56,6 +56,8 @@ class Survey(Value, frozen=True, kw_only=True):
     """Members that the plan in force was made without."""
     failing: dict[InstanceId, NodeId] = {}
     """Instances that the validator found under their floor, with the holder that it measured."""
+    drained: dict[NodeId, str] = {}
+    """Nodes that operators hold, with who and why: they get nothing new, and what they have moves (R4)."""
 
 
 @dataclass
@@ -68,9 +70,10 @@ class Wanted:
     urgent: bool = False
     """The plan in force has it filled, by somebody who cannot go on."""
     failing: Assignment | None = None
-    """It is filled, by somebody who was measured under the floor, or where it fails: better than nobody."""
+    """It is filled, by somebody who was measured under the floor, where it fails, or who is drained: better than
+    nobody."""
     why: str | None = None
-    """Which of the two."""
+    """Which of these."""
 
 
 @dataclass
@@ -197,7 +200,8 @@ def begin(survey: Survey, plan: Plan | None, review: frozenset[IntentId] = froze
                     wanted.urgent = assignment is not None
                     if assignment is not None:
                         wanted.why = trouble(assignment, survey)
-                        wanted.failing = assignment if wanted.why is not None else None
+                        goes_on = wanted.why is not None and is_agreed_on(assignment, wanted)
+                        wanted.failing = assignment if goes_on else None
                     draft.open.append(wanted)
     draft.open.sort(key=_importance)
     _keep_offices(draft, plan)
@@ -229,8 +233,7 @@ def _wanted(ir: IntermediateRepresentation, name: SetName, nodes: int) -> list[W
 def stands(assignment: Assignment, wanted: Wanted, survey: Survey) -> bool:
     """Whether an assignment of the plan in force still holds."""
     member = survey.members.get(assignment.holder)
-    configuration = wanted.spec.configurations.get(assignment.configuration)
-    if configuration is None or configuration.digest != assignment.digest:
+    if not is_agreed_on(assignment, wanted):
         return False
     if _runs_elsewhere(assignment, survey):
         return False
@@ -240,7 +243,7 @@ def stands(assignment: Assignment, wanted: Wanted, survey: Survey) -> bool:
         return assignment.holder in survey.present and assignment.instance not in survey.silent.get(
             assignment.holder, ()
         )
-    if trouble(assignment, survey) is not None:
+    if trouble(assignment, survey) is not None or assignment.holder in survey.drained:
         return False
     element = f"{wanted.intent}/{wanted.spec.name}"
     measured = member.fit.measured.get(element, {}).get(assignment.configuration)
@@ -249,15 +252,28 @@ def stands(assignment: Assignment, wanted: Wanted, survey: Survey) -> bool:
     return fit_permille(wanted.spec.standards, measured.figures_milli, lowered=assignment.lowered) >= 1_000
 
 
+def is_agreed_on(assignment: Assignment, wanted: Wanted) -> bool:
+    """Whether the intent still has the configuration that was agreed on."""
+    configuration = wanted.spec.configurations.get(assignment.configuration)
+    return configuration is not None and configuration.digest == assignment.digest
+
+
 def trouble(assignment: Assignment, survey: Survey) -> str | None:
-    """Why a holder that is there does not do what it was given, as others measured it or as it says itself."""
+    """Why a holder that is there should not go on with what it was given: as others measured it, as it says itself, or
+    as an operator says of its node."""
     if survey.failing.get(assignment.instance) == assignment.holder:
         return "measured under the floor while it held this role"
     if any(
         i.instance == assignment.instance and i.phase == "failed" for i in survey.running.get(assignment.holder, ())
     ):
         return "it failed there again and again"
+    if assignment.holder in survey.drained and _runs_on(assignment.holder, assignment, survey):
+        return survey.drained[assignment.holder]
     return None
+
+
+def _runs_on(node: NodeId, assignment: Assignment, survey: Survey) -> bool:
+    return any(i.instance == assignment.instance and i.phase in RUNNING for i in survey.running.get(node, ()))
 
 
 def _runs_elsewhere(assignment: Assignment, survey: Survey) -> bool:
@@ -271,6 +287,18 @@ def _runs_elsewhere(assignment: Assignment, survey: Survey) -> bool:
         if i.instance == assignment.instance and i.digest == assignment.digest and i.phase in RUNNING
     }
     return assignment.holder not in at_work and bool(at_work if survey.inherited else at_work & survey.newcomers)
+
+
+def out_of_question(wanted: Wanted, survey: Survey) -> dict[NodeId, str]:
+    """Who is not asked, and why: a holder that did not do what it was given is not asked for the same again
+    (interleaving 51), nor is a drained node (R4)."""
+    found = {wanted.failing.holder: wanted.why} if wanted.failing is not None and wanted.why is not None else {}
+    return {**found, **survey.drained}
+
+
+def still_measuring(wanted: Wanted, survey: Survey) -> list[NodeId]:
+    """Members that may be asked, and have not reported on every configuration of the role."""
+    return [n for n, m in sorted(survey.members.items()) if n not in survey.drained and not is_measured(wanted, m)]
 
 
 def is_measured(wanted: Wanted, member: Member) -> bool:

@@ -29,8 +29,9 @@ from skerry.core.stages.negotiation.drafting import (
     assignment_of,
     begin,
     candidates_for,
-    is_measured,
     office,
+    out_of_question,
+    still_measuring,
     why_unfilled,
 )
 from skerry.core.stages.negotiation.model import NO_PLAN, ROUND_MS, SITE, Assignment, No, Plan, Slot
@@ -261,10 +262,10 @@ class Chair:
             unfilled[str(wanted.slot)] = f"a part of {len(view.members)} is too small to decide this"
             return None
         memory.urgent = memory.urgent or wanted.urgent
-        measuring = [n for n, m in draft.survey.members.items() if not is_measured(wanted, m)]
+        measuring = still_measuring(wanted, draft.survey)
         if measuring and not memory.urgent and at_ms < memory.since_ms + PATIENCE_MS:
             self._again(memory.since_ms + PATIENCE_MS)
-            unfilled[str(wanted.slot)] = f"{MEASURING}: {', '.join(sorted(measuring))}"
+            unfilled[str(wanted.slot)] = f"{MEASURING}: {', '.join(measuring)}"
             return None
         while True:
             for lowered in (False, True) if "lower" in wanted.spec.remediation else (False,):
@@ -324,7 +325,7 @@ class Chair:
             occupied={n: draft.occupied(n, wanted.intent, wanted.slot.set) for n in members},
             siblings=draft.siblings(wanted),
             at_home=draft.at_home(wanted),
-            refused={**self._refusals(memory, at_ms), **_found_failing(wanted)},
+            refused={**self._refusals(memory, at_ms), **out_of_question(wanted, draft.survey)},
             lowered=lowered,
         )
 
@@ -489,11 +490,6 @@ class Chair:
 
     def _wake(self, at_ms: int) -> None:
         self._deadline_ms = at_ms if self._deadline_ms is None else min(self._deadline_ms, at_ms)
-
-
-def _found_failing(wanted: Wanted) -> dict[NodeId, str]:
-    """A holder that did not do what it was given is not asked for the same again (interleaving 51)."""
-    return {wanted.failing.holder: wanted.why} if wanted.failing is not None and wanted.why is not None else {}
 
 
 def _intent(slot: Slot, draft: Draft) -> IntentId:

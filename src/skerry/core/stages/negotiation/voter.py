@@ -33,6 +33,8 @@ class VoterView(Value, frozen=True, kw_only=True):
     """What I would say against a node with a configuration, by `<node> <digest>` (P5)."""
     able: frozenset[str]
     """Digests of the configurations that I measured and that still may run here."""
+    drained: str | None = None
+    """Who holds this node, and why (R4)."""
 
 
 @dataclass
@@ -109,6 +111,8 @@ class Voter:
     def _against(self, assignment: Assignment, with_it: dict[Slot, Assignment], view: VoterView) -> No | None:
         if assignment.holder != self.me:
             return view.experience.get(f"{assignment.holder} {assignment.digest}")
+        if view.drained is not None:
+            return No(reason=view.drained)
         if assignment.digest and assignment.digest not in view.able:
             return No(
                 reason=f"the configuration {assignment.configuration!r} was not measured here, or may not run here"

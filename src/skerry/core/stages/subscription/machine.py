@@ -43,7 +43,7 @@ from skerry.core.stages.subscription.events import (
     WorkloadStopped,
 )
 from skerry.core.stages.subscription.model import Instance, Subscription
-from skerry.core.stages.subscription.rules import drain_ms, is_open, named_for, spec_of
+from skerry.core.stages.subscription.rules import drain_ms, is_open, named_for, paused_by, spec_of
 from skerry.core.stages.subscription.runs import Adopted, Run, Wanted, conflicting, taking_room
 
 SUBSCRIPTION_PREFIX = "subscription/"
@@ -76,6 +76,10 @@ class KeeperView(Value, frozen=True, kw_only=True):
     """What the node has for workloads now."""
     leaving: bool = False
     """The node leaves the site, or was taken out of its roster: nothing is wanted here any more."""
+    paused: dict[str, str] = {}
+    """Intents and roles that operators hold, with who and why (R4)."""
+    drained: bool = False
+    """An operator holds this node: nothing starts here that it does not have."""
 
 
 @dataclass
@@ -244,6 +248,8 @@ class Keeper:
                 configuration = spec.configurations.get(assignment.configuration) if spec is not None else None
                 if assignment.holder != self.me or spec is None or configuration is None:
                     continue
+                if paused_by(instance, view.paused) or (view.drained and instance not in self._kept):
+                    continue
                 if configuration.digest == assignment.digest:
                     found[instance] = Wanted(assignment, ir, spec, configuration)
         return found
@@ -341,6 +347,9 @@ class Keeper:
             self._kept.pop(instance, None)
             return Effects(persist=(Drop(key=SUBSCRIPTION_PREFIX + instance),))
         ir = view.irs.get(run.intent)
+        held = paused_by(instance, view.paused)
+        if held is not None:
+            return Effects() if run.phase == "stopping" else self._stop(instance, run, held)
         if self._goes_on(instance, run, view):
             return self._hold(instance, run, given.at_ms, view) if run.key is not None else Effects()
         if run.phase == "stopping" or run.phase == "starting":
@@ -438,7 +447,8 @@ class Keeper:
     def _keys(self, wanted: dict[InstanceId, Wanted], view: KeeperView) -> dict[GrantKey, int]:
         """Each key that I ask for, with the fence of a process that runs under it."""
         keys = [w.assignment.key for w in wanted.values()]
-        keys += [r.key for i, r in self.runs.items() if i not in wanted and self._goes_on(i, r, view)]
+        left = ((i, r) for i, r in self.runs.items() if i not in wanted and paused_by(i, view.paused) is None)
+        keys += [r.key for i, r in left if self._goes_on(i, r, view)]
         fences = {r.key: r.fence or 0 for r in self.runs.values()}
         return {key: fences.get(key, 0) for key in keys if key is not None}
 

@@ -40,3 +40,9 @@ def is_open(plan: Plan | None, instance: InstanceId, intent: IntentId, modes: Ma
     """Whether a plan would have an instance in the set in force, and found nobody for it."""
     section = plan.sections.get(intent) if plan is not None else None
     return section is not None and str(Slot(set=modes.get(intent, "connected"), instance=instance)) in section.unfilled
+
+
+def paused_by(instance: InstanceId, paused: Mapping[str, str]) -> str | None:
+    """Who holds an instance's intent or role, and why, in words; None: nobody (R4)."""
+    role = instance.split("#")[0]
+    return paused.get(role.rpartition("/")[0]) or paused.get(role)

@@ -1,0 +1,25 @@
+"""Whom an operator's word names to lead (L6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from skerry.core.group.election.model import INELIGIBLE
+from skerry.core.group.election.wire import HandOverWanted
+from skerry.core.kernel.ids import NodeId
+
+
+class NotNamed(ValueError):
+    """Nobody is named, or somebody who may not lead; says why."""
+
+
+def named(wanted: HandOverWanted, leader: NodeId | None, term: int, fits: Mapping[NodeId, int]) -> NodeId:
+    """Who is to take over from `leader`; `fits` says how well each node in contact would lead. Raises `NotNamed`."""
+    if leader is None or wanted.term != term:
+        raise NotNamed(f"it is said of term {wanted.term}; here {leader or 'nobody'} leads in term {term}")
+    able = {node: fit for node, fit in fits.items() if node != leader and fit != INELIGIBLE}
+    if wanted.to is not None and wanted.to not in able:
+        raise NotNamed(f"{wanted.to} leads already, or is not in contact, or may not lead")
+    if not able:
+        raise NotNamed("nobody else is in contact who may lead")
+    return wanted.to if wanted.to is not None else min(able, key=lambda node: (-able[node], node))

@@ -1,0 +1,42 @@
+"""R4: what operators hold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from skerry.core.actors.picture import Picture
+from skerry.core.stages.intent.holds import Hold
+from skerry.core.stages.subscription import machine as subscription
+from skerry.sim.options import Options
+from skerry.sim.sabotages.sabotage import Patch, Sabotage
+from skerry.sim.sabotages.shapes import restarting
+
+
+def held(options: Options) -> Options:
+    """Operators hold and let go, at the site and at head office, while plans change and links fail."""
+    faults = ("operator.pauses", "operator.drains", "manager.raises_limit", "uplink.cut", "agent.crash", "link.alone")
+    return replace(restarting(options), faults=faults, safety_ms=60_000)
+
+
+def _pauses_are_overlooked(patch: Patch) -> None:
+    patch.setattr(subscription, "paused_by", lambda instance, paused: None)
+
+
+def _drains_are_overlooked(patch: Patch) -> None:
+    patch.setattr(Picture, "drained", lambda self: {})
+
+
+def _an_old_copy_sets_again_what_was_lifted(patch: Patch) -> None:
+    patch.setattr(Hold, "version", property(lambda self: (self.number, int(not self.lifted), "")))
+
+
+SABOTAGES = (
+    Sabotage(name="R4: pauses are overlooked", plant=_pauses_are_overlooked, noticed_by=("R4",), shape=held),
+    Sabotage(name="R4: drains are overlooked", plant=_drains_are_overlooked, noticed_by=("R4",), shape=held),
+    Sabotage(
+        name="R4: an old copy sets again what was lifted",
+        plant=_an_old_copy_sets_again_what_was_lifted,
+        noticed_by=("R4", "I10"),
+        shape=held,
+    ),
+)
