@@ -22,6 +22,7 @@ def add_to(app: typer.Typer) -> None:
     for verb in (link, split, loss, rate, delay, fill):
         app.command()(verb)
     app.command(context_settings={"ignore_unknown_options": True})(clock)
+    app.command()(chaos)
 
 
 def link(
@@ -136,3 +137,46 @@ def clock(
     with told():
         opened(folder).clock(node, offset_s)
     typer.echo(f"{node}: its wall clock is off by {offset_s} s.")
+
+
+def chaos(
+    nodes: Annotated[int, typer.Option("--nodes", min=1, max=24, help="How many nodes.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", help="Draws faults, victims and lengths.")] = 1,
+    minutes: Annotated[float, typer.Option("--minutes", min=0.1, help="No round begins later.")] = 10,
+    rounds: Annotated[int | None, typer.Option("--rounds", min=1, help="No more than so many.")] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option("--fault", metavar="KIND", help="This one instead of all, in the order given; may be repeated."),
+    ] = None,
+    no_fence: Annotated[
+        bool, typer.Option("--no-fence", help="Believe work whose time is over, to see that it is noticed.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line; the last has the verdicts.")] = False,
+) -> None:
+    """Break a lab of its own, round by round, by real faults that a seed draws, and judge from outside whether it held.
+
+    Needs what `lab up --netns` needs. Exits with 0 if everything that was at stake held, with 1 if not (then logs and
+    record are kept), with 130 if it was interrupted. Ctrl-C leaves nothing running, at any moment.
+
+    \b
+    Examples:
+      sudo skerry lab chaos --nodes 5 --seed 7 --minutes 10
+      sudo skerry lab chaos --nodes 3 --fault split --fault freeze --rounds 2 --json | tail -n 1
+    """
+    from skerry.lab.chaos.drawing import Kind
+    from skerry.lab.chaos.running import Options, run
+
+    unknown = [kind for kind in fault or () if kind not in list(Kind)]
+    if unknown:
+        raise typer.BadParameter(f"{unknown[0]!r}: expected one of {', '.join(Kind)}", param_hint="--fault")
+    kinds = tuple(Kind(kind) for kind in fault or ())
+    options = Options(
+        nodes=nodes,
+        seed=seed,
+        minutes=minutes,
+        as_json=as_json,
+        rounds_max=rounds,
+        kinds=kinds,
+        fence=not no_fence,
+    )
+    raise typer.Exit(run(options))
