@@ -227,9 +227,7 @@ def u6(seen: Seen, case: Case) -> Findings:
         if not (had and alone and len(left) * 2 > len(case.nodes)) or until_ms - round_.began_ms < MOVED_MS:
             continue
         by_ms = round_.began_ms + MOVED_MS
-        at_ms = next(
-            (s.from_ms for s in seen.between(round_.began_ms, by_ms) if _filled(_on(s.able, left), case)), None
-        )
+        moved = any(_filled(_on(span.able, left), case) for span in seen.between(round_.began_ms, by_ms))
         sent = [op for op in seen.ops if round_.began_ms + MOVED_MS < op["t_ms"] < until_ms and op.get("node") in lost]
         if not moved:
             yield f"round {round_.number}: the work of {_list(lost)} did not run elsewhere within {MOVED_MS // 1_000} s"
