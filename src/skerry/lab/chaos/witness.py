@@ -5,8 +5,8 @@
 Run in the namespace of the lab's switches. 50 times a second it looks in `/proc` which work of which node is able to
 run (the lab's mark in the environment, the state of the process), twice a second at the packet counters of the
 switches, and always at the client's log as it grows. Each change goes to `record` as a line of JSON with `t_ms`, the
-boot-time at which this process saw it. A line of standard input is a mark: it is stamped, kept, and answered with its record; the
-word `able` is answered with what is able to run now.
+boot-time at which this process saw it. A line of standard input is a mark: it is stamped, kept, and answered with its
+record; the word `able` is answered with what is able to run now.
 """
 
 from __future__ import annotations
