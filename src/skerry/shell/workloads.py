@@ -37,6 +37,8 @@ from skerry.shell.http_get import http_get, http_json, open_port
 from skerry.shell.supervisor import Supervisor
 
 DRAIN_ASK_S = 0.2
+WRITE_AGAIN_S = 1.0
+"""After a disk has refused an endpoints file."""
 CLIENTS_MAX = 100
 """Clients of one instance whose use is taken over in one reading."""
 
@@ -53,6 +55,8 @@ class WorkloadDesk:
         self._post = post
         self._turns: dict[InstanceId, asyncio.Lock] = {}
         self._endpoints: dict[InstanceId, str] = {}
+        self._newest: dict[InstanceId, WriteEndpoints] = {}
+        """What the endpoints file of each is to say."""
 
     def act(self, act: Act) -> None:
         """Begin one act."""
@@ -62,6 +66,7 @@ class WorkloadDesk:
             case StopWorkload():
                 self._in_turn(act.instance, self._stop(act))
             case WriteEndpoints():
+                self._newest[act.instance] = act
                 self._in_turn(act.instance, self._write(act))
             case ExtendWorkload():
                 self._supervisor.start(self._extend(act), f"extend {act.instance}")
@@ -117,10 +122,21 @@ class WorkloadDesk:
     async def _stop(self, act: StopWorkload) -> None:
         await self._workloads.stop(act.instance, act.within_ms)
         self._endpoints.pop(act.instance, None)
+        self._newest.pop(act.instance, None)
         self._post(WorkloadStopped(instance=act.instance))
 
     async def _write(self, act: WriteEndpoints) -> None:
-        await self._workloads.write_endpoints(act.instance, act.content)
+        """A full disk is tried again, until there is room, something newer to write, or nobody left to read it."""
+        if self._newest.get(act.instance) is not act:
+            return
+        try:
+            await self._workloads.write_endpoints(act.instance, act.content)
+        except WorkloadError:
+            self._supervisor.start(self._write_again(act), f"write {act.instance}")
+
+    async def _write_again(self, act: WriteEndpoints) -> None:
+        await asyncio.sleep(WRITE_AGAIN_S)
+        self._in_turn(act.instance, self._write(act))
 
     async def _extend(self, act: ExtendWorkload) -> None:
         await self._workloads.extend(act.instance, act.kill_at_ms)

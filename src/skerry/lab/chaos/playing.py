@@ -35,6 +35,8 @@ class Player:
         self._able = able
         self.cuts = 0
         """How many times a link went down."""
+        self.ended: list[str] = []
+        """Agents that ended though nobody ended them and their disk was not full, each with the end of its log."""
 
     def play(self, now: Round) -> None:
         """Break, act, mend. Raises `LabError`."""
@@ -164,6 +166,21 @@ class Player:
                     case _:
                         pass  # mended with all cables, or switched on already
         lab.heal()
+        self._start_again(now)
+
+    def _start_again(self, now: Round) -> None:
+        """What a service manager does: an agent that ended by itself is started. On a full disk it has to end (N5)."""
+        for node in self._lab.state.nodes:
+            agent = self._lab.state.processes.get(f"agent {node}")
+            if agent is None or agent.alive:
+                continue
+            full = any(fault.kind is Kind.FILL and node in fault.nodes for fault in now.faults)
+            self._mark("ended", round=now.number, node=node, expected=full)
+            if not full:
+                self.ended.append(
+                    f"round {now.number}: {node}: {building.tail(self._lab.folder / f'{node}.log')[-300:]}"
+                )
+            self._lab.start(node)
 
 
 def filled(able: dict[str, list[str]], wanted: dict[str, int]) -> bool:

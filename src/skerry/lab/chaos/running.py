@@ -20,7 +20,7 @@ from skerry.lab.chaos.drawing import Kind, Round, rounds
 from skerry.lab.chaos.judging import Case, Verdict
 from skerry.lab.chaos.playing import Player
 from skerry.lab.chaos.record import Seen
-from skerry.lab.demo.measuring import EXAMPLE, INTENT_FILE
+from skerry.lab.demo.measuring import EXAMPLE, INTENT_FILE, complete
 from skerry.lab.demo.stage import DemoFailed, Stage
 from skerry.lab.interrupting import Interrupted, interruptible
 from skerry.lab.site import Lab
@@ -54,6 +54,9 @@ class Outcome(NamedTuple):
 
     verdicts: list[Verdict]
     leaked: list[str]
+    """Faults that were none."""
+    ended: list[str]
+    """Agents that ended by themselves."""
     failed: str
     counted: dict[str, Any]
 
@@ -65,7 +68,7 @@ class Outcome(NamedTuple):
     @property
     def ok(self) -> bool:
         """Whether everything that was at stake held, and every fault was one."""
-        return not (self.violations or self.leaked or self.failed)
+        return not (self.violations or self.leaked or self.ended or self.failed)
 
 
 def run(options: Options) -> int:
@@ -137,6 +140,10 @@ class Chaos:
         building.apply(lab.folder, lab.state, INTENT_FILE)
         until_s = UP_WITHIN_S + UP_WITHIN_A_NODE_S * nodes
         self._stage.until("the site does what is wanted", lambda: self._why_not() == "" or None, until_s)
+        # Not before: what is measured later is a reason to move work, and nobody could tell it from the faults.
+        self._stage.until(
+            "every node has measured itself", lambda: len(complete(self._stage)) == nodes or None, until_s
+        )
         self._stage.start_client()
         self._stage.until("the client is served", lambda: self._unsettled() == "" or None, SETTLED_WITHIN_S)
         self._mark("settled", round=0)
@@ -280,7 +287,8 @@ class Chaos:
             "settled_ms": self._settled_ms,
             "blind_ms": sum(line["ms"] for line in seen.blind),
         }
-        return Outcome(judging.judge(seen, case), judging.leaked(seen, case), failed, counted)
+        leaked = judging.leaked(seen, case)
+        return Outcome(judging.judge(seen, case), leaked, self._player.ended, failed, counted)
 
 
 def _lines(folder: Path) -> Any:
@@ -310,11 +318,13 @@ def _tell(stage: Stage, outcome: Outcome) -> None:
     stage.table("Judged from outside", ["property", "verdict", "at stake", "violations"], rows)
     for leak in outcome.leaked:
         stage.say(f"frames passed where nothing should have: {leak}")
+    for ended in outcome.ended:
+        stage.say(f"an agent ended by itself: {ended}")
     if outcome.failed:
         stage.say(f"it did not come about: {outcome.failed}")
     judged = {v.name: {"verdict": v.said, "times": v.times} for v in outcome.verdicts}
     last = {"ok": outcome.ok, **outcome.counted, "judged": judged, "violations": outcome.violations}
-    stage.line({**last, "leaked": outcome.leaked, "failed": outcome.failed})
+    stage.line({**last, "leaked": outcome.leaked, "ended": outcome.ended, "failed": outcome.failed})
     if not stage.as_json:
         faults = ", ".join(f"{number} {kind}" for kind, number in outcome.counted["faults"].items())
         stage.say(f"{outcome.counted['cuts']} cuts; {faults}; {len(outcome.violations)} violations")

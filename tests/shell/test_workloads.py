@@ -1,0 +1,63 @@
+"""What a workload's disk refuses for a while is done once it does not, and ends nobody."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+from skerry.core.kernel.effects import StopWorkload, WriteEndpoints
+from skerry.core.kernel.ids import InstanceId
+from skerry.ports.workload import WorkloadError, Workloads
+from skerry.shell import workloads
+from skerry.shell.supervisor import Supervisor
+from skerry.shell.workloads import WorkloadDesk
+
+INTAKE = InstanceId("hq/files/intake#1")
+AGAIN_S = 0.01
+LONG_S = 20 * AGAIN_S
+
+
+class FullDisk:
+    """Keeps endpoints files; while it is full it refuses them."""
+
+    def __init__(self) -> None:
+        self.full = True
+        self.kept: list[bytes] = []
+
+    async def write_endpoints(self, instance: InstanceId, content: bytes) -> None:
+        if self.full:
+            raise WorkloadError(f"{instance}: no space left on device")
+        self.kept.append(content)
+
+    async def stop(self, instance: InstanceId, within_ms: int) -> None:
+        pass
+
+
+async def story(disk: FullDisk, *, stopped: bool) -> Supervisor:
+    supervisor = Supervisor(asyncio.Event())
+    desk = WorkloadDesk(cast(Workloads, disk), "10.0.0.1", supervisor, lambda _event: None)
+    desk.act(WriteEndpoints(instance=INTAKE, content=b"older"))
+    desk.act(WriteEndpoints(instance=INTAKE, content=b"newer"))
+    await asyncio.sleep(LONG_S)
+    if stopped:
+        desk.act(StopWorkload(instance=INTAKE, within_ms=100))
+        await asyncio.sleep(LONG_S)
+    disk.full = False
+    await asyncio.sleep(LONG_S)
+    await supervisor.close()
+    return supervisor
+
+
+def test_an_endpoints_file_that_a_full_disk_refuses_is_written_when_there_is_room(monkeypatch: Any) -> None:
+    monkeypatch.setattr(workloads, "WRITE_AGAIN_S", AGAIN_S)
+    disk = FullDisk()
+    supervisor = asyncio.run(story(disk, stopped=False))
+    assert supervisor.failure is None, "the agent goes on"
+    assert disk.kept == [b"newer"]
+
+
+def test_nothing_is_written_for_what_was_stopped_meanwhile(monkeypatch: Any) -> None:
+    monkeypatch.setattr(workloads, "WRITE_AGAIN_S", AGAIN_S)
+    disk = FullDisk()
+    supervisor = asyncio.run(story(disk, stopped=True))
+    assert (supervisor.failure, disk.kept) == (None, [])
