@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -21,8 +22,8 @@ def without(*pids: str) -> dict[str, tuple[str, str]]:
 
 
 @pytest.mark.parametrize("module", [judging, record, witness])
-def test_judge_and_witness_import_nothing_of_what_they_judge(module: object) -> None:
-    tree = ast.parse(Path(str(module.__file__)).read_text())  # type: ignore[attr-defined]
+def test_judge_and_witness_import_nothing_of_what_they_judge(module: ModuleType) -> None:
+    tree = ast.parse(Path(str(module.__file__)).read_text())
     imported = {
         name
         for node in ast.walk(tree)

@@ -17,6 +17,7 @@ from skerry.shell.clock import boot_ms
 LOOK_AGAIN_S = 0.1
 SERVED_WITHIN_MS = 75_000
 """More than a judge grants, so that it is the judge who says that it was too long."""
+SAID_MAX = 300
 FLAPS_LONGER = 5
 """How many times longer than any other fault the uplink flaps: minutes, not seconds."""
 
@@ -178,7 +179,7 @@ class Player:
             self._mark("ended", round=now.number, node=node, expected=full)
             if not full:
                 self.ended.append(
-                    f"round {now.number}: {node}: {building.tail(self._lab.folder / f'{node}.log')[-300:]}"
+                    f"round {now.number}: {node}: {building.tail(self._lab.folder / f'{node}.log')[-SAID_MAX:]}"
                 )
             self._lab.start(node)
 
