@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from skerry.lab import processes, wires
+from skerry.lab import processes, state, wires
+from skerry.lab.site import Lab
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
@@ -41,12 +44,25 @@ def test_a_site_that_is_split_and_cut_off_keeps_what_it_promises() -> None:
     assert {"I2", "I4", "I6", "I7", "U3", "U4"} <= at_stake
     assert last["cuts"] == 2
     assert last["decisions"] > 0, "the workload noted what it decided, by which fence"
-    assert not [name for name in os.listdir(wires.NAMED) if name.startswith("skerry-") and _left(name)]
 
 
-def _left(name: str) -> bool:
-    """Whether a namespace is one that nobody is in: others run labs of their own."""
-    return not subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, check=False).stdout
+@pytest.mark.timeout(180)
+def test_an_interruption_leaves_nothing(tmp_path: Path) -> None:
+    running = subprocess.Popen(
+        [sys.executable, "-m", "skerry", "lab", "chaos", "--nodes", "2", "--json"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": processes.home(), "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    while not (found := [path for path in tmp_path.glob("skerry-chaos-*/lab") if (path / state.STATE_FILE).exists()]):
+        assert running.poll() is None
+    network = str(Lab(found[0]).state.network)
+    while f"{network}-n2" not in os.listdir(wires.NAMED):
+        assert running.poll() is None
+    running.send_signal(signal.SIGINT)
+    assert running.wait(60) == 130
+    assert [name for name in os.listdir(wires.NAMED) if name.startswith(network)] == []
+    assert str(tmp_path) not in Path("/proc/mounts").read_text()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.campaign
