@@ -1,11 +1,11 @@
-"""What a workload's disk refuses for a while is done once it does not, and ends nobody."""
+"""What disk or guard refuse ends nobody's agent, and is done once it can be."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any, cast
 
-from skerry.core.kernel.effects import StopWorkload, WriteEndpoints
+from skerry.core.kernel.effects import ExtendWorkload, StopWorkload, WriteEndpoints
 from skerry.core.kernel.ids import InstanceId
 from skerry.ports.workload import WorkloadError, Workloads
 from skerry.shell import workloads
@@ -31,6 +31,9 @@ class FullDisk:
 
     async def stop(self, instance: InstanceId, within_ms: int) -> None:
         pass
+
+    async def extend(self, instance: InstanceId, kill_at_ms: int) -> None:
+        raise WorkloadError(f"run:{instance}: no such workload")
 
 
 async def story(disk: FullDisk, *, stopped: bool) -> Supervisor:
@@ -61,3 +64,17 @@ def test_nothing_is_written_for_what_was_stopped_meanwhile(monkeypatch: Any) -> 
     disk = FullDisk()
     supervisor = asyncio.run(story(disk, stopped=True))
     assert (supervisor.failure, disk.kept) == (None, [])
+
+
+def test_a_deadline_that_comes_too_late_to_be_moved_ends_the_work_alone() -> None:
+    """A machine that stood still: its guard has ended what may not be double while its agent was about to extend it."""
+
+    async def thawed() -> Supervisor:
+        supervisor = Supervisor(asyncio.Event())
+        desk = WorkloadDesk(cast(Workloads, FullDisk()), "10.0.0.1", supervisor, lambda _event: None)
+        desk.act(ExtendWorkload(instance=INTAKE, kill_at_ms=9_000))
+        await asyncio.sleep(AGAIN_S)
+        await supervisor.close()
+        return supervisor
+
+    assert asyncio.run(thawed()).failure is None
