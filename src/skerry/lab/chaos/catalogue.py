@@ -35,18 +35,18 @@ def write(folder: Path, nodes: int, *, fence: bool) -> Path:
     for comparison. Raises `OSError`."""
     text = (EXAMPLE / "catalogue.yaml").read_text()
     counts = wanted(nodes).isolated
-    changes = {
+    sizes = {
         "instances: {min: 1, max: 3}": f"instances: {{min: {counts['intake']}, max: {counts['intake']}}}",
         "instances: {min: 2, max: 4}": f"instances: {{min: {counts['store']}, max: {counts['store']}}}",
         "{intake: {instances: {min: 2}}}": f"{{intake: {{instances: {{min: {counts['intake']}}}}}}}",
         "--for, 1s": "--for, 200ms",
         "[skerry-placement,": f'[skerry-placement, --notes, "${{dir.data}}/{NOTES}",',
-        **(parts.LEFT_OUT[Part.COPIES] if nodes == 1 else {}),
-        **({} if fence else parts.LEFT_OUT[Part.FENCE]),
     }
-    for before, after in changes.items():
-        assert before in text, f"the example no longer has {before}"
-        text = text.replace(before, after)
+    left_out = [Part.COPIES] if nodes == 1 else []
+    for changes in (sizes, *(parts.LEFT_OUT[part] for part in (*left_out, *([] if fence else [Part.FENCE])))):
+        for before, after in changes.items():
+            assert before in text, f"the example no longer has {before}"
+            text = text.replace(before, after)
     made = folder / "chaos.yaml"
     made.write_text(text)
     return made
