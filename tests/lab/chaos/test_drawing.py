@@ -41,6 +41,14 @@ def test_people_act_only_while_the_site_is_cut_off_and_take_away_only_what_was_g
     assert {now.act for now in drawn(3, count=200)} == {None, *Act}
 
 
+def test_what_a_machine_lacks_the_means_for_is_left_out_and_the_rest_stays_as_it_was() -> None:
+    kinds = [now.faults[0].kind for now in drawn(1, count=len(Kind))]
+    without = list(islice(rounds(1, FIVE, missing=[Kind.CLOCK, Kind.LOSS]), 60))
+    assert not {fault.kind for now in without for fault in now.faults} & {Kind.CLOCK, Kind.LOSS}
+    first = [now.faults[0].kind for now in without[: len(Kind) - 2]]
+    assert first == [kind for kind in kinds if kind not in (Kind.CLOCK, Kind.LOSS)]
+
+
 def test_a_split_leaves_somebody_on_either_side() -> None:
     parts = [fault.nodes for now in drawn(5, count=200) for fault in now.faults if fault.kind is Kind.SPLIT]
     assert {len(part) for part in parts} == {1, 2, 3, 4}

@@ -5,7 +5,7 @@ The kinds have turns like cards of a shuffled deck, so that every kind comes abo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -94,15 +94,19 @@ class Round(NamedTuple):
         return any(fault.kind in (Kind.CUT, Kind.BLACKOUT) for fault in self.faults)
 
 
-def rounds(seed: int, nodes: list[str], kinds: list[Kind] | None = None) -> Iterator[Round]:
-    """Rounds without end. `kinds`: these, in this order, again and again, instead of a deck."""
-    possible = [kind for kind in Kind if len(nodes) >= SPARE_NODES.get(kind, 1)]
+def rounds(
+    seed: int, nodes: list[str], kinds: list[Kind] | None = None, *, missing: Collection[Kind] = ()
+) -> Iterator[Round]:
+    """Rounds without end. `kinds`: these, in this order, again and again, instead of a deck. `missing`: not these, for
+    the machine lacks what they need."""
+    possible = [kind for kind in Kind if len(nodes) >= SPARE_NODES.get(kind, 1) and kind not in missing]
     number, spoken = 0, False
     while True:
         deck = kinds or sorted(possible, key=lambda kind: draw(seed, "deck", number, kind, below=2**32))
         for kind in deck:
             number += 1
-            faults = _faults(seed, number, kind, nodes, plain=kinds is not None)
+            lesser = [] if kinds else [k for k in LESSER if k is not kind and k in possible]
+            faults = _faults(seed, number, kind, nodes, lesser)
             act = None
             if any(fault.kind in (Kind.CUT, Kind.BLACKOUT) for fault in faults):
                 act = _act(seed, number, spoken)
@@ -123,12 +127,11 @@ def _act(seed: int, number: int, spoken: bool) -> Act:
     return (Act.HAND_IN, Act.ISSUE)[draw(seed, number, "act", below=2)]
 
 
-def _faults(seed: int, number: int, kind: Kind, nodes: list[str], *, plain: bool) -> tuple[Fault, ...]:
+def _faults(seed: int, number: int, kind: Kind, nodes: list[str], lesser: list[Kind]) -> tuple[Fault, ...]:
     faults = [_fault(seed, number, kind, nodes)]
     if kind is Kind.KILL and draw(seed, number, "while cut", below=2) == 0:
         faults.append(Fault(Kind.CUT))
-    lesser = [k for k in LESSER if k is not kind and len(nodes) >= SPARE_NODES.get(k, 1)]
-    if not plain and lesser and draw(seed, number, "lesser", below=3) == 0:
+    if lesser and draw(seed, number, "lesser", below=3) == 0:
         faults.append(_fault(seed, number, lesser[draw(seed, number, "which", below=len(lesser))], nodes))
     return tuple(faults)
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from skerry.lab import building, interrupting, processes, profiles, wires
+from skerry.lab import building, interrupting, networks, processes, profiles, wires
 from skerry.lab.asking import Unanswered
 from skerry.lab.building import Plan
 from skerry.lab.chaos import catalogue, judging, witness
@@ -159,7 +159,11 @@ class Chaos:
 
     def _rounds(self) -> None:
         until_ms = boot_ms() + round(self._options.minutes * 60_000)
-        drawn = rounds(self._options.seed, list(self._lab.state.nodes), list(self._options.kinds) or None)
+        missing = {} if self._options.kinds else _missing()
+        for kind, package in missing.items():
+            self._stage.say(f"{kind} is left out: it needs what is not installed (Debian: apt install {package})")
+        names = list(self._lab.state.nodes)
+        drawn = rounds(self._options.seed, names, list(self._options.kinds) or None, missing=missing)
         for now in itertools.islice(drawn, self._options.rounds_max):
             if boot_ms() >= until_ms:
                 return
@@ -289,6 +293,12 @@ class Chaos:
         }
         leaked = judging.leaked(seen, case)
         return Outcome(judging.judge(seen, case), leaked, self._player.ended, failed, counted)
+
+
+def _missing() -> dict[Kind, str]:
+    """Kinds for which this machine lacks a program or library, and the package that brings it."""
+    wanted = {Kind.LOSS: (shutil.which("nft"), "nftables"), Kind.CLOCK: (networks.library(), "faketime")}
+    return {kind: package for kind, (there, package) in wanted.items() if there is None}
 
 
 def _lines(folder: Path) -> Any:
