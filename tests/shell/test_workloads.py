@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from skerry.core.kernel.effects import ExtendWorkload, StopWorkload, WriteEndpoints
 from skerry.core.kernel.ids import InstanceId
+from skerry.core.stages.subscription.events import WorkloadStopped
 from skerry.ports.workload import WorkloadError, Workloads
 from skerry.shell import workloads
 from skerry.shell.supervisor import Supervisor
@@ -18,10 +19,12 @@ LONG_S = 20 * AGAIN_S
 
 
 class FullDisk:
-    """Keeps endpoints files; while it is full it refuses them."""
+    """A node's disk and guard: it keeps endpoints files, and refuses them while it is full."""
 
     def __init__(self) -> None:
         self.full = True
+        self.silent = 0
+        """How many times its guard does not answer."""
         self.kept: list[bytes] = []
 
     async def write_endpoints(self, instance: InstanceId, content: bytes) -> None:
@@ -30,7 +33,9 @@ class FullDisk:
         self.kept.append(content)
 
     async def stop(self, instance: InstanceId, within_ms: int) -> None:
-        pass
+        if self.silent:
+            self.silent -= 1
+            raise WorkloadError("stop: the guard did not answer within 10300 ms; its log is there")
 
     async def extend(self, instance: InstanceId, kill_at_ms: int) -> None:
         raise WorkloadError(f"run:{instance}: no such workload")
@@ -78,3 +83,22 @@ def test_a_deadline_that_comes_too_late_to_be_moved_ends_the_work_alone() -> Non
         return supervisor
 
     assert asyncio.run(thawed()).failure is None
+
+
+def test_a_guard_that_does_not_answer_is_asked_to_stop_until_it_has(monkeypatch: Any) -> None:
+    monkeypatch.setattr(workloads, "ASK_AGAIN_S", AGAIN_S)
+    told: list[Any] = []
+
+    async def busy() -> Supervisor:
+        supervisor, disk = Supervisor(asyncio.Event()), FullDisk()
+        disk.silent = 2
+        desk = WorkloadDesk(cast(Workloads, disk), "10.0.0.1", supervisor, told.append)
+        desk.act(StopWorkload(instance=INTAKE, within_ms=300))
+        await asyncio.sleep(AGAIN_S)
+        assert told == [], "nobody may take it for stopped before it is"
+        await asyncio.sleep(LONG_S)
+        await supervisor.close()
+        return supervisor
+
+    assert asyncio.run(busy()).failure is None
+    assert told == [WorkloadStopped(instance=INTAKE)]

@@ -38,6 +38,8 @@ from skerry.shell.http_get import http_get, http_json, open_port
 from skerry.shell.supervisor import Supervisor
 
 DRAIN_ASK_S = 0.2
+ASK_AGAIN_S = 0.5
+"""After a guard has not answered, or refused."""
 WRITE_AGAIN_S = 1.0
 """After a disk has refused an endpoints file."""
 CLIENTS_MAX = 100
@@ -121,7 +123,13 @@ class WorkloadDesk:
         )
 
     async def _stop(self, act: StopWorkload) -> None:
-        await self._workloads.stop(act.instance, act.within_ms)
+        """Nobody may take it for stopped before the guard says so: one that is busy is asked until it does."""
+        while True:
+            try:
+                await self._workloads.stop(act.instance, act.within_ms)
+                break
+            except WorkloadError:
+                await asyncio.sleep(ASK_AGAIN_S)
         self._endpoints.pop(act.instance, None)
         self._newest.pop(act.instance, None)
         self._post(WorkloadStopped(instance=act.instance))

@@ -96,8 +96,6 @@ def perform(options: Options) -> Outcome:
                 stage.lab.down(keep_logs=outcome is not None and not outcome.ok)
             if outcome is None or outcome.ok:
                 shutil.rmtree(home, ignore_errors=True)
-    if not outcome.ok:
-        stage.say(f"logs, and what was seen ({RECORD}), are in {stage.lab.folder}")
     return outcome
 
 
@@ -332,6 +330,8 @@ def _tell(stage: Stage, outcome: Outcome) -> None:
         stage.say(f"an agent ended by itself: {ended}")
     if outcome.failed:
         stage.say(f"it did not come about: {outcome.failed}")
+    if not outcome.ok:
+        stage.say(f"logs, and what was seen ({RECORD}), are kept in {stage.lab.folder}")
     judged = {v.name: {"verdict": v.said, "times": v.times} for v in outcome.verdicts}
     last = {"ok": outcome.ok, **outcome.counted, "judged": judged, "violations": outcome.violations}
     stage.line({**last, "leaked": outcome.leaked, "ended": outcome.ended, "failed": outcome.failed})
