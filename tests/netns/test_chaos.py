@@ -69,7 +69,7 @@ def test_an_interruption_leaves_nothing(tmp_path: Path) -> None:
 @pytest.mark.timeout(900)
 def test_without_fences_the_client_sees_two_at_once() -> None:
     """The judge is able to fail on a real site: work of a machine that stood still is believed when it goes on."""
-    for seed in range(1, 4):
+    for seed in (2, 1, 3):
         faults = ("--fault", "freeze", "--rounds", "3", "--no-fence")
         _, last = chaos("--nodes", "3", "--seed", str(seed), *faults, within_s=280)
         if any(violation.startswith("I2: the client believed") for violation in last["violations"]):

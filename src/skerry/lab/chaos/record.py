@@ -85,6 +85,14 @@ class Seen:
         self.spans = list(self._spans())
         self.rounds = list(self._rounds())
 
+    @property
+    def starved_percent(self) -> int:
+        """Of the time, how much some process of the machine waited for a processor: then what is late may be late for
+        that alone."""
+        waited = [line for line in self.lines if line["kind"] == "waited"]
+        took_ms = waited[-1]["t_ms"] - waited[0]["t_ms"] if waited else 0
+        return (waited[-1]["us"] - waited[0]["us"]) // (took_ms * 10) if took_ms else 0
+
     def _spans(self) -> Iterator[Span]:
         changes = [line for line in self.lines if line["kind"] == "able"]
         for now, then in itertools.pairwise([*changes, {"t_ms": self.end_ms}]):

@@ -33,6 +33,8 @@ DELIVERED_WITHIN_S = 30.0
 TIE_BREAKER = "n1"
 RECORD = "seen.jsonl"
 TAIL_BYTES = 4_096
+STARVED_PERCENT = 50
+"""Above it the machine has too much else to do for a verdict on what came too late."""
 
 
 class Options(NamedTuple):
@@ -287,6 +289,7 @@ class Chaos:
             "decisions": len(seen.notes),
             "failed_requests": sum(not op["ok"] for op in seen.ops),
             "settled_ms": self._settled_ms,
+            "starved_percent": seen.starved_percent,
             "blind_ms": sum(line["ms"] for line in seen.blind),
         }
         leaked = judging.leaked(seen, case)
@@ -330,6 +333,9 @@ def _tell(stage: Stage, outcome: Outcome) -> None:
         stage.say(f"an agent ended by itself: {ended}")
     if outcome.failed:
         stage.say(f"it did not come about: {outcome.failed}")
+    starved = outcome.counted["starved_percent"]
+    if starved > STARVED_PERCENT:
+        stage.say(f"work waited for a processor for {starved} % of the time: judge again on a machine with less to do")
     if not outcome.ok:
         stage.say(f"logs, and what was seen ({RECORD}), are kept in {stage.lab.folder}")
     judged = {v.name: {"verdict": v.said, "times": v.times} for v in outcome.verdicts}

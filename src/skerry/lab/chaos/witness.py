@@ -4,9 +4,9 @@
 
 Run in the namespace of the lab's switches. 50 times a second it looks in `/proc` which work of which node is able to
 run (the lab's mark in the environment, the state of the process), twice a second at the packet counters of the
-switches, and always at the client's log as it grows. Each change goes to `record` as a line of JSON with `t_ms`, the
-boot-time at which this process saw it. A line of standard input is a mark: it is stamped, kept, and answered with its
-record; the word `able` is answered with what is able to run now.
+switches and at how long work has waited for a processor, and always at the client's log as it grows. Each change goes
+to `record` as a line of JSON with `t_ms`, the boot-time at which this process saw it. A line of standard input is a
+mark: it is stamped, kept, and answered with its record; the word `able` is answered with what is able to run now.
 """
 
 from __future__ import annotations
@@ -131,6 +131,8 @@ class Witness:
 
     def _counters(self) -> None:
         rows = [line.split() for line in read("/proc/self/net/dev").decode().splitlines()[2:]]
+        waited = read("/proc/pressure/cpu").decode().partition("total=")[2].split()
+        self.add("waited", us=int(waited[0]) if waited else 0)
         self.add("packets", ports={row[0].rstrip(":"): [int(row[2]), int(row[10])] for row in rows})
 
 
