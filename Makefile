@@ -14,7 +14,7 @@ MUTMUT         := build/mutants/.complete-$(MUTMUT_VERSION)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test campaign regressions mutants fuzz lint format wheel bench lock clean
+.PHONY: help setup demo test campaign chaos regressions mutants fuzz lint format wheel bench lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,13 @@ mutants: $(STAMP) $(MUTMUT) ## change the core's rules one thing at a time, and 
 
 fuzz: $(STAMP) ## look for data from outside that does harm, guided by coverage (ARGS="--minutes 10 --target wire")
 	PYTHONPATH=src:. $(BIN)/python -m tests.fuzzing.run $(ARGS)
+
+chaos: $(STAMP) ## break sites of 1, 2, 3, 5 and 24 nodes by real faults, as root: an hour (ARGS="--seed 7 --minutes 20")
+	@command -v nft >/dev/null || { echo "make: nft was not found. Install it (Debian: apt install nftables)." >&2; exit 1; }
+	@ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || \
+		{ echo "make: libfaketime was not found. Install it (Debian: apt install faketime)." >&2; exit 1; }
+	@for nodes in 1 2 3 5; do $(BIN)/skerry lab chaos --nodes $$nodes $(ARGS) || exit; done
+	$(BIN)/skerry lab chaos --nodes 24 $(ARGS)
 
 lint: $(STAMP) ## style, types and import rules
 	$(BIN)/ruff check .

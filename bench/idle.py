@@ -127,7 +127,7 @@ def _look(lab: Lab) -> Look:
         agents={node: _ticks(pid) for node, pid in pids.items()},
         guards={node: _ticks(pid) for node, pid in _pids(lab, "skerry.guard")},
         wires=_wires(lab, pids) if shutil.which("ss") else {},
-        relayed=lab.relay()["bytes"],
+        relayed=lab.uplink()["bytes"],
     )
 
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,6 +18,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from skerry.lab import wires
+
 MARKER = "SKERRY_TEST_RUN"
 SETTLE_S = 5.0
 
@@ -28,19 +28,7 @@ settings.register_profile("skerry", deadline=None, print_blob=True)
 settings.load_profile("skerry")
 
 
-@cache
-def why_no_namespaces() -> str | None:
-    """Say why tests marked `netns` cannot run here; None if they can."""
-    if os.geteuid() != 0:
-        return "network namespaces need root"
-    if shutil.which("ip") is None:
-        return "network namespaces need the program ip (Debian: iproute2)"
-    name = f"skerry-try-{os.getpid()}"
-    made = subprocess.run(["ip", "netns", "add", name], check=False, capture_output=True, text=True, timeout=10)
-    if made.returncode != 0:
-        return f"this machine refuses network namespaces: {made.stderr.strip()}"
-    subprocess.run(["ip", "netns", "delete", name], check=True, timeout=10)
-    return None
+why_no_namespaces = cache(wires.why_not)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

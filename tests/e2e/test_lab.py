@@ -76,7 +76,7 @@ def _leader(nodes: dict[str, Any]) -> str | None:
 def test_a_lab_comes_up_with_one_leader_and_says_so_on_one_screen(lab: Lab) -> None:
     assert _until(lab, "one leader", _leader) in lab.state.nodes
     found = _status(lab)
-    assert found["relay"]["cut"] is False
+    assert found["uplink"]["cut"] is False
     assert {row["state"] for row in found["nodes"].values()} == {"runs"}
     screen = _skerry("lab", "status", "--folder", str(lab.folder)).stdout
     assert "uplink forwards" in screen

@@ -55,7 +55,7 @@ class Broken:
             "members": [{"node": "n2", "instances": instances}],
         }  # fmt: skip
         rows = {name: {"state": "runs", "status": said} for name in ("n1", "n2")}
-        return {"relay": {"cut": True}, "nodes": {**rows, "n3": {"state": "frozen", "status": None}}}
+        return {"uplink": {"cut": True}, "nodes": {**rows, "n3": {"state": "frozen", "status": None}}}
 
 
 @pytest.fixture

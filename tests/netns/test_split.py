@@ -47,7 +47,7 @@ def test_both_parts_of_a_split_site_serve_and_one_holds_what_there_is_one_of_unt
         (placement,) = watch.running()
         assert placement.node in larger
 
-        machines.lan.join(*smaller)
+        machines.lan.whole()
         agreed_ms = machines.until(
             "one leader and one plan everywhere", lambda: machines.together(machines.nodes), AGREED_WITHIN_S
         )

@@ -22,6 +22,7 @@ from skerry.cli import (
     example,
     holding,
     lab,
+    lab_wires,
     manager,
     objects,
     reading,
@@ -70,6 +71,7 @@ def build() -> typer.Typer:
     calling.add_to(app)
     app.add_typer(objects.app, name="object")
     app.command("example", epilog=example.EXAMPLES)(example.example)
+    lab_wires.add_to(lab.app)
     app.add_typer(lab.app, name="lab")
     app.command("demo")(demo.demo)
     app.command("doctor")(doctor.doctor)

@@ -45,7 +45,7 @@ Node = Annotated[str, typer.Argument(help="A node's name, as `status` shows it."
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def told() -> Iterator[None]:
     """Say what went wrong in one place, and end with the right code."""
     try:
         yield
@@ -62,7 +62,8 @@ def chosen() -> Path:
     return Path(os.environ.get(VARIABLE) or FOLDER)
 
 
-def _lab(folder: Path) -> Any:
+def opened(folder: Path) -> Any:
+    """The lab in a folder."""
     from skerry.lab.site import Lab  # other verbs do not wait for what this one needs
 
     return Lab(folder)
@@ -81,12 +82,22 @@ def up(
     ports: Annotated[
         int | None, typer.Option("--ports", help="First of the ports to take; otherwise free ones are found.")
     ] = None,
+    netns: Annotated[
+        bool,
+        typer.Option("--netns", help="Each node a network namespace with cables of its own; needs root and iproute2."),
+    ] = False,
     joined_only: Annotated[bool, typer.Option("--joined-only", help="Let the nodes join, and start no agent.")] = False,
     folder: Folder = FOLDER,
 ) -> None:
     """Start a relay, a manager and nodes; wait until the site has a leader. Nothing is left if it fails.
 
-    Example: skerry lab up --nodes 3
+    With --netns there is no relay: every node has a cable to the site and one to the manager, to be broken by `link`,
+    `split`, `loss`, `rate` and `delay`, a disk to `fill` and a `clock` of its own.
+
+    \b
+    Examples:
+      skerry lab up --nodes 3
+      sudo skerry lab up --netns
     """
     from rich.console import Console
 
@@ -98,15 +109,16 @@ def up(
         site_file=site_file or example / "site.yaml",
         files=tuple(files or ()),
         first_port=ports,
+        netns=netns,
     )
     console = Console(stderr=True)
-    with _told(), interruptible(), console.status("starting") as spinner:
+    with told(), interruptible(), console.status("starting") as spinner:
 
         def tell(what: str) -> None:
             console.print(f"  {what}")
             spinner.update(f"{what} ...")
 
-        _lab(folder).up(plan, agents=not joined_only, tell=tell)
+        opened(folder).up(plan, agents=not joined_only, tell=tell)
     typer.echo(f"The lab is up in {folder}; see `skerry lab status`, end it with `skerry lab down`.")
     if folder != chosen():
         typer.echo(f"So that every verb finds it there: export {VARIABLE}={folder.absolute()}")
@@ -118,8 +130,8 @@ def down(
     folder: Folder = FOLDER,
 ) -> None:
     """End every process of the lab and remove its folder."""
-    with _told():
-        _lab(folder).down(keep_logs=keep_logs)
+    with told():
+        opened(folder).down(keep_logs=keep_logs)
     typer.echo("The lab is down; nothing of it runs.")
 
 
@@ -129,25 +141,27 @@ def status(output: Output = Format.TABLE, folder: Folder = FOLDER) -> None:
 
     Example: skerry lab status -o json
     """
-    with _told():
-        found = _lab(folder).status()
+    with told():
+        found = opened(folder).status()
     show(found, output, lambda: _screen(found))
 
 
 @app.command()
 def cut(folder: Folder = FOLDER) -> None:
-    """Cut the site off from its manager: the relay swallows everything and closes nothing."""
-    with _told():
-        counts = _lab(folder).cut()
-    typer.echo(f"Cut; {counts['open']} connections hang.")
+    """Cut the site off from its manager: everything is swallowed and nothing is closed."""
+    with told():
+        counts = opened(folder).cut()
+    typer.echo(f"Cut; {counts['open']} connections hang." if "open" in counts else "Cut; the manager's cable is out.")
 
 
 @app.command()
 def heal(folder: Folder = FOLDER) -> None:
-    """Let the relay forward again."""
-    with _told():
-        counts = _lab(folder).heal()
-    typer.echo(f"Healed; {counts['bytes_while_cut']} bytes went through while it was cut.")
+    """Let the uplink forward again; in a lab of namespaces (--netns), mend every cable."""
+    with told():
+        counts = opened(folder).heal()
+    leaked = counts.get("bytes_while_cut")
+    what = "all cables are whole" if leaked is None else f"{leaked} bytes went through while it was cut"
+    typer.echo(f"Healed; {what}.")
 
 
 @app.command()
@@ -156,32 +170,32 @@ def freeze(node: Node, folder: Folder = FOLDER) -> None:
 
     Example: skerry lab freeze n2
     """
-    with _told():
-        count = _lab(folder).freeze(node)
+    with told():
+        count = opened(folder).freeze(node)
     typer.echo(f"{node}: {count} processes stand still.")
 
 
 @app.command()
 def thaw(node: Node, folder: Folder = FOLDER) -> None:
     """Let a frozen node go on."""
-    with _told():
-        count = _lab(folder).thaw(node)
+    with told():
+        count = opened(folder).thaw(node)
     typer.echo(f"{node}: {count} processes go on.")
 
 
 @app.command()
 def kill(node: Node, folder: Folder = FOLDER) -> None:
     """End every process of a node at once, as a power cut would; its disk stays."""
-    with _told():
-        _lab(folder).kill(node)
+    with told():
+        opened(folder).kill(node)
     typer.echo(f"{node}: nothing of it runs.")
 
 
 @app.command()
 def start(node: Node, folder: Folder = FOLDER) -> None:
     """Start a node's agent again, on the disk that it has."""
-    with _told():
-        _lab(folder).start(node)
+    with told():
+        opened(folder).start(node)
     typer.echo(f"{node}: its agent is started.")
 
 
@@ -196,8 +210,8 @@ def tamper(
 
     Example: skerry lab tamper n2 --chain n4/4640e441e573eda9 --entry 18
     """
-    with _told():
-        changed = _lab(folder).tamper(node, chain, number)
+    with told():
+        changed = opened(folder).tamper(node, chain, number)
     typer.echo(f"{node}: byte {changed.byte} says {changed.after!r} where {changed.before!r} was signed.")
 
 
@@ -212,8 +226,8 @@ def slow(
 
     Example: skerry lab slow n3 --factor 10
     """
-    with _told():
-        _lab(folder).slow(node, None if off else factor)
+    with told():
+        opened(folder).slow(node, None if off else factor)
     typer.echo(f"{node}: its workloads run {'at full speed' if off else f'{factor:g} times slower'}.")
 
 
@@ -235,15 +249,17 @@ def load(
     except ValueError as error:
         typer.echo(f"skerry lab: --memory {memory}: {error}", err=True)
         raise typer.Exit(2) from None
-    with _told():
-        _lab(folder).load(node, memory_bytes)
+    with told():
+        opened(folder).load(node, memory_bytes)
     typer.echo(f"{node}: its owner {'gave it back' if off else f'took {memory}'}.")
 
 
 def _screen(found: dict[str, Any]) -> Iterator[Any]:
-    relay, manager = found["relay"], found["manager"]
-    link, runs = "cut" if relay["cut"] else "forwards", "runs" if manager["runs"] else "is off"
+    uplink, manager = found["uplink"], found["manager"]
+    link, runs = "cut" if uplink["cut"] else "forwards", "runs" if manager["runs"] else "is off"
     yield f"site {found['site']} · uplink {link} · manager {runs} at {manager['api']}"
+    if found["network"] is not None:
+        yield f"each node is a namespace: ip netns exec {found['network']}-{next(iter(found['nodes']))} ip address"
     rows = [_row(name, row) for name, row in found["nodes"].items()]
     yield table(("node", "state", "follows", "mode", "plan", "does", "API"), rows)
     for what in sorted({what for row in found["nodes"].values() for what in (row["status"] or {}).get("given_up", [])}):

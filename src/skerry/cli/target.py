@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 
 import typer
@@ -13,6 +13,10 @@ from skerry.cli.client import Server, server
 from skerry.cli.errors import Failed, Unreachable
 from skerry.cli.lab import VARIABLE, chosen
 from skerry.cli.words import https_address
+from skerry.lab import wires
+
+if TYPE_CHECKING:
+    from skerry.lab.state import LabState
 
 At = Annotated[
     str | None,
@@ -45,7 +49,8 @@ def manager_first(at: str | None, identity: Path | None) -> Server:
     if at is not None:
         return server(at, identity_folder(identity, at))
     lab = _lab()
-    return server(f"{lab.host}:{lab.state.manager_api_port}", lab.operator)
+    lab.enter(wires.MANAGER)
+    return server(lab.state.manager_api, lab.operator)
 
 
 def node_first(at: str | None, identity: Path | None) -> Server:
@@ -53,6 +58,7 @@ def node_first(at: str | None, identity: Path | None) -> Server:
     if at is not None:
         return server(at, identity_folder(identity, at))
     lab = _lab()
+    lab.enter(wires.DESK)
     answering: dict[str, Server] = {}
     leader = None
     for name, place in lab.state.nodes.items():
@@ -75,7 +81,8 @@ def identity_folder(identity: Path | None, at: str = "") -> Path:
     if identity is None:
         with contextlib.suppress(typer.BadParameter):
             lab = _lab()
-            if at in {f"{lab.host}:{lab.state.manager_api_port}", *(node.api for node in lab.state.nodes.values())}:
+            if at in {lab.state.manager_api, *(node.api for node in lab.state.nodes.values())}:
+                lab.enter(wires.MANAGER if at == lab.state.manager_api else wires.DESK)
                 return lab.operator
         raise typer.BadParameter(
             "needed together with --server: a folder with ca.pem, cert.pem and key.pem (or SKERRY_IDENTITY)",
@@ -107,16 +114,22 @@ def only_node(asked: Server, what: str) -> None:
 
 
 class _Lab:
-    def __init__(self, state: Any, operator: Path, host: str) -> None:
-        self.state, self.operator, self.host = state, operator, host
+    def __init__(self, state: LabState, operator: Path) -> None:
+        self.state, self.operator = state, operator
+
+    def enter(self, place: str) -> None:
+        """Where its nodes have a network of their own, this process asks from a place in there from now on."""
+        space = self.state.space(place)
+        if space is not None:
+            wires.enter(space)
 
 
 def _lab() -> _Lab:
     from skerry.lab import building
-    from skerry.lab.state import HOST, LabError, load
+    from skerry.lab.state import LabError, load
 
     try:
-        return _Lab(load(chosen()), building.operator(chosen()), HOST)
+        return _Lab(load(chosen()), building.operator(chosen()))
     except LabError:
         raise typer.BadParameter(
             "say whom to ask: --server https://HOST:PORT (or SKERRY_SERVER); there is no lab in this folder, "

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from skerry.adapters.keys.tls import TlsFiles, client_context
-from skerry.lab import processes
+from skerry.lab import processes, wires
 from skerry.lab.state import RELAY_SOCKET, LabError
 
 ANSWER_BYTES_MAX = 32 * 1024 * 1024
@@ -29,18 +29,28 @@ class Unanswered(Exception):
 class Api:
     """An HTTPS API, asked with one certificate. A connection a question: nothing is kept that a freeze could hold."""
 
-    def __init__(self, address: str, context: ssl.SSLContext) -> None:
-        """`address`: `host:port`."""
+    def __init__(self, address: str, context: ssl.SSLContext, space: str | None = None) -> None:
+        """`address`: `host:port`; `space`: the network namespace in which to ask."""
         self._address = address
         self._context = context
+        self._space = space
 
     def ask(
-        self, path: str, *, body: bytes | None = None, within_s: float = ASK_WITHIN_S, headers: Mapping[str, str] = {}
+        self,
+        path: str,
+        *,
+        body: bytes | None = None,
+        within_s: float = ASK_WITHIN_S,
+        headers: Mapping[str, str] = {},
+        method: str | None = None,
     ) -> tuple[int, Any]:
-        """Status and JSON of a GET, or of a POST if there is a body. Raises `Unanswered`."""
+        """Status and JSON of a GET, or of a POST if there is a body, unless a method is named. Raises `Unanswered`."""
         connection = http.client.HTTPSConnection(self._address, timeout=within_s, context=self._context)
+        how = method or ("GET" if body is None else "POST")
         try:
-            connection.request("GET" if body is None else "POST", path, body=body, headers=dict(headers))
+            with wires.inside(self._space):
+                connection.connect()
+            connection.request(how, path, body=body, headers=dict(headers))
             answer = connection.getresponse()
             raw = answer.read(ANSWER_BYTES_MAX)
             return answer.status, json.loads(raw) if raw else None
@@ -82,16 +92,16 @@ def relay(folder: Path, do: str) -> dict[str, Any]:
     return answer
 
 
-def skerry(lab: str, *words: str | Path, cwd: Path) -> str:
+def skerry(lab: str, *words: str | Path, cwd: Path, space: str | None = None) -> str:
     """Run a verb of the command line as a user would; returns what it printed. Raises `LabError` with what it said."""
-    return finished(begun(lab, *words, cwd=cwd))
+    return finished(begun(lab, *words, cwd=cwd, space=space))
 
 
-def begun(lab: str, *words: str | Path, cwd: Path) -> subprocess.Popen[str]:
+def begun(lab: str, *words: str | Path, cwd: Path, space: str | None = None) -> subprocess.Popen[str]:
     """Start a verb of the command line. Raises `OSError`."""
     environment = {**os.environ, "PYTHONPATH": processes.home(), processes.LAB_VARIABLE: lab, "NO_COLOR": "1"}
     return subprocess.Popen(
-        command(*words),
+        wires.within(space, command(*words)),
         cwd=cwd,
         env=environment,
         stdin=subprocess.DEVNULL,

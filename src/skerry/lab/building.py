@@ -20,9 +20,10 @@ import msgspec
 
 from skerry.adapters.manifests import ManifestErrors, load_file
 from skerry.core.stages.intent.model import Site
-from skerry.lab import asking, interrupting, processes, profiles, relay, state
+from skerry.lab import asking, interrupting, networks, processes, profiles, relay, state
 from skerry.lab.profiles import NodeFile
 from skerry.lab.state import HOST, LabError, LabState, NodePlace
+from skerry.lab.wires import LAN_DEVICE
 from skerry.shell.clock import boot_ms
 from skerry.shell.settings import SETTINGS_FILE, load_settings
 
@@ -32,7 +33,8 @@ MANAGER_NAME = "hq"
 PORTS_FOR_ALL = 4
 PORTS_PER_NODE = 2
 READY_WITHIN_S = 30.0
-LEADER_WITHIN_S = 60.0
+LEADER_WITHIN_S, LEADER_WITHIN_A_NODE_S = 60.0, 5.0
+"""All agents of a lab start on one machine."""
 APPLY_WITHIN_S = 20.0
 LOG_TAIL_BYTES = 2_000
 
@@ -52,6 +54,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     contingency: bool = True
     """Whether the site votes a plan for isolation ahead."""
     first_port: int | None = None
+    netns: bool = False
+    """Whether each node is a network namespace, with cables of its own."""
 
 
 def prepare(folder: Path, plan: Plan) -> LabState:
@@ -67,6 +71,8 @@ def prepare(folder: Path, plan: Plan) -> LabState:
     except OSError as error:
         raise LabError(f"{folder}: no lab can be made here: {error.strerror}") from error
     names = [f"n{number}" for number in range(1, plan.nodes + 1)]
+    if plan.netns:
+        return networks.prepare(folder, site, names)
     # So that labs which start at once on one machine look in different places first.
     offset = int.from_bytes(hashlib.sha256(str(folder).encode()).digest()[:4], "big") % len(state.PORTS)
     ports = state.free_ports(PORTS_FOR_ALL + PORTS_PER_NODE * plan.nodes, plan.first_port, offset)
@@ -140,9 +146,9 @@ def start_manager(folder: Path, lab: LabState) -> LabState:
     home = folder / "manager"
     argv = asking.command(
         *("manager", "run", "--folder", home, "--name", MANAGER_NAME),
-        *("--api", f"{HOST}:{lab.manager_api_port}", "--uplink", f"{HOST}:{lab.manager_uplink_port}"),
+        *("--api", lab.manager_api, "--uplink", lab.manager_uplink),
     )
-    process = processes.start(argv, lab=lab.id, cwd=folder, log=folder / "manager.log")
+    process = processes.start(argv, lab=lab.id, cwd=folder, log=folder / "manager.log", space=lab.manager_space)
     _until(lambda: manager_api(folder, lab) is not None, process, folder / "manager.log", "the manager")
     return _with(folder, lab, "manager", process)
 
@@ -155,16 +161,21 @@ def operator(folder: Path) -> Path:
 def manager_api(folder: Path, lab: LabState) -> asking.Api | None:
     """The manager's API, by its own address, once it answers."""
     try:
-        api = asking.Api(f"{HOST}:{lab.manager_api_port}", asking.context(operator(folder)))
+        api = ask_manager(folder, lab)
         api.get("/v1/sites")
     except (asking.Unanswered, LabError):
         return None  # it is still making its keys, or does not listen yet
     return api
 
 
+def ask_manager(folder: Path, lab: LabState) -> asking.Api:
+    """The manager's API, by its own address, asked as the operator. Raises `LabError`."""
+    return asking.Api(lab.manager_api, asking.context(operator(folder)), lab.manager_space)
+
+
 def apply(folder: Path, lab: LabState, *files: Path) -> list[Any]:
     """Give manifests to the manager, all of them or none; returns what it says to each. Raises `LabError`."""
-    api = asking.Api(f"{HOST}:{lab.manager_api_port}", asking.context(operator(folder)))
+    api = ask_manager(folder, lab)
     text = "\n---\n".join(file.read_text() for file in files)
     try:
         status, said = api.ask("/v1/apply", body=text.encode(), within_s=APPLY_WITHIN_S)
@@ -193,9 +204,7 @@ def token(folder: Path, lab: LabState, site: str, name: str | None = None, ttl_s
     """A token for one node of a site, from the manager's API. Raises `LabError`."""
     bound = f"&node={name}" if name is not None else ""
     try:
-        code, said = asking.Api(f"{HOST}:{lab.manager_api_port}", asking.context(operator(folder))).ask(
-            f"/v1/tokens?site={site}&ttl={ttl_s}{bound}", body=b""
-        )
+        code, said = ask_manager(folder, lab).ask(f"/v1/tokens?site={site}&ttl={ttl_s}{bound}", body=b"")
     except asking.Unanswered as error:
         raise LabError(f"the manager does not answer: {error}") from error
     if code != 201:
@@ -220,11 +229,12 @@ def begin_join(folder: Path, lab: LabState, name: str, with_token: str) -> subpr
     # No `--peer`: as on real machines, a node dials those who had joined before it.
     return asking.begun(
         lab.id,
-        *("agent", "join", "--manager", f"https://{HOST}:{lab.relay_api_port}", "--token", with_token),
-        *("--site", lab.site, "--name", name, "--folder", folder / name, "--host", HOST),
-        *("--listen", f"tls/{HOST}:{place.fabric_port}", "--api", place.api, "--node-file", node_file),
-        *("--uplink", f"tls/{HOST}:{lab.relay_uplink_port}", "--multicast", "none"),
+        *("agent", "join", "--manager", f"https://{lab.enrols_at}", "--token", with_token),
+        *("--site", lab.site, "--name", name, "--folder", folder / name, "--host", place.address),
+        *("--listen", f"tls/{place.address}:{place.fabric_port}", "--api", place.api, "--node-file", node_file),
+        *("--uplink", f"tls/{lab.uplink_at}", "--multicast", "none" if place.space is None else LAN_DEVICE),
         cwd=folder,
+        space=place.space,
     )
 
 
@@ -243,6 +253,8 @@ def settle_in(folder: Path, lab: LabState, name: str, *, contingency: bool = Tru
     fresh = home / f"{SETTINGS_FILE}.new"
     write_secret(fresh, msgspec.json.format(msgspec.json.encode(settings).decode(), indent=1) + "\n")
     os.replace(fresh, home / SETTINGS_FILE)
+    if place.space is not None:
+        networks.onto_disk(folder, name)
 
 
 def write_secret(path: Path, text: str) -> None:
@@ -253,12 +265,15 @@ def write_secret(path: Path, text: str) -> None:
 
 def start_agent(folder: Path, lab: LabState, name: str) -> LabState:
     """Start one node's agent, without waiting for it."""
+    space = lab.node(name).space
     process = processes.start(
         asking.command("agent", "run", "--folder", folder / name),
         lab=lab.id,
         cwd=folder,
         log=folder / f"{name}.log",
         node=name,
+        variables=None if space is None else networks.clock_variables(folder, name),
+        space=space,
     )
     return _with(folder, lab, f"agent {name}", process)
 
@@ -266,14 +281,16 @@ def start_agent(folder: Path, lab: LabState, name: str) -> LabState:
 def until_led(folder: Path, lab: LabState, nodes: list[str]) -> dict[str, Any]:
     """Wait until these nodes follow one leader and are in contact; returns its status. Raises `LabError`."""
     certificate = asking.context(operator(folder))
-    until_ms = boot_ms() + round(LEADER_WITHIN_S * 1_000)
+    within_s = LEADER_WITHIN_S + LEADER_WITHIN_A_NODE_S * len(nodes)
+    until_ms = boot_ms() + round(within_s * 1_000)
     seen: dict[str, Any] = {}
     while boot_ms() < until_ms:
         seen = {}
         for name in nodes:
             _still_there(folder, lab, f"agent {name}", folder / f"{name}.log")
             try:
-                seen[name] = asking.Api(lab.node(name).api, certificate).get("/v1/status", 2)
+                place = lab.node(name)
+                seen[name] = asking.Api(place.api, certificate, place.space).get("/v1/status", 2)
             except asking.Unanswered:
                 break
         leaders = {status["leader"] for status in seen.values()}
@@ -283,7 +300,7 @@ def until_led(folder: Path, lab: LabState, nodes: list[str]) -> dict[str, Any]:
                 return found
         time.sleep(0.1)
     said = {name: status["leader"] for name, status in seen.items()}
-    raise LabError(f"the site has no leader after {LEADER_WITHIN_S:.0f} s; the nodes say {said}; logs are in {folder}")
+    raise LabError(f"the site has no leader after {within_s:.0f} s; the nodes say {said}; logs are in {folder}")
 
 
 def _with(folder: Path, lab: LabState, name: str, process: subprocess.Popen[bytes]) -> LabState:

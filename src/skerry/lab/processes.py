@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from skerry.lab import wires
 from skerry.shell.clock import boot_ms
 
 LAB_VARIABLE = "SKERRY_LAB"
@@ -107,8 +108,10 @@ def start(
     node: str | None = None,
     variables: Mapping[str, str] | None = None,
     pipe: bool = False,
+    space: str | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a process in a session of its own, with nothing of this terminal. Raises `OSError`."""
+    """Start a process in a session of its own, with nothing of this terminal, in a network namespace if one is named.
+    Raises `OSError`."""
     environment = {
         **{name: value for name, value in os.environ.items() if name not in (LAB_VARIABLE, NODE_VARIABLE)},
         "PYTHONPATH": home(),
@@ -121,7 +124,7 @@ def start(
     _children[:] = [child for child in _children if child.poll() is None]
     with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as output:
         process = subprocess.Popen(
-            list(argv),
+            wires.within(space, argv),
             cwd=cwd,
             env=environment,
             stdin=subprocess.PIPE if pipe else subprocess.DEVNULL,

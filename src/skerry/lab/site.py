@@ -11,11 +11,12 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from skerry.guard.client import GuardClient, GuardError
-from skerry.lab import asking, building, hog, interrupting, processes, slow, state, tampering
+from skerry.lab import asking, building, carrier, hog, interrupting, networks, processes, slow, state, tampering, wires
 from skerry.lab.building import Plan, Tell
 from skerry.lab.processes import Found
 from skerry.lab.state import LabError, LabState
@@ -54,10 +55,14 @@ class Lab:
         try:
             lab = building.prepare(self.folder, plan)
             with state.locked(self.folder):
-                lab = building.start_relay(self.folder, lab)
-                tell("the relay forwards")
+                if lab.network is None:
+                    lab = building.start_relay(self.folder, lab)
+                    tell("the relay forwards")
+                else:
+                    networks.make(self.folder, lab)
+                    tell(f"the namespaces {lab.network}-* are joined")
                 lab = building.start_manager(self.folder, lab)
-                tell(f"the manager answers at https://{state.HOST}:{lab.manager_api_port}")
+                tell(f"the manager answers at https://{lab.manager_api}")
                 building.apply(self.folder, lab, plan.catalogue, plan.site_file, *plan.files)
                 tell(f"site {lab.site} is known to the manager")
                 building.join(self.folder, lab, tell, contingency=plan.contingency)
@@ -87,6 +92,8 @@ class Lab:
             left = processes.end_all(lab.id)
             if lab.memory_folder is not None:
                 shutil.rmtree(lab.memory_folder, ignore_errors=True)
+            if lab.network is not None:
+                networks.remove(self.folder, lab)
             if left:
                 named = "; ".join(f"{one.pid} {one.command[:80]}" for one in left)
                 raise LabError(f"these processes outlive SIGKILL: {named}")
@@ -98,19 +105,106 @@ class Lab:
     # ---- the uplink ----
 
     def cut(self) -> dict[str, Any]:
-        """From now on the relay forwards nothing and says nothing. Raises `LabError`."""
-        self.state  # noqa: B018 - says clearly that there is no lab
-        return asking.relay(self.folder, "cut")
+        """From now on nothing goes to the manager or comes from it, and nobody is told. Raises `LabError`."""
+        lab = self.state
+        if lab.network is None:
+            return asking.relay(self.folder, "cut")
+        with _wiring():
+            lab.wires.cut()
+        return self.uplink()
 
     def heal(self) -> dict[str, Any]:
-        """The relay forwards again. Raises `LabError`."""
-        self.state  # noqa: B018 - as above
-        return asking.relay(self.folder, "heal")
+        """The uplink forwards again; in a lab of namespaces, all cables carry everything again. Raises `LabError`."""
+        lab = self.state
+        if lab.network is None:
+            return asking.relay(self.folder, "heal")
+        for name in lab.nodes:
+            self.delay(name, 0)
+        with _wiring():
+            lab.wires.mend()
+        return self.uplink()
 
-    def relay(self) -> dict[str, Any]:
-        """The relay's counts. Raises `LabError`."""
-        self.state  # noqa: B018 - as above
-        return asking.relay(self.folder, "stats")
+    def uplink(self) -> dict[str, Any]:
+        """Whether it is cut, and the counts of what carries it: the relay, or the wires. Raises `LabError`."""
+        lab = self.state
+        if lab.network is None:
+            return asking.relay(self.folder, "stats")
+        with _wiring():
+            return {"cut": lab.wires.cut_now(), "bytes": lab.wires.bytes_up()}
+
+    # ---- cables, disks and clocks, where each node has its own (`lab up --netns`) ----
+
+    def link(self, name: str, *, up: bool, uplink: bool = False) -> None:
+        """Take a node's cable out, or put it back: that to the site, or its own way to the manager. Raises
+        `LabError`."""
+        lab = self._of(name)
+        with _wiring():
+            lab.wires.link(name, up=up, uplink=uplink)
+
+    def split(self, names: Iterable[str]) -> None:
+        """These nodes reach each other only, and all others each other only. Raises `LabError`."""
+        lab = self._of(*names)
+        with _wiring():
+            lab.wires.split(names)
+
+    def loss(self, name: str, percent: int) -> None:
+        """So many of a node's frames get lost at the site. Raises `LabError`."""
+        if not 0 <= percent <= wires.LOSS_PERCENT_MAX:
+            raise LabError(f"{percent} percent: expected 0 to {wires.LOSS_PERCENT_MAX}, or `lab link {name} down`")
+        lab = self._of(name)
+        with _wiring():
+            lab.wires.loss(name, percent)
+
+    def rate(self, name: str, bits: int | None) -> None:
+        """A node's cable at the site carries so many bits a second; None: all that it can. Raises `LabError`."""
+        if bits is not None and bits < wires.RATE_BITS_MIN:
+            raise LabError(f"{bits} bits a second: expected {wires.RATE_BITS_MIN} or more")
+        lab = self._of(name)
+        with _wiring():
+            lab.wires.rate(name, bits)
+
+    def delay(self, name: str, delay_ms: int) -> None:
+        """A node's frames at the site take so much longer, each way; 0: no longer. Raises `LabError`."""
+        if not 0 <= delay_ms <= wires.DELAY_MS_MAX:
+            raise LabError(f"{delay_ms} ms: expected 0 to {wires.DELAY_MS_MAX}")
+        with state.locked(self.folder), _wiring():
+            lab = self._of(name)
+            carried_by, known = f"delay {name}", lab.processes.get(f"delay {name}")
+            if known is not None:
+                processes.send(known.pid, signal.SIGKILL)
+                _until_gone(known)
+            lab.wires.straight(name)
+            pid = None
+            if delay_ms:
+                argv = [sys.executable, carrier.__file__, *lab.wires.detour(name), str(delay_ms)]
+                log, space = self.folder / f"delay-{name}.log", lab.space(wires.SWITCH)
+                pid = processes.start(argv, lab=lab.id, cwd=self.folder, log=log, space=space).pid
+            if pid is not None or known is not None:
+                state.save(self.folder, state.with_process(lab, carried_by, pid))
+
+    def fill(self, name: str, *, full: bool) -> int:
+        """Fill a node's disk to the last byte, or give the room back; returns the bytes taken. Raises `LabError`."""
+        self._of(name)
+        try:
+            if full:
+                return networks.fill(self.folder, name)
+            networks.empty(self.folder, name)
+        except OSError as error:
+            raise LabError(f"{name}: its disk: {error}") from error
+        return 0
+
+    def clock(self, name: str, offset_s: int) -> None:
+        """The wall clock of a node's agent is off by so much from now on. Raises `LabError`."""
+        self._of(name)
+        networks.step_clock(self.folder, name, offset_s)
+
+    def _of(self, *names: str) -> LabState:
+        """The lab, if its nodes have cables of their own and these are some of them. Raises `LabError`."""
+        lab = self.state
+        lab.wires  # noqa: B018 - says clearly that there are none
+        for name in names:
+            lab.node(name)
+        return lab
 
     # ---- nodes ----
 
@@ -246,12 +340,12 @@ class Lab:
 
     def api(self, name: str) -> asking.Api:
         """A node's public API, asked as the operator. Raises `LabError`."""
-        return asking.Api(self.state.node(name).api, asking.context(building.operator(self.folder)))
+        place = self.state.node(name)
+        return asking.Api(place.api, asking.context(building.operator(self.folder)), place.space)
 
     def manager(self) -> asking.Api:
         """The manager's public API by its own address, asked as the operator. Raises `LabError`."""
-        address = f"{state.HOST}:{self.state.manager_api_port}"
-        return asking.Api(address, asking.context(building.operator(self.folder)))
+        return building.ask_manager(self.folder, self.state)
 
     def status(self) -> dict[str, Any]:
         """All that `skerry lab status` shows. Raises `LabError`."""
@@ -261,9 +355,10 @@ class Lab:
         return {
             "folder": str(self.folder),
             "site": lab.site,
-            "relay": asking.relay(self.folder, "stats"),
+            "network": lab.network,
+            "uplink": self.uplink(),
             "manager": {
-                "api": f"https://{state.HOST}:{lab.manager_api_port}",
+                "api": f"https://{lab.manager_api}",
                 "runs": "manager" in lab.processes and lab.processes["manager"].alive,
             },
             "nodes": nodes,
@@ -285,6 +380,15 @@ class Lab:
             with contextlib.suppress(asking.Unanswered):  # a node that does not answer is shown without its word
                 row["status"] = self.api(name).get("/v1/status", 2)
         return row
+
+
+@contextlib.contextmanager
+def _wiring() -> Iterator[None]:
+    """What the system's tools refuse is told as what a verb could not do."""
+    try:
+        yield
+    except wires.WiresError as error:
+        raise LabError(str(error)) from error
 
 
 def _leaves_first(one: Found) -> int:

@@ -16,6 +16,7 @@ import msgspec
 
 from skerry.core.kernel.values import Value
 from skerry.lab import processes
+from skerry.lab.wires import MANAGER, MANAGER_ADDRESS, Wires
 
 STATE_FILE = "lab.json"
 LOCK_FILE = "lab.lock"
@@ -48,8 +49,8 @@ class NodePlace(Value, frozen=True, kw_only=True):
     name: str
     fabric_port: int
     api_port: int
-    data_root: str
-    """On a memory disk or in the lab's folder: whether a flush costs something."""
+    data_root: str | None
+    """On a memory disk or in the lab's folder: whether a flush costs something. None: in the agent's folder."""
     memory: str
     """What its owner gives, as in a Node file."""
     cpu: str
@@ -58,11 +59,14 @@ class NodePlace(Value, frozen=True, kw_only=True):
     """Allowed by its owner; empty: all that Skerry brings."""
     nice: int
     cores: tuple[int, ...]
+    address: str = HOST
+    space: str | None = None
+    """The network namespace that it is; None: this machine's."""
 
     @property
     def api(self) -> str:
         """`host:port` of its API."""
-        return f"{HOST}:{self.api_port}"
+        return f"{self.address}:{self.api_port}"
 
 
 class LabState(Value, frozen=True, kw_only=True):
@@ -78,8 +82,46 @@ class LabState(Value, frozen=True, kw_only=True):
     nodes: dict[str, NodePlace]
     memory_folder: str | None = None
     """A folder of this lab on a memory disk."""
+    network: str | None = None
+    """The name of its own network, if its nodes are network namespaces."""
     processes: dict[str, Process] = {}
     """`relay`, `manager`, `agent n1`, `slow n1`, ..."""
+
+    @property
+    def wires(self) -> Wires:
+        """Its own network. Raises `LabError` if it has none."""
+        if self.network is None:
+            raise LabError("this lab's nodes share the machine's network: `skerry lab up --netns` gives each its own")
+        return Wires(self.network, self.nodes)
+
+    def space(self, of: str) -> str | None:
+        """The namespace of a node, the manager or the desk; None: this machine's."""
+        return None if self.network is None else self.wires.space(of)
+
+    @property
+    def manager_api(self) -> str:
+        """`host:port` of the manager's API, past any relay."""
+        return f"{HOST if self.network is None else MANAGER_ADDRESS}:{self.manager_api_port}"
+
+    @property
+    def manager_uplink(self) -> str:
+        """`host:port` of the manager's endpoint for nodes, past any relay."""
+        return f"{HOST if self.network is None else MANAGER_ADDRESS}:{self.manager_uplink_port}"
+
+    @property
+    def manager_space(self) -> str | None:
+        """The manager's namespace."""
+        return self.space(MANAGER)
+
+    @property
+    def enrols_at(self) -> str:
+        """`host:port` at which a node that joins reaches the manager's API."""
+        return self.manager_api if self.network is not None else f"{HOST}:{self.relay_api_port}"
+
+    @property
+    def uplink_at(self) -> str:
+        """`host:port` at which nodes reach the manager."""
+        return self.manager_uplink if self.network is not None else f"{HOST}:{self.relay_uplink_port}"
 
     def node(self, name: str) -> NodePlace:
         """The node of that name. Raises `LabError`."""

@@ -74,7 +74,7 @@ class Workloads(Protocol):
         ...
 
     async def extend(self, instance: InstanceId, kill_at_ms: int) -> None:
-        """Move the guard's deadline for it."""
+        """Move the guard's deadline for it. Raises `WorkloadError` if it has ended."""
         ...
 
     async def trial(

@@ -6,6 +6,7 @@ Acts on one instance are done one after the other, in the order in which they we
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -37,6 +38,10 @@ from skerry.shell.http_get import http_get, http_json, open_port
 from skerry.shell.supervisor import Supervisor
 
 DRAIN_ASK_S = 0.2
+ASK_AGAIN_S = 0.5
+"""After a guard has not answered, or refused."""
+WRITE_AGAIN_S = 1.0
+"""After a disk has refused an endpoints file."""
 CLIENTS_MAX = 100
 """Clients of one instance whose use is taken over in one reading."""
 
@@ -53,6 +58,8 @@ class WorkloadDesk:
         self._post = post
         self._turns: dict[InstanceId, asyncio.Lock] = {}
         self._endpoints: dict[InstanceId, str] = {}
+        self._newest: dict[InstanceId, WriteEndpoints] = {}
+        """What the endpoints file of each is to say."""
 
     def act(self, act: Act) -> None:
         """Begin one act."""
@@ -62,6 +69,7 @@ class WorkloadDesk:
             case StopWorkload():
                 self._in_turn(act.instance, self._stop(act))
             case WriteEndpoints():
+                self._newest[act.instance] = act
                 self._in_turn(act.instance, self._write(act))
             case ExtendWorkload():
                 self._supervisor.start(self._extend(act), f"extend {act.instance}")
@@ -115,15 +123,34 @@ class WorkloadDesk:
         )
 
     async def _stop(self, act: StopWorkload) -> None:
-        await self._workloads.stop(act.instance, act.within_ms)
+        """Nobody may take it for stopped before the guard says so: one that is busy is asked until it does."""
+        while True:
+            try:
+                await self._workloads.stop(act.instance, act.within_ms)
+                break
+            except WorkloadError:
+                await asyncio.sleep(ASK_AGAIN_S)
         self._endpoints.pop(act.instance, None)
+        self._newest.pop(act.instance, None)
         self._post(WorkloadStopped(instance=act.instance))
 
     async def _write(self, act: WriteEndpoints) -> None:
-        await self._workloads.write_endpoints(act.instance, act.content)
+        """A full disk is tried again, until there is room, something newer to write, or nobody left to read it."""
+        if self._newest.get(act.instance) is not act:
+            return
+        try:
+            await self._workloads.write_endpoints(act.instance, act.content)
+        except WorkloadError:
+            self._supervisor.start(self._write_again(act), f"write {act.instance}")
+
+    async def _write_again(self, act: WriteEndpoints) -> None:
+        await asyncio.sleep(WRITE_AGAIN_S)
+        self._in_turn(act.instance, self._write(act))
 
     async def _extend(self, act: ExtendWorkload) -> None:
-        await self._workloads.extend(act.instance, act.kill_at_ms)
+        # Too late: it has ended, or its guard has. Its deadline stands, and the guard tells of its end by itself.
+        with contextlib.suppress(WorkloadError):
+            await self._workloads.extend(act.instance, act.kill_at_ms)
 
     async def _await_drained(self, act: AwaitDrained) -> None:
         """Ask the instance whether its clients have gone, until it says so, is gone itself, or the time is up."""

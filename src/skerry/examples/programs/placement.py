@@ -15,10 +15,15 @@ Still ugly: a put that was written and never confirmed is found at the next star
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import sys
 import threading
+from pathlib import Path
+from typing import TextIO
 
+from skerry.examples.programs.clock import boot_ms
 from skerry.examples.programs.copying import Watch
 from skerry.examples.programs.engine import OBJECTS_MAX, version_of, version_text
 from skerry.examples.programs.ledger import COPIES, Entry, Ledger, Place, choose
@@ -26,6 +31,7 @@ from skerry.examples.programs.messages import Answer, Refused, Request, json_ans
 from skerry.examples.programs.service import arguments, common, copies_argument, fence_argument, serve
 from skerry.examples.programs.surroundings import Surroundings
 
+DECISIONS = ("place", "confirm", "where")
 RETRY = [("Retry-After", "1")]
 STORES_MAX = 64
 PROBE_OBJECTS_MAX = 1_000
@@ -34,12 +40,14 @@ PROBE_OBJECTS_MAX = 1_000
 class Placement:
     """Decides for one term of office, named by its fence."""
 
-    def __init__(self, fence: int | None, copies: int = COPIES) -> None:
-        """Without a fence of its own, the endpoints file's counts."""
+    def __init__(self, fence: int | None, copies: int = COPIES, notes: TextIO | None = None) -> None:
+        """Without a fence of its own, the endpoints file's counts. `notes`: where each decision is written down."""
         self._copies = copies
+        self._notes = notes
         self._own_fence = fence
         self._around = Surroundings()
         self._lock = threading.Lock()
+        self._noting = threading.Lock()
         self._ledger = Ledger(copies)
         self._scratch = Ledger()
         self._watch = Watch(self._ledger, self._lock, self._around, self.fence)
@@ -60,9 +68,19 @@ class Placement:
         fence = ("Skerry-Fence", str(self.fence()))
         try:
             answer = self._answer(request)
+            self._note(request, answer)
         except Refused as refusal:
             raise Refused(refusal.status, refusal.reason, [fence, *refusal.headers]) from refusal
         return answer._replace(headers=(*answer.headers, fence))
+
+    def _note(self, request: Request, answer: Answer) -> None:
+        """Whoever was told what by which fence, for those who want to know whether two ever decided at once."""
+        if self._notes is None or request.parts[0] not in DECISIONS:
+            return
+        line = {"t_ms": boot_ms(), "fence": self.fence(), "what": request.parts[0], "status": answer.status}
+        with self._noting, contextlib.suppress(OSError):  # a full disk stops the notes and not the decisions
+            self._notes.write(json.dumps(line) + "\n")
+            self._notes.flush()
 
     def _answer(self, request: Request) -> Answer:
         match (request.method, request.parts):
@@ -188,8 +206,10 @@ def main(argv: list[str] | None = None) -> int:
         "--fence", type=fence_argument, default=os.environ.get("SKERRY_FENCE"), help="number of this term"
     )
     parser.add_argument("--copies", type=copies_argument, default=COPIES, help=f"of each object (default: {COPIES})")
+    parser.add_argument("--notes", type=Path, metavar="FILE", help="where to write each decision down, with its fence")
     options = parser.parse_args(argv)
-    placement = Placement(options.fence, options.copies)
+    notes = open(options.notes, "a", encoding="utf-8") if options.notes else None  # noqa: SIM115 - for its whole life
+    placement = Placement(options.fence, options.copies, notes)
     return serve("placement", options.listen, placement.handle, background=placement.start, close=lambda: None)
 
 

@@ -22,7 +22,7 @@ def play(stage: Stage, plan: Plan, *, agents: bool) -> None:
         [
             [
                 place.name,
-                "memory disk" if place.data_root.startswith("/dev/shm") else "disk",  # noqa: S108 - only compared
+                "memory disk" if (place.data_root or "").startswith("/dev/shm") else "disk",  # noqa: S108 - only compared
                 place.memory,
                 place.cpu,
                 ", ".join(place.capabilities),

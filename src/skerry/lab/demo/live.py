@@ -153,7 +153,7 @@ def picture(stream: Stream, site: Site, size: tuple[int, int]) -> RenderableType
     failure = f"; last: {stream.last_failure}" if stream.last_failure else ""
     marks = stream.text(width // 2 - 4, height - 5)
     layout["client"].update(Panel(Group(marks, Text(failure, style="red", overflow="ellipsis")), title=served))
-    link = "uplink cut" if site.seen.get("relay", {}).get("cut") else "uplink forwards"
+    link = "uplink cut" if site.seen.get("uplink", {}).get("cut") else "uplink forwards"
     news = Text("\n".join(site.news), style="yellow")
     layout["site"].update(Panel(Group(_nodes(site), Text(), news), title=link))
     return layout

@@ -19,7 +19,7 @@ class Part(StrEnum):
     """Every object lies in one store instead of two."""
 
 
-_LEFT_OUT: dict[Part, dict[str, str]] = {
+LEFT_OUT: dict[Part, dict[str, str]] = {
     Part.FENCE: {
         "[skerry-store-log,": "[skerry-store-log, --any-fence,",
         "[skerry-store-files,": "[skerry-store-files, --any-fence,",
@@ -37,7 +37,7 @@ def catalogue(without: Part | None, folder: Path) -> Path:
     """The example's catalogue; with a part left out a changed copy of it in a folder, which is made if need be. Raises
     `OSError`."""
     example = EXAMPLE / "catalogue.yaml"
-    changes = _LEFT_OUT.get(without, {}) if without is not None else {}
+    changes = LEFT_OUT.get(without, {}) if without is not None else {}
     if not changes:
         return example
     text = example.read_text()

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from rich.console import Console
 from rich.table import Table
 
-from skerry.lab import asking, building, interrupting, observer, processes, state
+from skerry.lab import asking, building, interrupting, observer, processes, wires
 from skerry.lab.draws import draw
 from skerry.lab.site import Lab
 from skerry.shell.clock import boot_ms
@@ -194,7 +194,7 @@ class Stage:
             "identity": str(building.operator(folder)),
             "client_log": str(folder / "client.jsonl"),
             "record": str(folder / "observed.jsonl"),
-            "manager": f"{state.HOST}:{lab.manager_api_port}",
+            "manager": lab.manager_api,
             "manager_ports": [lab.manager_uplink_port, lab.manager_api_port],
             "faulty_after_ms": FAILURES_AFTER_FAULT_MS,
         }
@@ -248,7 +248,8 @@ class Stage:
         """From now on somebody uses the service, ten times a second."""
         folder = self.lab.folder
         argv = self.client_argv("--log", str(folder / "client.jsonl"))
-        self.client = processes.start(argv, lab=self.lab.state.id, cwd=folder, log=folder / "client.log")
+        lab, log = self.lab.state, folder / "client.log"
+        self.client = processes.start(argv, lab=lab.id, cwd=folder, log=log, space=lab.space(wires.DESK))
 
     def unanswered(self, since_ms: int) -> list[dict[str, Any]]:
         """The client's operations that failed since a moment (boot-time), by its own log, oldest first."""
