@@ -17,9 +17,9 @@ from skerry.lab.site import Lab
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
-SEED = "328"
-"""Splits the holder of the role that may not be double from the others; then cuts the site off, and its operator hands
-something in."""
+SEED = "10"
+"""Cuts the site off, and its operator hands something in; then splits the holder of the role that may not be double from
+the others."""
 
 
 def chaos(*words: str, within_s: float) -> tuple[int, dict[str, Any]]:
@@ -36,7 +36,7 @@ def chaos(*words: str, within_s: float) -> tuple[int, dict[str, Any]]:
 
 @pytest.mark.timeout(600)
 def test_a_site_that_is_split_and_cut_off_keeps_what_it_promises() -> None:
-    faults = ("--fault", "split", "--fault", "cut", "--rounds", "2")
+    faults = ("--fault", "cut", "--fault", "split", "--rounds", "2")
     code, last = chaos("--nodes", "3", "--seed", SEED, *faults, within_s=580)
     assert last["violations"] == []
     assert code == 0, last
