@@ -18,8 +18,8 @@ from skerry.lab.site import Lab
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
 SEED = "10"
-"""Cuts the site off, and its operator hands something in; then splits the holder of the role that may not be double from
-the others."""
+"""Cuts the site off, and its operator hands something in; then splits the holder of what may not be double from the
+others."""
 
 
 def chaos(*words: str, within_s: float) -> tuple[int, dict[str, Any]]:
