@@ -33,4 +33,5 @@ def test_every_segment_that_a_world_leaves_is_replayed_to_what_was_logged(seed: 
         assert sum(path.stat().st_size for path in segments) <= RING_BYTES
         for path in segments:
             reached = Replay(world.verifier, book.expressions).run(records_in(path))
-            assert (reached.node, reached.unfinished <= 1, bool(reached.digest)) == (name, True, True)
+            assert reached.node == name and reached.unfinished <= 1
+            assert reached.digest or reached.inputs <= 1, "only an agent that died at its start leaves none"
