@@ -33,6 +33,7 @@ def _the_ledger_says_yes(patch: Patch) -> None:
 
 def _holds_never_end(patch: Patch) -> None:
     patch.setattr(Voter, "_forget", lambda self, at_ms, view: None)
+    patch.setattr(Voter, "next_deadline_ms", lambda self: None)
 
 
 def _committed_without_assent(patch: Patch) -> None:
