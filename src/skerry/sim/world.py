@@ -100,7 +100,7 @@ class World:
         self.irs: list[IntermediateRepresentation] = []
         """Every generation that was ever kept at head office or handed in at the site."""
         self.declared_dead: dict[str, int] = {}
-        """Whom an operator who may has ever declared dead (X8), and at which of its boots it was off; -1: it was not."""
+        """Whom an operator who may has ever declared dead (X8), and at which boot it was off; -1: it was on."""
         signers = {name: StandInSigner(name, options.seed) for name in (*options.nodes, manager)}
         self.machines = {name: Machine(self, name, signers[name]) for name in options.nodes}
         self.manager = Manager(self, manager, signers[manager])

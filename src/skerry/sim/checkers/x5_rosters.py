@@ -48,7 +48,7 @@ class Rosters(Checker):
             return
         since_us = self._heard_us.setdefault(name, self.world.loop.now_us)
         if self.world.loop.now_us - since_us > STOPPED_WITHIN_US:
-            self.broken(f"{name} knows that it is not of the site any more, and runs {[*shell.machine.guard.workloads]}")
+            self.broken(f"{name} knows that it was taken out, and runs {list(shell.machine.guard.workloads)}")
 
     def _surrendered(self, name: str, shell: Shell) -> None:
         granting = shell.agent.granting
