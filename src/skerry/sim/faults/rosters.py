@@ -80,7 +80,7 @@ def _enter(world: World, chance: Chance, *, gone: str | None) -> End:
     entry = RosterEntry(node=machine.name, public_key=machine.signer.public_key)
     others = {name: known for name, known in site.roster().members.items() if name != gone}
     kept = world.manager.say((site.next_roster(members={**others, machine.name: entry}),), world.manager.manifests)
-    if not kept:
+    if not kept or not world.manager.up:  # it may have died of it
         world.machines.pop(machine.name)
         return _nothing
     machine.disk.update(world.manager.join_disk())
