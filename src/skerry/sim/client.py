@@ -91,7 +91,7 @@ class Client:
 
     def _look_up(self) -> Endpoint | None:
         """Ask any node that answers."""
-        machine = self.world.machines[self._chance.pick(self.world.options.nodes)]
+        machine = self.world.machines[self._chance.pick(self.world.members())]
         if not machine.answers or machine.shell is None or machine.shell.hung:
             return None
         picture = machine.shell.agent.picture

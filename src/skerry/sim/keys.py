@@ -30,6 +30,10 @@ class StandInVerifier(Verifier):
     def __init__(self, signers: list[StandInSigner]) -> None:
         self._secrets = {signer.public_key: signer.secret for signer in signers}
 
+    def learn(self, signer: StandInSigner) -> None:
+        """One more party."""
+        self._secrets[signer.public_key] = signer.secret
+
     def verify(self, public_key: bytes, statement: bytes, signature: bytes) -> bool:
         """Whether it is this key's."""
         secret = self._secrets.get(public_key)

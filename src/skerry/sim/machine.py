@@ -73,7 +73,7 @@ class Machine:
             return
         self.boots += 1
         self.powered, self.frozen, self._postponed = True, False, []
-        self.clock = Clock(self.world.options.drift_ppm[self.name], self.wall_offset_ms, self.world.loop.now_us)
+        self.clock = Clock(self.world.options.drift_ppm.get(self.name, 0), self.wall_offset_ms, self.world.loop.now_us)
         self.guard = Guard(self)
         self.start_agent()
 

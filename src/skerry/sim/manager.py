@@ -36,6 +36,7 @@ SESSION_LEASE_MS = 5_000
 WAITING_MAX = 1_000
 WALL_OFFSET_MS = 1_700_000_000_000
 INTENT_KEY = stored_key("intent/")
+ROSTER_KEY = stored_key("roster/")
 
 
 class Manager:
@@ -51,6 +52,8 @@ class Manager:
         self.manifests = Manifests()
         self.site: ManagerSite | None = None
         """What the process holds; None while there is none."""
+        self.roster: Roster
+        """The newest that the store holds."""
         self.irs: dict[IntentId, IntermediateRepresentation] = {}
         """To each intent the generation that the store holds."""
         self.withdrawn_us: dict[IntentId, int] = {}
@@ -92,9 +95,9 @@ class Manager:
         )
         self.site = ManagerSite.found(roster, self.signer, self._handed_in())
         self._commit(self.site.founding(), self.manifests)
+        self.apply(next(iter(world.book.intents)), 100)
         members = {m.name: RosterEntry(node=m.name, public_key=m.signer.public_key) for m in world.machines.values()}
         self.say((self.site.next_roster(members=members),), self.manifests)
-        self.apply(next(iter(world.book.intents)), 100)
 
     def start(self) -> None:
         """Start again from what the store holds."""
@@ -274,6 +277,8 @@ class Manager:
             self.store[change.key] = change.value
             if change.key.startswith(INTENT_KEY):
                 self._remember(change)
+            elif change.key.startswith(ROSTER_KEY):
+                self.roster = decode(decode(decode(change.value, Sealed).statement, Statement).body, Roster)
         self.manifests = manifests
 
     def _remember(self, change: Put) -> None:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from skerry.core.actors.operators import HAND_OVER
-from skerry.core.conversation import DECLARE_DEAD, kind_of, open_sealed
+from skerry.core.conversation import DECLARE_DEAD, DeclareDeadAsked, kind_of, open_sealed
 from skerry.core.group.election.wire import HandOverAsked, HandOverWanted
+from skerry.core.group.granting.model import DEAD_PREFIX, DeclaredDead
 from skerry.core.kernel.ids import ManagerId, NodeId
 from skerry.core.kernel.sealing import Sealed, Statement, Verified, seal
 from skerry.core.kernel.values import encode
@@ -144,16 +145,24 @@ class Office:
         )
 
     def _word(self, operator: str, body: Any) -> Sealed:
+        return self.said(self.signers[operator], operator, body).sealed
+
+    def declare_dead(self, shell: Shell, operator: str, node: NodeId) -> None:
+        """An operator says at a node that another is off, a generation above what is known there (X8)."""
+        kept = shell.agent.picture.custody.kept.get(f"{DEAD_PREFIX}{node}")
+        body = DeclaredDead(node=node, generation=kept.value.generation + 1 if kept is not None else 1)
+        if DECLARE_DEAD in OPERATORS[operator]:
+            machine = self.world.machines[node]
+            self.world.declared_dead.setdefault(node, -1 if machine.powered else machine.boots)
+        shell.post(DeclareDeadAsked(request="", said=self.said(self.signers[operator], operator, body)))
+
+    def said(self, signer: StandInSigner, name: str, body: Any) -> Verified[Any]:
+        """A statement that somebody makes outside any agent."""
         self._said += 1
         statement = Statement(
-            kind=kind_of(body),
-            site=self.world.site,
-            signer=operator,
-            life=operator,
-            number=self._said,
-            body=encode(body),
+            kind=kind_of(body), site=self.world.site, signer=name, life=name, number=self._said, body=encode(body)
         )
-        return seal(self.signers[operator], statement)
+        return Verified(statement=statement, body=body, sealed=seal(signer, statement))
 
 
 def _scaled(amount: str, percent: int) -> str:

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 
 from skerry.core.actors.agent import Agent
 from skerry.core.group.custody.model import Version
-from skerry.core.group.granting.model import Electorate
 from skerry.core.kernel.ids import InstanceId, IntentId, NodeId
 from skerry.core.stages.negotiation.model import SITE, Assignment, Plan
 from skerry.core.stages.negotiation.rounds import MEASURING, NEGOTIATED, NO_ANSWER
@@ -44,8 +43,11 @@ def why_unsettled(world: World) -> str | None:
         shell = world.machines[name].shell
         if shell is None:
             return f"{name} has no agent"
-        agents[name] = shell.agent
-    why = _leaders(world, agents)
+        if not shell.agent.picture.goes(NodeId(name)):
+            agents[name] = shell.agent
+    if not agents:
+        return None
+    why = _rosters(agents) or _leaders(world, agents)
     if why is not None:
         return why
     parts = _parts(agents)
@@ -58,6 +60,18 @@ def why_unsettled(world: World) -> str | None:
         if world.core.uplinks and not _is_outdone(world, agents):
             why = why or _documents(agents, {"hq": world.manager.versions()}) or _verdicts(agents)
     return why or _journal(world)
+
+
+def _rosters(agents: dict[str, Agent]) -> str | None:
+    """A roster counts if the core alone can close those before it; nobody is taken for dead who is there (X5, X8)."""
+    core = frozenset(NodeId(n) for n in agents)
+    for name, agent in agents.items():
+        editions, counting = agent.picture.editions(), agent.succession.counting
+        if counting < max(editions) and editions[counting].electorate.is_quorum(core):
+            return f"roster {counting} counts at {name} still, and not {max(editions)}"
+        if dead := core.intersection(agent.picture.declared_dead()):
+            return f"{name} takes {sorted(dead)} for dead"
+    return None
 
 
 def _leaders(world: World, agents: dict[str, Agent]) -> str | None:
@@ -174,15 +188,11 @@ def _is_there(world: World, agents: dict[str, Agent], node: NodeId, instance: In
 
 
 def is_quorum(agents: dict[str, Agent]) -> bool:
-    """Whether the core alone can grant what is exclusive (X3)."""
-    picture = next(iter(agents.values())).picture
-    site, roster = picture.site(), picture.roster()
-    electorate = Electorate(
-        roster_version=roster.version,
-        members=frozenset(NodeId(n) for n in roster.members),
-        tie_breaker=site.tie_breaker if site is not None else None,
-    )
-    return electorate.is_quorum(frozenset(NodeId(n) for n in agents))
+    """Whether the core alone can grant what is exclusive, under one roster that counts everywhere in it (X3, X5)."""
+    core = frozenset(NodeId(n) for n in agents)
+    counting = {agent.succession.counting for agent in agents.values()}
+    editions = next(iter(agents.values())).picture.editions()
+    return len(counting) == 1 and editions[next(iter(counting))].electorate.is_quorum(core)
 
 
 # --- intents and verdicts ---------------------------------------------------------------------------------------------

@@ -27,6 +27,11 @@ class Trace:
         self._last: deque[tuple[int, str, object, object]] = deque(maxlen=LAST_MAX)
         self.steps = 0
 
+    def add(self, node: str) -> None:
+        """One more column."""
+        if node not in self._nodes:
+            self._nodes = (*self._nodes, node)
+
     def step(self, now_us: int, node: str, given: Input[Any], effects: Effects) -> None:
         """One transition of one agent."""
         self.steps += 1

@@ -93,12 +93,14 @@ class World:
         self._pids = 1_000
         self._keys: dict[InstanceId, str | None] = {}
         self._figures: dict[str, dict[str, tuple[bool, int]]] = {}
-        self._memory: dict[bytes, list[Verified[Any]] | str] = {}
+        self._memory: dict[tuple[bytes, int], list[Verified[Any]] | str] = {}
         self.due: dict[str, bytes] = {}
         """Every journal entry that a disk of the core held when it was healed, by its key; the core's manager is to get
         them."""
         self.irs: list[IntermediateRepresentation] = []
         """Every generation that was ever kept at head office or handed in at the site."""
+        self.declared_dead: dict[str, int] = {}
+        """Whom an operator who may has ever declared dead (X8), and at which boot it was off; -1: it was on."""
         signers = {name: StandInSigner(name, options.seed) for name in (*options.nodes, manager)}
         self.machines = {name: Machine(self, name, signers[name]) for name in options.nodes}
         self.manager = Manager(self, manager, signers[manager])
@@ -126,7 +128,7 @@ class World:
             self.adversary.begin()
         while self.loop.now_us < self.options.safety_ms * 1_000 + self.slept_us:
             self.loop.run(self.options.safety_ms * 1_000 + self.slept_us)
-        self.heal(draw_core(self.options.nodes, self.options.core_permille, self.chance.child("core")))
+        self.heal(draw_core(self.members(), self.options.core_permille, self.chance.child("core")))
         self._settle()
         for checker in self.checkers:
             checker.at_end()
@@ -268,12 +270,13 @@ class World:
 
     def opened(self, payload: bytes, roster: Roster, machine: Machine) -> list[Verified[Any]]:
         """As a shell opens what it received; equal bytes are opened once, for all that receive them."""
-        known = self._memory.get(payload)
+        opened_as = (payload, roster.version)
+        known = self._memory.get(opened_as)
         if known is None:
             known = self._open(payload, roster)
             if len(self._memory) >= MEMORY_MAX:
                 self._memory.clear()
-            self._memory[payload] = known
+            self._memory[opened_as] = known
         if isinstance(known, str):
             self.coverage.hit(known)
             for checker in self._hooks["on_refused"]:
@@ -332,6 +335,23 @@ class World:
             ]
             self._keys[instance] = next((spec.key for spec in specs if spec.key is not None), None)
         return self._keys[instance]
+
+    def somebody_lives_who_was_declared_dead(self) -> bool:
+        """Whether one of them was not off, or has been back since."""
+        return any(self.machines[name].boots != boots for name, boots in self.declared_dead.items())
+
+    def members(self) -> tuple[str, ...]:
+        """Who belongs to the site, by the newest roster that head office ever kept."""
+        return tuple(name for name in self.machines if name in self.manager.roster.members)
+
+    def new_machine(self) -> Machine:
+        """One that was not there before; switched off, and with nothing on its disk."""
+        name = f"n{len(self.machines) + 1}"
+        signer = StandInSigner(name, self.options.seed)
+        self.verifier.learn(signer)
+        self.trace.add(name)
+        machine = self.machines[name] = Machine(self, name, signer)
+        return machine
 
     def next_pid(self) -> int:
         """Of a new process anywhere."""

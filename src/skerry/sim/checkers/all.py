@@ -28,6 +28,7 @@ from skerry.sim.checkers.u04_operated_locally import OperatedLocally
 from skerry.sim.checkers.u05_last_survivor import LastSurvivor
 from skerry.sim.checkers.u06_nothing_dead import NothingDead
 from skerry.sim.checkers.u07_cut_is_not_dead import CutIsNotDead
+from skerry.sim.checkers.x5_rosters import Rosters
 
 CHECKERS: tuple[type[Checker], ...] = (
     OneLeader,
@@ -54,5 +55,6 @@ CHECKERS: tuple[type[Checker], ...] = (
     LastSurvivor,
     NothingDead,
     CutIsNotDead,
+    Rosters,
     States,
 )

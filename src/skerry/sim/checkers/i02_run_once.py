@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from skerry.core.kernel.effects import Effects
+from skerry.core.kernel.inputs import Input
 from skerry.sim.checkers.checker import Checker
 
 if TYPE_CHECKING:
     from skerry.sim.guard import Workload
     from skerry.sim.machine import Machine
+    from skerry.sim.shell import Shell
     from skerry.sim.world import World
 
 
@@ -23,6 +26,13 @@ class RunOnce(Checker):
         self._active: dict[str, dict[int, tuple[Machine, Workload]]] = {}
         self._last: dict[str, tuple[str, int]] = {}
         """Of each key the node that last started it, and its fence."""
+        self._given_up: dict[tuple[str, str], bool] = {}
+        """Of each node and key whether its agent had it by X8, when it last had it."""
+
+    def after_step(self, shell: Shell, given: Input[Any], effects: Effects) -> None:
+        """Exclusiveness may have been given up, or be there again."""
+        for key, held in shell.agent.granting.held.items():
+            self._given_up[shell.machine.name, key] = bool(held.surrendered)
 
     def on_workload(self, machine: Machine, workload: Workload, what: str) -> None:
         """An exclusive process starts or is gone."""
@@ -38,6 +48,8 @@ class RunOnce(Checker):
         if workload.fence is None:
             self.broken(f"{workload.instance} starts on {machine.name} without a fence")
         before = self._last.get(key)
+        if self._is_given_up(key, machine.name) or (before is not None and self._is_given_up(key, before[0])):
+            return  # nor is its fence (X8)
         if before is not None and before[0] != machine.name:
             self.premise()
         fence = workload.fence
@@ -52,5 +64,10 @@ class RunOnce(Checker):
 
     def _judge(self, key: str) -> None:
         running = [(m.name, w.pid) for m, w in self._active[key].values() if not m.frozen]
-        if len(running) > 1:
+        exclusive = [node for node, _ in running if not self._is_given_up(key, node)]
+        if len(exclusive) > 1 or (len(running) > 1 and len(exclusive) == len(running)):
             self.broken(f"{key} is active twice: " + ", ".join(f"on {node} (pid {pid})" for node, pid in running))
+
+    def _is_given_up(self, key: str, node: str) -> bool:
+        """X8 is a premise only where somebody was declared dead who is not off, or has been back since."""
+        return self._given_up.get((node, key), False) and self.world.somebody_lives_who_was_declared_dead()

@@ -14,6 +14,8 @@ from skerry.core.group.custody.machine import DOCUMENT_PREFIX
 from skerry.core.group.election.machine import FOLLOWED_KEY
 from skerry.core.group.election.wire import Follow
 from skerry.core.group.journal.machine import ENTRY_PREFIX
+from skerry.core.group.succession.machine import COUNTING_KEY
+from skerry.core.group.succession.model import Closing
 from skerry.core.kernel.effects import Drop, Persist
 from skerry.core.kernel.ids import NodeId
 from skerry.core.kernel.sealing import Sealed, Statement
@@ -73,6 +75,8 @@ class Forward(Checker):
                 continue
             elif change.key == FOLLOWED_KEY:
                 self._grows(whose, change.key, (decode(old, Follow).term,), (decode(change.value, Follow).term,))
+            elif change.key == COUNTING_KEY:
+                self._grows(whose, change.key, (decode(old, int),), (decode(change.value, int),))
             elif change.key.startswith(DOCUMENT_PREFIX):
                 self._grows(whose, change.key, _version(old), _version(change.value))
 
@@ -100,5 +104,7 @@ def _version(raw: bytes) -> tuple[object, ...]:
             return (number,)
         case Hold(number=number, lifted=lifted):
             return (number, lifted)
+        case Closing(through=through):
+            return (through,)
         case _:
             return (body.generation,)

@@ -30,6 +30,8 @@ class EveryoneIsLed(Checker):
             if shell is None or shell.hung or not machine.answers or shell.agent.election.leadership.leader is not None:
                 self._since_us.pop(name, None)
                 continue
+            if name not in shell.agent.picture.roster().members:
+                continue  # who was taken out needs none (X5)
             self.premise()
             since_us = self._since_us.setdefault(name, world.loop.now_us)
             calm_us = world.loop.now_us - max(since_us, world.faults.changed_us)

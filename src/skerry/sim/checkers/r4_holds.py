@@ -7,6 +7,7 @@ disks and documents, and not from what their machines make of them.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ class Holds(Checker):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        self._held: dict[str, dict[str, Hold]] = {name: {} for name in world.machines}
+        self._held: dict[str, dict[str, Hold]] = defaultdict(dict)
         """To each node the holds in force on its disk, by document."""
         self._lifted: dict[str, int] = {}
         """The highest number of each hold that was lifted anywhere."""

@@ -35,6 +35,8 @@ class LeftAlone(Checker):
         ir, section = picture.irs().get(intent), plan.sections.get(intent) if plan is not None else None
         if workload is None or workload.ending or not workload.ready or workload.fence is not None:
             return
+        if picture.goes(picture.me):
+            return  # who leaves stops all (X5)
         if ir is None or section is None or ir.withdrawn or ir.generation != section.generation:
             return
         self.premise()

@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING
 
 from skerry.core.kernel.values import Value
 from skerry.sim.chance import Chance
-from skerry.sim.faults import clocks, disks, holding, links, managers, nodes, people, stalls, versions, workloads
+from skerry.sim.faults import (
+    clocks,
+    disks,
+    holding,
+    links,
+    managers,
+    nodes,
+    people,
+    rosters,
+    stalls,
+    versions,
+    workloads,
+)
 from skerry.sim.healed import Core
 
 if TYPE_CHECKING:
@@ -55,6 +67,10 @@ KINDS: Mapping[str, Begin] = {
     "operator.pauses": holding.pauses,
     "operator.drains": holding.drains,
     "operator.hands_over": holding.hands_over,
+    "operator.declares_dead": rosters.declares_dead,
+    "roster.join": rosters.joins,
+    "roster.leave": rosters.leaves,
+    "roster.replace": rosters.replaces,
     "link.slow": links.slow,
     "uplink.of_leader": links.uplink_of_leader,
     "uplink.one_way": links.uplink_one_way,

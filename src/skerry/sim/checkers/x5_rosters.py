@@ -1,0 +1,64 @@
+"""X5, X8: who hears that it is taken out stops all in time; who gave exclusiveness up stops on contact."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from skerry.sim.checkers.checker import Checker
+
+if TYPE_CHECKING:
+    from skerry.sim.shell import Shell
+    from skerry.sim.world import World
+
+STOPPED_WITHIN_US = 10_000_000
+GIVEN_UP_WITHIN_US = 3_000_000
+
+
+class Rosters(Checker):
+    """Looks at what agents have heard, and at what their machines run."""
+
+    property_id = "X5"
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._heard_us: dict[str, int] = {}
+        """Of who is taken out and runs something still, since when it knows."""
+        self._in_touch_us: dict[tuple[str, str], int] = {}
+
+    def on_tick(self) -> None:
+        """Nobody takes too long."""
+        for name, machine in self.world.machines.items():
+            shell = machine.shell
+            if shell is None or shell.hung or not machine.answers:
+                self._forget(name)
+            else:
+                self._removed(name, shell)
+                self._surrendered(name, shell)
+
+    def _forget(self, name: str) -> None:
+        self._heard_us.pop(name, None)
+        self._in_touch_us = {of: us for of, us in self._in_touch_us.items() if of[0] != name}
+
+    def _removed(self, name: str, shell: Shell) -> None:
+        if name in shell.agent.picture.roster().members:
+            return
+        self.premise()
+        if not shell.machine.guard.workloads:
+            self._heard_us.pop(name, None)
+            return
+        since_us = self._heard_us.setdefault(name, self.world.loop.now_us)
+        if self.world.loop.now_us - since_us > STOPPED_WITHIN_US:
+            self.broken(f"{name} knows that it was taken out, and runs {list(shell.machine.guard.workloads)}")
+
+    def _surrendered(self, name: str, shell: Shell) -> None:
+        granting = shell.agent.granting
+        for key, held in granting.held.items():
+            if held.surrendered:
+                self.world.coverage.hit("state.surrendered")
+            met = held.without and granting.surrender.in_touch
+            if not met:
+                self._in_touch_us.pop((name, key), None)
+                continue
+            since_us = self._in_touch_us.setdefault((name, key), self.world.loop.now_us)
+            if self.world.loop.now_us - since_us > GIVEN_UP_WITHIN_US:
+                self.broken(f"{name} is in contact with a majority again, and goes on with {key} by X8")
