@@ -1,8 +1,8 @@
 """R4: what an operator holds stays held, whatever plan and manager want, until somebody lifts it.
 
 Of what is paused nothing runs longer than a stop takes once the hold has reached its node; on a drained node no
-subscription begins; and what was lifted at a node of the healed core is held at none of them in the end. Holds are read from the nodes' own
-disks and documents, and not from what their machines make of them.
+subscription begins; and what was lifted at a node of the healed core is held at none of them in the end. Holds are read
+from the nodes' own disks, and not from what their machines make of them.
 """
 
 from __future__ import annotations
