@@ -8,7 +8,7 @@ again from its store; a store that takes nothing leaves memory as the store is.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -137,9 +137,9 @@ class Manager:
         """What its wall clock shows."""
         return WALL_OFFSET_MS + self.world.loop.now_us // 1_000
 
-    def versions(self) -> dict[str, Version]:
-        """What it holds; nothing while there is no process."""
-        return self.site.versions() if self.site is not None else {}
+    def versions(self, theirs: Mapping[str, Version] | None = None) -> dict[str, Version]:
+        """What it holds, as who holds `theirs` sees it; nothing while there is no process."""
+        return self.site.versions(theirs) if self.site is not None else {}
 
     # --- what operators do ----------------------------------------------------------------------------------------
 

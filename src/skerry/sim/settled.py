@@ -11,8 +11,8 @@ What is demanded is demanded of the core alone, whatever goes on outside it for 
   given to one that the leader hears, or whose work answers. A slot stays open for a lack that lasts, and not because
   somebody has still to answer who is there to answer.
 - what is exclusive runs if the core alone is a quorum; otherwise nothing is demanded of it but I2.
-- with the manager: its word on every section is final, if the core is one part and no part outside told the manager of
-  a later plan (R3 is not built yet); and what a disk of the core held at the healing has arrived.
+- with the manager: its word on every section is final, if the core is one part, whatever plan a part outside told it of
+  (R3); and what a disk of the core held at the healing has arrived.
 """
 
 from __future__ import annotations
@@ -57,8 +57,9 @@ def why_unsettled(world: World) -> str | None:
             return why
     if len(parts) == 1:
         why = _documents(agents, {}) or _intents(world, agents)
-        if world.core.uplinks and not _is_outdone(world, agents):
-            why = why or _documents(agents, {"hq": world.manager.versions()}) or _verdicts(agents)
+        if world.core.uplinks:
+            ours = next(iter(agents.values())).picture.custody.versions()
+            why = why or _documents(agents, {"hq": world.manager.versions(ours)}) or _verdicts(agents)
     return why or _journal(world)
 
 
@@ -222,14 +223,6 @@ def _passes(why: str, core: set[str], plan: Plan) -> bool:
     """Whether a reason has to go. It may stay if all that it waits for are nodes outside, which may never answer."""
     outside = {node for node in plan.members if node not in core}
     return any(reason in why for reason in PASSING) and not any(node in why for node in outside)
-
-
-def _is_outdone(world: World, agents: dict[str, Agent]) -> bool:
-    """Whether the manager holds a later plan than the core's, of a part outside. It keeps one plan a site, the latest,
-    and judges no other: R3 is not built yet, and until then nothing is demanded of such a manager's word."""
-    known = world.manager.versions().get("plan", ())
-    held = next(iter(agents.values())).picture.custody.versions().get("plan", ())
-    return known > held and any(name not in agents and name in known for name in world.machines)
 
 
 def _verdicts(agents: dict[str, Agent]) -> str | None:

@@ -170,11 +170,12 @@ class ManagerSite:
         """The plan of each part (R3)."""
         return plans_in_force(self.custody)
 
-    def versions(self) -> dict[str, Version]:
-        """What is held, under the names by which the site knows it."""
+    def versions(self, theirs: Mapping[str, Version] | None = None) -> dict[str, Version]:
+        """What is held, under the names by which the site knows it: of the plans that of who holds `theirs`, or the
+        latest."""
         plan = self.plan()
-        ours = {"plan": (plan.id.term, str(plan.id.leader), plan.id.number)} if plan is not None else {}
-        return versions_for(ours, self.custody)
+        latest = {"plan": (plan.id.term, str(plan.id.leader), plan.id.number)} if plan is not None else {}
+        return versions_for(latest if theirs is None else theirs, self.custody)
 
     def irs(self) -> list[IntermediateRepresentation]:
         """All intents of the site."""

@@ -50,7 +50,7 @@ class Quiet(Checker):
 
     def at_end(self) -> None:
         """It still does."""
-        held = next(iter(self.world.machines.values())).shell
+        held = self.world.machines[self.world.core.nodes[0]].shell
         picture = held.agent.picture if held is not None else None
         for instance, (node, pid) in sorted(self._healthy.items()):
             if picture is not None and (paused_by(instance, picture.paused()) or node in picture.drained()):

@@ -1,8 +1,8 @@
 """R4: what an operator holds stays held, whatever plan and manager want, until somebody lifts it.
 
 Of what is paused nothing runs longer than a stop takes once the hold has reached its node; on a drained node no
-subscription begins; and what was lifted anywhere is held nowhere in a settled site. Holds are read from the nodes' own
-disks and documents, and not from what their machines make of them.
+subscription begins; and what was lifted at a node of the healed core is held at none of them in the end. Holds are read
+from the nodes' own disks, and not from what their machines make of them.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Holds(Checker):
         super().__init__(world)
         self._held: dict[str, dict[str, Hold]] = defaultdict(dict)
         """To each node the holds in force on its disk, by document."""
-        self._lifted: dict[str, int] = {}
-        """The highest number of each hold that was lifted anywhere."""
+        self._lifted: dict[str, dict[str, int]] = {name: {} for name in world.machines}
+        """To each node the highest number of each hold that was lifted there, by document."""
         self._since_us: dict[int, int] = {}
         """Since when each process has been one that is paused."""
 
@@ -59,7 +59,8 @@ class Holds(Checker):
             self.premise()
         else:
             self._held[node].pop(hold.document, None)
-            self._lifted[hold.document] = max(hold.number, self._lifted.get(hold.document, 0))
+            lifted = self._lifted[node]
+            lifted[hold.document] = max(hold.number, lifted.get(hold.document, 0))
             self.world.coverage.hit("state.hold.lifted")
 
     def on_tick(self) -> None:
@@ -79,10 +80,11 @@ class Holds(Checker):
         self._since_us = since_us
 
     def at_end(self) -> None:
-        """What was lifted is held nowhere."""
-        for name, held in self._held.items():
-            for document, hold in held.items():
-                if hold.number <= self._lifted.get(document, 0):
+        """What was lifted at any node of the core is held at none."""
+        core = self.world.core.nodes
+        for name in core:
+            for document, hold in self._held[name].items():
+                if any(hold.number <= self._lifted[other].get(document, 0) for other in core):
                     self.broken(f"{name} holds {document} number {hold.number}, which was lifted")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from skerry.core.kernel.ids import InstanceId
 from skerry.core.stages.negotiation.model import SITE
+from skerry.core.stages.subscription.rules import paused_by
 from skerry.sim.checkers.checker import Checker
 
 if TYPE_CHECKING:
@@ -68,12 +69,14 @@ def _is_well(machine: Machine) -> bool:
 
 
 def _given(agent: Agent) -> dict[InstanceId, str]:
-    """What may run anywhere and is this node's by the plan and the mode that it holds."""
+    """What may run anywhere and is this node's by the plan and the mode that it holds, and held by no operator (R4)."""
     plan, modes, irs = agent.picture.plan(), agent.picture.modes(), agent.picture.irs()
+    paused, drained = agent.picture.paused(), agent.identity.node in agent.picture.drained()
     return {
         instance: assignment.digest
         for intent, section in (plan.sections.items() if plan is not None else ())
         if intent != SITE and intent in irs and not irs[intent].withdrawn
         for instance, assignment in section.of(modes.get(intent, "connected")).items()
         if assignment.holder == agent.identity.node and assignment.key is None
+        if not drained and not paused_by(instance, paused)
     }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from skerry.core.kernel.effects import Effects, StopWorkload
 from skerry.core.kernel.ids import InstanceId, IntentId
 from skerry.core.kernel.inputs import Input
+from skerry.core.stages.subscription.rules import paused_by
 from skerry.sim.checkers.checker import Checker
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class LeftAlone(Checker):
             return  # who leaves stops all (X5)
         if ir is None or section is None or ir.withdrawn or ir.generation != section.generation:
             return
+        if paused_by(instance, picture.paused()) is not None:
+            return  # an operator's word outranks the plan (R4)
         self.premise()
         given = (section.connected.get(instance), section.isolated.get(instance))
         if all(one is not None and (one.holder, one.digest) == (name, workload.digest) for one in given):
