@@ -37,7 +37,7 @@ class Holds(Checker):
         super().__init__(world)
         self._held: dict[str, dict[str, Hold]] = defaultdict(dict)
         """To each node the holds in force on its disk, by document."""
-        self._lifted: dict[str, dict[str, int]] = {name: {} for name in world.machines}
+        self._lifted: dict[str, dict[str, int]] = defaultdict(dict)
         """To each node the highest number of each hold that was lifted there, by document."""
         self._since_us: dict[int, int] = {}
         """Since when each process has been one that is paused."""
