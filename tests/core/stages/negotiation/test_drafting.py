@@ -288,3 +288,36 @@ def test_a_node_that_left_the_part_holds_no_office() -> None:
     draft = begin(survey(management=ROLES, offices={name: {**ABLE, D: 999} for name in ROLES}), None)
     for wanted, role, name in draft.offices_open:
         assert D not in candidates_for(draft, wanted, name, role)
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+def test_u3_places_of_one_role_are_called_as_what_runs_there_so_that_no_switch_swaps_healthy_work() -> None:
+    at_work = {A: (running(),), B: (running(number=2),)}
+    crossed = plan(
+        assigned(A), assigned(B, number=2), isolated=(assigned(B, agreed="all"), assigned(A, number=2, agreed="all"))
+    )
+    alike = element(instances=2)
+    draft = begin(survey(ir(alike, isolated=(alike,)), running=at_work), crossed)
+    assert draft.open == []
+    assert draft.finished()[SHOP].isolated == {
+        instance(): assigned(A, agreed="all"),
+        instance(number=2): assigned(B, number=2, agreed="all"),
+    }
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"key": "hq/shop/store"},
+        {"data": "pinned"},
+    ],
+    ids=["what is exclusive has a name of its own", "data have a name of their own"],
+)
+def test_what_is_not_alike_keeps_its_name(fields: dict[str, Any]) -> None:
+    at_work = {A: (running(),), B: (running(number=2),)}
+    crossed = plan(assigned(A), assigned(B, number=2), isolated=(assigned(B), assigned(A, number=2)))
+    unlike = element(instances=2, **fields)
+    draft = begin(survey(ir(unlike, isolated=(unlike,)), running=at_work), crossed)
+    assert {i: a.holder for i, a in draft.finished()[SHOP].isolated.items()} == {instance(): B, instance(number=2): A}

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import permutations
+
+import msgspec
 
 from skerry.core.kernel.ids import ElementName, InstanceId, IntentId, NodeId, instance_id
 from skerry.core.kernel.values import Value
@@ -189,8 +192,9 @@ def begin(survey: Survey, plan: Plan | None, review: frozenset[IntentId] = froze
         old = plan.sections.get(ir.intent) if plan is not None else None
         only = survey.only.get(ir.intent)
         for name in (only,) if only is not None else SETS:
+            assigned = _called_as_it_runs(old.of(name), ir.sets[name].elements, survey) if old is not None else {}
             for wanted in _wanted(ir, name, len(survey.members)):
-                assignment = old.of(name).get(wanted.slot.instance) if old is not None else None
+                assignment = assigned.get(wanted.slot.instance)
                 refused = ir.intent in survey.refused and assignment is not None
                 if assignment is not None and not refused and stands(assignment, wanted, survey):
                     draft.put(wanted.slot, ir.intent, assignment)
@@ -206,6 +210,34 @@ def begin(survey: Survey, plan: Plan | None, review: frozenset[IntentId] = froze
     draft.open.sort(key=_importance)
     _keep_offices(draft, plan)
     return draft
+
+
+def _called_as_it_runs(
+    assigned: Mapping[InstanceId, Assignment], elements: Mapping[str, ElementSpec], survey: Survey
+) -> dict[InstanceId, Assignment]:
+    """Places of one role in one set are alike, but for what is exclusive and for data: each is called as what its
+    holder runs already, or the next switch would swap healthy work (U3). Nobody is asked: each holder has agreed to the
+    same role with the same configuration, under another number (P2)."""
+    at_work = {
+        (i.instance, node): i.digest for node, running in survey.running.items() for i in running if i.phase in RUNNING
+    }
+    found = dict(assigned)
+    for one, other in permutations(sorted(found), 2):
+        here, there = found[one], found[other]
+        spec = elements.get(here.element)
+        if (
+            here.element == there.element
+            and spec is not None
+            and spec.key is None
+            and spec.data != "pinned"
+            and at_work.get((one, there.holder)) == there.digest
+            and (one, here.holder) not in at_work
+            and (other, there.holder) not in at_work
+            and survey.failing.get(one) != there.holder
+        ):
+            found[one] = msgspec.structs.replace(there, instance=one)
+            found[other] = msgspec.structs.replace(here, instance=other)
+    return found
 
 
 def _may_move(wanted: Wanted) -> bool:
