@@ -36,6 +36,7 @@ from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed, Statement, Verified, seal
 from skerry.core.kernel.values import decode, encode
 from skerry.core.stages.ir.model import Roster
+from skerry.core.stages.negotiation.model import Plan
 from skerry.lab.asking import Api, context
 
 END_WITHIN_S = 40.0
@@ -215,6 +216,8 @@ class Member:
     def say(self, body: Any, life: str = "1") -> Sealed:
         """A statement of this member."""
         self._number += 1
+        if isinstance(body, Plan):  # whoever says a plan holds it
+            self.held["plan"] = (body.id.term, str(body.id.leader), body.id.number)
         statement = Statement(
             kind=kind_of(body), site=self.site, signer=self.name, life=life, number=self._number, body=encode(body)
         )

@@ -22,7 +22,7 @@ def test_a_joined_node_holds_roster_site_catalogue_and_intents_in_the_managers_o
     kinds = {type(document) for document in member.documents()}
     assert kinds == {Roster, SiteDocument, CatalogueDocument, IntermediateRepresentation}
     assert member.roster.members["n1"].public_key == member.signer.public_key
-    assert member.roster.operators["admin"].may == ("apply", "declare-dead")
+    assert member.roster.operators["admin"].may == ("apply", "declare-dead", "hold", "hand_over")
     named, key = x509.identity_in(member.joined["certificate"].encode())
     assert (named.site, named.name, key) == ("shop", "n1", member.signer.public_key)
 
