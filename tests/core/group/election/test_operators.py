@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from skerry.core.group.election.machine import FOLLOWED_KEY
-from skerry.core.group.election.model import ROUND_MS, WANTED_FOR_MS
+from skerry.core.group.election.model import CALLING_FOR_MS, ROUND_MS, WANTED_FOR_MS
 from skerry.core.group.election.wire import (
     AskHandOver,
     Follow,
@@ -44,6 +44,21 @@ def test_l6_an_operator_asks_the_leader_and_it_offers_its_place_until_it_is_take
         << says(C, Follow(term=2, leader=C))
         << says(B, HandOver(term=1, to=C))
     )
+
+
+def test_l6_a_leader_does_not_outdo_the_one_that_it_hands_over_to() -> None:
+    """Whose part is small yet, and whose own word comes a moment after the news of it."""
+    t = leader(B, C)
+    now = FIRST + 1_000
+    assert t >> at(now, wanted(C)) << anything
+    news = sees(contacts={B: follows(1, leads=3), C: follows(2, C, leads=1)})
+    assert t >> news, "it calls no term above"
+    assert t >> heard(C, FollowMe(term=2)) << keeps(FOLLOWED_KEY) << says(C, Follow(term=2, leader=C)) << anything
+
+    late = leader(B, C)
+    assert late >> at(now, wanted(C)) << anything
+    assert late >> news
+    assert late >> until(now + CALLING_FOR_MS + ROUND_MS) << keeps(FOLLOWED_KEY) << anything, "L5: it is not coming"
 
 
 def test_l6_an_offer_that_nobody_takes_ends() -> None:

@@ -23,7 +23,7 @@ from skerry.core.group.election.model import (
     Leadership,
     Standing,
 )
-from skerry.core.group.election.rules import NotNamed, named
+from skerry.core.group.election.rules import NotNamed, named, preferred
 from skerry.core.group.election.wire import (
     AskHandOver,
     ElectionMessage,
@@ -218,7 +218,7 @@ class Election:
             return True
         if leader == self.me:
             theirs = view.contacts[peer]
-            return _preferred(theirs.leads, max(theirs.term, term), peer, self._part_size(), self._term(), self.me)
+            return preferred(theirs.leads, max(theirs.term, term), peer, self._part_size(), self._term(), self.me)
         return view.contacts[leader].leader == peer
 
     def _on_hand_over(
@@ -302,7 +302,8 @@ class Election:
 
     def _lead(self, given: Input[ElectionEvent], view: ElectionView) -> Effects:
         at_ms = given.at_ms
-        if self._must_call_again(view) and at_ms >= self._called_ms + ROUND_MS:
+        must_call_again = not self._is_taken_over(at_ms, view) and self._must_call_again(view)
+        if must_call_again and at_ms >= self._called_ms + ROUND_MS:
             return self._call(at_ms, view)
         done = self._offer_to_wanted(at_ms, view) + self._maybe_hand_over(at_ms, view)
         missing = self._not_yet_following(at_ms, view)
@@ -311,9 +312,15 @@ class Election:
                 self._asked_follow_ms = at_ms
                 done = done + Effects(send=tuple(Send(to=n, message=FollowMe(term=self._term())) for n in missing))
             self._wake(self._asked_follow_ms + ROUND_MS)
-        if self._must_call_again(view):
+        if must_call_again:
             self._wake(self._called_ms + ROUND_MS)
         return done
+
+    def _is_taken_over(self, at_ms: int, view: ElectionView) -> bool:
+        """Whether whoever I hand over to leads already: it is about to ask me, too (L6)."""
+        theirs = view.contacts.get(self._handed_to) if self._handed_to is not None else None
+        leads = theirs is not None and theirs.leader == self._handed_to and theirs.term > self._term()
+        return leads and at_ms < self._handed_ms + CALLING_FOR_MS
 
     def _must_call_again(self, view: ElectionView) -> bool:
         """L5: I meet a leader that should yield to me, or a node without a leader in a term that is not below mine. P4:
@@ -323,9 +330,7 @@ class Election:
             return True
         for node, theirs in view.contacts.items():
             if theirs.leads and theirs.leader == node:
-                if theirs.term >= term and _preferred(
-                    self._part_size(), term, self.me, theirs.leads, theirs.term, node
-                ):
+                if theirs.term >= term and preferred(self._part_size(), term, self.me, theirs.leads, theirs.term, node):
                     return True
             elif theirs.leader is None and theirs.term >= term and node != self.me:
                 return True
@@ -335,7 +340,7 @@ class Election:
         """L5: whether I am in contact with a leader that I am to yield to: it calls a term above both, and I do not."""
         return any(
             theirs.leader == node
-            and _preferred(theirs.leads, theirs.term, node, self._part_size(), self._term(), self.me)
+            and preferred(theirs.leads, theirs.term, node, self._part_size(), self._term(), self.me)
             for node, theirs in view.contacts.items()
             if theirs.leads
         )
@@ -353,7 +358,7 @@ class Election:
                 or theirs.leader in (None, self.me)  # also who follows me in a term that I have left
                 or (
                     theirs.leader == node
-                    and _preferred(self._part_size(), term, self.me, theirs.leads, theirs.term, node)
+                    and preferred(self._part_size(), term, self.me, theirs.leads, theirs.term, node)
                 )
             )
         ] + [
@@ -489,8 +494,3 @@ class Election:
 
     def _wake(self, at_ms: int) -> None:
         self._deadline_ms = at_ms if self._deadline_ms is None else min(self._deadline_ms, at_ms)
-
-
-def _preferred(leads: int, term: int, name: NodeId, other_leads: int, other_term: int, other_name: NodeId) -> bool:
-    """L5: of two leaders in contact the one with the larger part, then the higher term, then the lesser name."""
-    return (-leads, -term, name) < (-other_leads, -other_term, other_name)

@@ -1,4 +1,4 @@
-"""Whom an operator's word names to lead (L6)."""
+"""Which of two leaders goes on (L5), and whom an operator's word names to lead (L6)."""
 
 from __future__ import annotations
 
@@ -23,3 +23,8 @@ def named(wanted: HandOverWanted, leader: NodeId | None, term: int, fits: Mappin
     if not able:
         raise NotNamed("nobody else is in contact who may lead")
     return wanted.to if wanted.to is not None else min(able, key=lambda node: (-able[node], node))
+
+
+def preferred(leads: int, term: int, name: NodeId, other_leads: int, other_term: int, other_name: NodeId) -> bool:
+    """L5: of two leaders in contact the one with the larger part, then the higher term, then the lesser name."""
+    return (-leads, -term, name) < (-other_leads, -other_term, other_name)
