@@ -53,8 +53,6 @@ class Rosters(Checker):
     def _surrendered(self, name: str, shell: Shell) -> None:
         granting = shell.agent.granting
         for key, held in granting.held.items():
-            if held.surrendered:
-                self.world.coverage.hit("state.surrendered")
             met = held.without and granting.surrender.in_touch
             if not met:
                 self._in_touch_us.pop((name, key), None)
