@@ -56,8 +56,8 @@ SABOTAGES = (
     Sabotage(
         name="C1: old lives are believed",
         plant=_old_lives_are_believed,
-        seeds_known=(15, 22),
-        noticed_by=("I12",),
+        seeds_known=(19,),
+        noticed_by=("U7", "I12"),  # whom a replay is taken for is lost to its peers at once
         shape=haunted,
     ),
     Sabotage(
