@@ -51,6 +51,13 @@ def test_every_link_between_documents_leads_to_a_file() -> None:
     assert broken == []
 
 
+def test_every_decision_has_a_number_of_its_own_and_bears_it() -> None:
+    decisions = {path: text for path, text in texts().items() if path.startswith("docs/decisions/")}
+    numbers = [path.split("/")[-1][:4] for path in decisions]
+    assert sorted(set(numbers)) == sorted(numbers)
+    assert [p for p, text in decisions.items() if not text.startswith(f"# {p.split('/')[-1][:4]}: ")] == []
+
+
 def test_every_dependency_is_pinned_with_a_hash() -> None:
     lines = [line for line in texts()["requirements.lock"].splitlines() if line and not line.startswith(("#", " "))]
     pinned = {re.split(r"[=\[ ]", line)[0].lower().replace("_", "-") for line in lines if "==" in line}
