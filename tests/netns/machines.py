@@ -207,9 +207,14 @@ def role(status: Status, element: str) -> dict[str, Any]:
 
 
 def satisfied(machines: Machines, nodes: Iterable[str]) -> Status | None:
-    """The leader's word, if these nodes are together and provide the site's only intent in full."""
+    """The leader's word, if these nodes are together and provide the site's only intent in full, by themselves: for a
+    moment after a node was lost its work still counts, since it may only be its agent that is gone (U12)."""
+    nodes = tuple(nodes)
     status = machines.together(nodes)
-    return status if status is not None and status["functionalities"][0]["state"] == "satisfied" else None
+    if status is None or status["functionalities"][0]["state"] != "satisfied":
+        return None
+    holders = {holder for role in status["functionalities"][0]["roles"] for holder in role["assigned"].values()}
+    return status if holders <= set(nodes) else None
 
 
 def endpoints(status: Status, element: str) -> list[str]:
