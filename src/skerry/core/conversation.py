@@ -176,9 +176,8 @@ class DeclareDeadAsked(Value, frozen=True, kw_only=True, tag=True):
     said: Verified[DeclaredDead]
 
 
-AgentEvent = (
-    Heard
-    | PresenceChanged
+OwnEvent = (
+    PresenceChanged
     | SessionChanged
     | WorkloadEvent
     | TrialFinished
@@ -194,6 +193,9 @@ AgentEvent = (
     | DeadlinePassed
     | Started
 )
+"""All that can happen to an agent, but for what its peers and managers say."""
+
+AgentEvent = Heard | OwnEvent
 """All that can happen to an agent."""
 
 

@@ -10,20 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 from skerry.core.actors.agent import Identity
-from skerry.core.conversation import KINDS, AgentEvent, DeclareDeadAsked, Heard, LeaveAsked, Started
-from skerry.core.group.election.wire import HandOverAsked
-from skerry.core.group.membership.machine import PresenceChanged
-from skerry.core.group.uplink.machine import SessionChanged
-from skerry.core.kernel.events import DeadlinePassed
+from skerry.core.conversation import KINDS, AgentEvent, Heard, OwnEvent
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed, Statement, Verified
 from skerry.core.kernel.values import Value, decode
-from skerry.core.stages.capability.events import FactsFound, UsageSampled
-from skerry.core.stages.fit.events import TrialFinished
-from skerry.core.stages.intent.events import LocalIntentGiven
-from skerry.core.stages.intent.holds import HoldAsked
-from skerry.core.stages.monitoring.events import MonitoringEvent, UnattendedAnswered
-from skerry.core.stages.subscription.events import WorkloadEvent
 from skerry.core.stages.subscription.runs import Adopted
 
 
@@ -33,24 +23,7 @@ class HeardAs(Value, frozen=True, kw_only=True, tag=True):
     sealed: Sealed
 
 
-LoggedEvent = (
-    HeardAs
-    | PresenceChanged
-    | SessionChanged
-    | WorkloadEvent
-    | TrialFinished
-    | MonitoringEvent
-    | UnattendedAnswered
-    | LocalIntentGiven
-    | HoldAsked
-    | HandOverAsked
-    | LeaveAsked
-    | DeclareDeadAsked
-    | UsageSampled
-    | FactsFound
-    | DeadlinePassed
-    | Started
-)
+LoggedEvent = HeardAs | OwnEvent
 
 
 class LoggedInput(Value, frozen=True, kw_only=True, array_like=True):
