@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from skerry.core.group.granting.model import LEASE_MS, promise_ms
 from skerry.lab import building, processes
 from skerry.lab.asking import command
 from skerry.lab.site import Lab
@@ -135,7 +136,9 @@ def test_x5_a_node_goes_and_another_comes_while_the_one_instance_serves(lab: Lab
             return there == {holder, stays, "n4"} and status["roster_counting"] == status["roster_version"]
 
         until("the third roster counts", counts)
-        time.sleep(2 * 3.03)  # two of the longest promises: whoever lost the key would show it by now
+        time.sleep(
+            2 * promise_ms(LEASE_MS) / 1_000
+        )  # two of the longest promises: whoever lost the key would show it by now
     after = serving(lab, stays)
     assert client.failed == [] and client.answered > 0
     assert after is not None and (after["node"], after["fence"]) == (holder, before["fence"])
