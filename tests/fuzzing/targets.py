@@ -418,7 +418,7 @@ def _segment() -> tuple[bytes, ...]:
         def close(self) -> None:
             """Nothing to let go."""
 
-    recorder = Recorder(Kept(), signer, "fuzz", ME)
+    recorder = Recorder(Kept(), signer, lambda key: None, "fuzz", ME)
     state = dump(agent)
     recorder.recovered(Continued(version="fuzz", node=ME, wall_ms=1, state=state))
     agent = load_agent(state, recorder.signer, world().book.expressions)

@@ -28,7 +28,7 @@ def written(home: Path) -> None:
     for number in range(1, 4):
         given = Input[object](id=f"n1-{number}", at_ms=number, wall_ms=number, draw=0, event=DeadlinePassed())
         record = Record(kind="decision", what="plan.committed", about=f"1.n1.{number}")
-        storage.commit(journal.record(record, given).persist)
+        storage.commit(journal.record(record, given)[0].persist)
     storage.close()
 
 

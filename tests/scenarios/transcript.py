@@ -25,7 +25,7 @@ from tests.core.things import HQ, SHOP, element, ir
 from tests.scenarios.world import Node, World
 
 DASHES = "----"
-QUIET_KEYS = ("journal/", "document/fit/", "document/site", "document/roster/", "document/intent/", "fit/")
+QUIET_KEYS = ("journal", "document/fit/", "document/site", "document/roster/", "document/intent/", "fit/")
 
 
 @dataclass

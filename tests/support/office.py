@@ -67,6 +67,15 @@ class RunningManager:
     api_address: str = field(default_factory=lambda: f"127.0.0.1:{free_port()}")
     uplink_address: str = field(default_factory=lambda: f"127.0.0.1:{free_port()}")
     process: subprocess.Popen[str] | None = None
+    members: dict[str, Member] = field(default_factory=dict)
+    """To each site who last joined."""
+
+    def restart(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End and start it; each site is heard again, since before that nothing new is said to it (J4)."""
+        self.end(how)
+        self.start()
+        for member in self.members.values():
+            member.ask()
 
     def start(self) -> str:
         """Start it and wait for its ready line."""
@@ -175,6 +184,7 @@ class Member:
         status, joined = manager.ask_to_join(manager.token(site), site, name, x509.create_request(seed).decode())
         assert status == 200, joined
         self.joined = joined
+        manager.members[site] = self
         self.signer = ed25519.NodeSigner(seed)
         folder.mkdir()
         x509.save(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from skerry.core.group.election.machine import Election, ElectionView
-from skerry.core.group.election.model import Standing
+from skerry.core.group.election.machine import Election
+from skerry.core.group.election.model import ElectionView, Standing
 from skerry.core.group.election.wire import FollowMe, IWould, WouldYou
 from skerry.core.kernel.effects import NOTHING
 from tests.core.things import A, B

@@ -34,6 +34,8 @@ WAITING_MAX = 1_000
 
 Adopt = Callable[[str, str], Applied]
 """How manifests that were handed in at a site, and taken over, are kept: (site, text)."""
+Due = Callable[[str], Iterable[Any]]
+"""What a site is to be told that had to wait until it was heard (J4)."""
 
 
 class Correspondence:
@@ -49,6 +51,7 @@ class Correspondence:
         verifier: Verifier,
         translate: Translate,
         adopt: Adopt,
+        due: Due,
     ) -> None:
         self.name = ManagerId(name)
         self.store = store
@@ -61,8 +64,11 @@ class Correspondence:
         self._verifier = verifier
         self._translate = translate
         self._adopt = adopt
+        self._due = due
         self._turn = asyncio.Lock()
         self._doubted: set[str] = set()
+        self._heard: set[str] = set()
+        """Those that this process may speak to, by what its store has (J4)."""
         self._inputs = 0
         self._life = life_from(entropy.draw())
         self._said = 0
@@ -157,13 +163,15 @@ class Correspondence:
         }
         if any(changes.values()) or manifests or forgotten or token:
             await self.store.commit(changes, manifests, clock.wall_ms(), forgotten=forgotten, token=token)
+        self._heard |= {site for site in done if self.sites[site].may_speak}
         for site, steps in done.items():
             for effects in steps:
                 self._tell(site, effects)
 
     def _recovered(self, site: str, kept: Mapping[str, bytes]) -> ManagerSite:
         opened = stored_documents(kept, site, self._verifier)
-        return ManagerSite.recover(site, self.name, self._signer, self._handed_in(site), kept, opened)
+        heard, handed_in = site in self._heard, self._handed_in(site)
+        return ManagerSite.recover(site, self.name, self._signer, handed_in, kept, opened, heard=heard)
 
     def _handed_in(self, site: str) -> HandedIn:
         return HandedIn(site=site, verifier=self._verifier, translate=self._translate)
@@ -187,9 +195,12 @@ class Correspondence:
                 if site not in self.sites:
                     return
                 events = opened_events(node, payload, site, self.sites[site].roster(), self._verifier)
+                waited = not self.sites[site].may_speak
                 self._doubted.add(site)
                 await self._keep({site: [self._step(site, event) for event in events]})
                 self._doubted.discard(site)
+                if waited and self.sites[site].may_speak:
+                    await self.say({site: self._due(site)})
         except (Refused, msgspec.DecodeError) as refused:
             self._note(site, Note(what="statement.refused", about=node, data={"why": str(refused)}), "")
         except StoreError as error:  # not acknowledged, so the site says it again

@@ -7,7 +7,7 @@ not differ makes no generation; an intent that no longer is for a site is withdr
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -72,6 +72,7 @@ class Office:
             verifier=verifier,
             translate=self._translated_here,
             adopt=self._adopted,
+            due=self._due,
         )
         self.enrolling = Enrolling(self.correspondence, authority, uplink)
 
@@ -96,14 +97,21 @@ class Office:
     async def _introduce_operators(self) -> None:
         """Whose right to act at a site has come or gone since the last start goes into the site's next roster."""
         async with self.correspondence.acting():
-            known = self._operators_of_all()
-            words = {
-                name: (site.next_roster(operators=known),)
-                for name, site in self.sites.items()
-                if site.roster().operators != known
-            }
-            if words:
+            words = {name: self._new_operators(site) for name, site in self.sites.items() if site.may_speak}
+            if any(words.values()):
                 await self.correspondence.say(words)
+
+    def _new_operators(self, site: ManagerSite) -> tuple[Any, ...]:
+        known = self._operators_of_all()
+        if site.roster().operators == known:
+            return ()
+        return (site.next_roster(operators=known),)
+
+    def _due(self, site: str) -> tuple[Any, ...]:
+        """What operators did since this manager started, before the site was heard (J4)."""
+        place = self.sites[site]
+        words = self._words_for(place, self.site_manifests[site], self.catalogue, self.intents, frozenset())
+        return (*self._new_operators(place), *words)
 
     def _operators_of_all(self) -> dict[str, Operator]:
         may = (RIGHT, DECLARE_DEAD, holds.RIGHT, HAND_OVER)
@@ -138,7 +146,7 @@ class Office:
             places = {**self.site_manifests, **{m.metadata.name: m for m in given if isinstance(m, Site)}}
             new = {name: self._founded(name) for name in places if name not in self.sites}
             words = {
-                name: self._words_for(site, places[name], catalogue, intents)
+                name: self._words_for(site, places[name], catalogue, intents, self._named(given))
                 for name, site in {**self.sites, **new}.items()
                 if name in places
             }
@@ -162,11 +170,12 @@ class Office:
             held = {
                 s: ir for s, site in self.sites.items() for ir in site.irs() if ir.name == name and not ir.withdrawn
             }
+            words = {s: (issuing.withdrawn(ir),) for s, ir in held.items() if self.sites[s].may_speak}
             if name not in self.intents and not held:
                 raise NotDone(f"there is no intent {name!r}", 404)
             local = [key for key in self.local_intents if key[1] == name]
             forgotten = [("Intent", name), *(("Intent", f"{site}/{name}") for site, _ in local)]
-            await self.correspondence.say({s: (issuing.withdrawn(ir),) for s, ir in held.items()}, forgotten=forgotten)
+            await self.correspondence.say(words, forgotten=forgotten)
             self.intents.pop(name, None)
             for key in local:
                 del self.local_intents[key]
@@ -211,9 +220,17 @@ class Office:
         return self.correspondence.found(roster)
 
     def _words_for(
-        self, site: ManagerSite, place: Site, catalogue: Catalogue, intents: Mapping[str, Intent]
+        self,
+        site: ManagerSite,
+        place: Site,
+        catalogue: Catalogue,
+        intents: Mapping[str, Intent],
+        named: frozenset[str],
     ) -> tuple[Any, ...]:
-        """The documents of a site that an act changes, each a generation above the one in force."""
+        """The documents of a site that an act changes, each a generation above the one in force; nothing yet if the
+        site is still to be heard (J4)."""
+        if not site.may_speak:
+            return ()
         applied = issuing.Applied(
             place=place,
             catalogue=catalogue,
@@ -222,8 +239,19 @@ class Office:
             ),
             intents=intents,
             local={name: intent for (at, name), intent in self.local_intents.items() if at == site.site},
+            named=named,
         )
         return issuing.words_for(site.held(), applied, expressions=self._expressions, owner=self.name)
+
+    def _named(self, given: Iterable[Manifest]) -> frozenset[str]:
+        """The documents that these manifests are about."""
+
+        def name(manifest: Manifest) -> str:
+            if isinstance(manifest, Intent):
+                return f"intent/{self.name}/{manifest.metadata.name}"
+            return "site" if isinstance(manifest, Site) else "catalogue"
+
+        return frozenset(name(manifest) for manifest in given)
 
     # --- what was handed in at a site -----------------------------------------------------------------------------
 

@@ -22,7 +22,25 @@ def line(site: ManagerSite) -> dict[str, Any]:
         "intents": [ir.name for ir in site.irs() if not ir.withdrawn],
         "distrusted": site.distrusted,
         "holds": [row for row in all_holds(site.custody.kept) if not row["lifted"]],
+        "notices": notices(site),
     }
+
+
+def notices(site: ManagerSite) -> list[str]:
+    """What a person has to know of this site: what was found there after the manager was put back to a backup (J4),
+    what of its journal is missing or lost (J3), and whose was written twice (J1)."""
+    said = [] if site.may_speak else ["not heard since this manager started: until then nothing new is said to it"]
+    for name in sorted(site.restored.found):
+        said.append(
+            f"{name}: found at the site, this manager did not know that it had said so; apply or delete it anew"
+        )
+    for chain, number in sorted(site.journal.forks.chains.items()):
+        said.append(f"journal {chain}: written twice, from entry {number} on: somebody else has this node's key")
+    for chain, have in sorted(site.restored.behind(site.journal).items()):
+        said.append(f"journal {chain}: entries {have + 1} to {site.restored.owing[chain]} are asked for again")
+    for chain, stretches in sorted(site.journal.lost().items()):
+        said += [f"journal {chain}: entries {a} to {b} are lost, nobody has them any more" for a, b in stretches]
+    return said
 
 
 def whole(site: ManagerSite) -> dict[str, Any]:

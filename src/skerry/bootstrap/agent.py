@@ -37,10 +37,12 @@ def run_agent(folder: Path, ready: Callable[[str], None]) -> None:
     `ready` is called with one line once the fabric is open. Raises `SettingsError`, `StorageError`, `TransportError`,
     `SensorError`, `KeyFileError`, `WorkloadError` or `TwinError`, each of which says what to do.
     """
-    asyncio.run(_run(folder, ready))
+    while asyncio.run(_run(folder, ready)):
+        pass  # a new life, from what the disk holds
 
 
-async def _run(folder: Path, ready: Callable[[str], None]) -> None:
+async def _run(folder: Path, ready: Callable[[str], None]) -> bool:
+    """One life; whether another has to follow at once (J1)."""
     settings = load_settings(folder)
     shell = AgentShell(settings, _outside(folder, settings))
     api = NodeApi(shell, TlsFiles.within(folder))
@@ -51,6 +53,7 @@ async def _run(folder: Path, ready: Callable[[str], None]) -> None:
         await shell.run(
             ready=lambda: ready(f"agent {settings.node} of site {settings.site} runs; API at https://{api.address}")
         )
+    return shell.ends_for_another_life
 
 
 def _outside(folder: Path, settings: AgentSettings) -> Outside:

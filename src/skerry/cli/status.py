@@ -39,10 +39,16 @@ def status(server: At = None, identity: As = None, output: Output = Format.TABLE
     if asked.is_manager:
         sites = asked.get("/v1/sites")
         view = AT_MANAGER[What.SITES]
-        show(sites, output, lambda: [table(view.headers, view.rows(sites))])
+        show(sites, output, lambda: [table(view.headers, view.rows(sites)), *_notices(sites)])
         return
     found = asked.get("/v1/status")
     show(found, output, lambda: _screen(found))
+
+
+def _notices(sites: dict[str, Any]) -> Iterable[RenderableType]:
+    for site in sites["sites"]:
+        for notice in site["notices"]:
+            yield _styled(f"{site['site']}: {in_a_line(notice)}", MIDDLING)
 
 
 def _screen(found: dict[str, Any]) -> Iterable[RenderableType]:

@@ -26,7 +26,7 @@ from skerry.core.group.election.wire import (
 )
 from skerry.core.group.granting.model import DEAD_PREFIX, DeclaredDead, Living
 from skerry.core.group.granting.wire import GrantAsk, GrantGive, GrantRelease
-from skerry.core.group.journal.model import Entry
+from skerry.core.group.journal.model import Acknowledgement, Entry, Fold
 from skerry.core.group.membership.machine import PresenceChanged
 from skerry.core.group.membership.wire import Beat
 from skerry.core.group.succession.model import CLOSING_PREFIX, Closing
@@ -36,7 +36,7 @@ from skerry.core.group.uplink.wire import Answer, Question
 from skerry.core.kernel.events import DeadlinePassed
 from skerry.core.kernel.ids import LifeId, ManagerId, NodeId, PlanId
 from skerry.core.kernel.sealing import Sealed, Statement, Verified, Verifier
-from skerry.core.kernel.values import Value, decode
+from skerry.core.kernel.values import Value, decode, digest_bytes
 from skerry.core.stages.capability.events import FactsFound, UsageSampled
 from skerry.core.stages.fit.events import TrialFinished
 from skerry.core.stages.fit.model import RoleFit
@@ -93,21 +93,22 @@ Document = (
     | Living
     | Leave
     | Hold
+    | Acknowledgement
 )
 """What the members keep for each other (C2)."""
 
 UplinkMessage = Question | Answer
 """What site and manager say to each other; signed like everything else."""
 
-Body = PeerMessage | Document | Entry | UplinkMessage | LocalIntent | HandOverWanted
+Body = PeerMessage | Document | Entry | Fold | UplinkMessage | LocalIntent | HandOverWanted
 
 KINDS: dict[str, type] = {
     str(kind.__struct_config__.tag): kind
     for kind in (
         Beat, WouldYou, IWould, FollowMe, Follow, HandOver, AskHandOver, GrantAsk, GrantGive, GrantRelease, Proposal,
         Ballot, Carry, Roster, SiteDocument, CatalogueDocument,
-        IntermediateRepresentation, RoleFit, Plan, Verdict, Entry, Question, Answer, LocalIntent, Leave, Closing,
-        DeclaredDead, Living, Hold, HandOverWanted,
+        IntermediateRepresentation, RoleFit, Plan, Verdict, Entry, Fold, Question, Answer, LocalIntent, Leave, Closing,
+        DeclaredDead, Living, Hold, HandOverWanted, Acknowledgement,
     )
 }  # fmt: skip
 """Each kind of statement, and what it says."""
@@ -150,6 +151,10 @@ class Exchange(Value, frozen=True, kw_only=True, omit_defaults=True):
     versions: dict[str, Version] = {}
     heads: dict[str, int] = {}
     items: tuple[Sealed, ...] = ()
+    lacks: dict[str, int] = {}
+    """A manager's: of each chain that it does not have as far as it once acknowledged, how far it has it (J3)."""
+    lost: dict[str, int] = {}
+    """A site's answer to that: up to which number nobody in contact retains anything; 0: of the whole chain."""
 
 
 class Heard(Value, frozen=True, kw_only=True, tag=True):
@@ -323,24 +328,18 @@ def with_former(roster: Roster) -> Roster:
 def document_of(said: Verified[Any], roster: Roster) -> Kept:
     """The document that a statement is, if its signer may say this. Raises `Refused`.
 
-    Rosters, site settings and IRs are the manager's word (N4); an IR handed in locally is the word of the member that
-    took it; a fit is its own node's, and so are its closing and its word that it leaves or lives; that a node is dead
-    is an operator's (X8), and so is a hold (R4); a plan is its leader's (P1). Each roster version is a document of its
-    own, so that a node that missed some can take them one after the other.
+    Rosters, site settings, IRs and acknowledgements are the manager's word (N4); an IR handed in locally is the word of
+    the member that took it; a fit is its own node's, and so are its closing and its word that it leaves or lives; that
+    a node is dead is an operator's (X8), and so is a hold (R4); a plan is its leader's (P1). Each roster version is a
+    document of its own, so that a node that missed some can take them one after the other.
     """
     body, signer = said.body, said.statement.signer
     match body:
-        case Roster(version=version):
-            name, numbers, may = f"roster/{version:06d}", (version,), signer == roster.manager
-        case SiteDocument(generation=generation):
-            name, numbers, may = "site", (generation,), signer == roster.manager
-        case CatalogueDocument(generation=generation):
-            name, numbers, may = "catalogue", (generation,), signer == roster.manager
+        case Roster() | SiteDocument() | CatalogueDocument() | Verdict() | Acknowledgement():
+            return _kept(said, *_manager_says(said), may=signer == roster.manager)
         case IntermediateRepresentation(intent=intent, generation=generation, local=local):
             by = signer in roster.members if local else signer == roster.manager
-            name, numbers, may = f"intent/{intent}", (generation,), by
-        case Verdict(number=number):
-            name, numbers, may = body.document, (number,), signer == roster.manager
+            return _kept(said, f"intent/{intent}", _version(said, generation, local=local), by)
         case RoleFit(node=node, version=version):
             name, numbers, may = f"fit/{node}", (version,), signer == node
         case Closing(node=node, through=through):
@@ -368,6 +367,25 @@ def _document_of_operator(said: Verified[Any], roster: Roster) -> Kept:
             return _kept(said, body.document, body.version, may_hold(signer, roster))
         case _:
             raise Refused(f"a {said.statement.kind} is no document")
+
+
+def _manager_says(said: Verified[Any]) -> tuple[str, Version]:
+    """Name and version of what only a manager may say."""
+    match said.body:
+        case Roster(version=version):
+            return f"roster/{version:06d}", (version,)
+        case Verdict(number=number):
+            return said.body.document, (number,)
+        case Acknowledgement(number=number):
+            return "acknowledged", (number,)
+        case body:
+            return "site" if isinstance(body, SiteDocument) else "catalogue", _version(said, body.generation)
+
+
+def _version(said: Verified[Any], generation: int, *, local: bool = False) -> Version:
+    """Of two documents of one generation everybody takes the same one, the manager's before a local one: that happens
+    when both sides made one, or when a manager was put back to a backup and says something a second time (J4)."""
+    return (generation, 0 if local else 1, digest_bytes(said.statement.body))
 
 
 def _kept(said: Verified[Any], name: str, version: Version, may: bool) -> Kept:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from skerry.core.actors.agent import Agent
 from skerry.core.conversation import AgentEvent
+from skerry.core.group.journal.chain import Shelf
 from skerry.core.kernel.effects import Effects
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Signer
@@ -66,6 +67,25 @@ class Listening(Signer):
         return signatures
 
 
+class Fetching:
+    """A disk whose answers are kept until they are asked for."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+        self._reads: list[bytes | None] = []
+
+    def __call__(self, key: str) -> bytes | None:
+        """What is durable under a key."""
+        found = self._shelf(key)
+        self._reads.append(found)
+        return found
+
+    def taken(self) -> tuple[bytes | None, ...]:
+        """All since the last call."""
+        reads, self._reads = tuple(self._reads), []
+        return reads
+
+
 class EffectsDigest:
     """Over all effects since a segment's start."""
 
@@ -82,9 +102,11 @@ class EffectsDigest:
 class Recorder:
     """One life's log."""
 
-    def __init__(self, segments: Segments, signer: Signer, version: str, node: str) -> None:
+    def __init__(self, segments: Segments, signer: Signer, shelf: Shelf, version: str, node: str) -> None:
         self.signer = Listening(signer)
         """What the agent signs with."""
+        self.shelf = Fetching(shelf)
+        """What the agent reads its journal from."""
         self.trouble: str | None = None
         """Why nothing is logged at the moment."""
         self._segments = segments
@@ -96,15 +118,17 @@ class Recorder:
 
     def recovered(self, start: Recovered | Continued) -> None:
         """The agent is about to begin from this."""
+        self.shelf.taken()
         self._open(start)
 
     def stepping(self, inputs: Sequence[Input[AgentEvent]]) -> None:
-        """These are about to be stepped."""
+        """These are about to be stepped. What was read in between was for somebody who looked."""
+        self.shelf.taken()
         self._append(Batch(inputs=tuple(map(logged, inputs))))
 
     def stepped(self, agent: Agent, steps: Sequence[Effects], wall_ms: int) -> None:
         """They were, and their effects have left."""
-        signatures = self.signer.taken()
+        signatures, reads = self.signer.taken(), self.shelf.taken()
         self._batches += 1
         if self.trouble is not None:
             if self._batches >= self._again_at:
@@ -112,7 +136,7 @@ class Recorder:
             return
         full = self._segments.full
         state = state_digest(agent) if full or self._batches % STATE_EVERY == 0 else b""
-        self._append(Done(signatures=signatures, effects=self._effects.add(steps), state=state))
+        self._append(Done(signatures=signatures, reads=reads, effects=self._effects.add(steps), state=state))
         if full:
             self._go_on(agent, wall_ms)
 

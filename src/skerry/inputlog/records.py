@@ -11,6 +11,7 @@ from typing import Any
 
 from skerry.core.actors.agent import Identity
 from skerry.core.conversation import KINDS, AgentEvent, Heard, OwnEvent
+from skerry.core.group.journal.model import AS_SHIPPED, Retention
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed, Statement, Verified
 from skerry.core.kernel.values import Value, decode
@@ -46,6 +47,7 @@ class Recovered(Value, frozen=True, kw_only=True, tag=True):
     found: tuple[Adopted, ...]
     contingency: bool
     given: LoggedInput
+    retention: Retention = AS_SHIPPED
 
 
 class Continued(Value, frozen=True, kw_only=True, tag=True):
@@ -69,6 +71,8 @@ class Done(Value, frozen=True, kw_only=True, tag=True):
 
     signatures: tuple[bytes, ...] = ()
     """Of all that the agent signed meanwhile, in order."""
+    reads: tuple[bytes | None, ...] = ()
+    """What its disk gave it of the journal meanwhile, in order."""
     effects: bytes
     """A digest of all effects since the segment's start."""
     state: bytes = b""

@@ -65,6 +65,22 @@ class Said(Signer):
         return signature
 
 
+class Fetched:
+    """In the place of the agent's disk: gives again what it gave."""
+
+    def __init__(self) -> None:
+        self.reads: list[bytes | None] | None = None
+        """Those of the batch that is stepped, the last first; None: they were not logged."""
+
+    def __call__(self, key: str) -> bytes | None:
+        """What was read then. Raises `Diverged` if less was."""
+        if self.reads is None:
+            return None
+        if not self.reads:
+            raise Diverged(f"it reads {key}, and the agent read nothing more")
+        return self.reads.pop()
+
+
 class Replay:
     """One segment, record by record."""
 
@@ -75,6 +91,7 @@ class Replay:
         self._expressions = expressions
         self._watch: Watch = watch or (lambda given, effects: None)
         self._signer = Said(verifier)
+        self._shelf = Fetched()
         self._effects = EffectsDigest()
         self._waiting: Batch | None = None
         self._place = "its start"
@@ -124,6 +141,8 @@ class Replay:
             documents,
             given,  # type: ignore[arg-type]  # a `Started`
             contingency=start.contingency,
+            retention=start.retention,
+            shelf=self._shelf,
         )
         self._signer.key = key_in(self.agent.picture.roster(), me.node)
         self._watch(given, effects)
@@ -131,7 +150,7 @@ class Replay:
 
     def _continue(self, start: Continued) -> None:
         self.reached.version, self.reached.node, self.reached.first_wall_ms = start.version, start.node, start.wall_ms
-        self.agent = load(start.state, self._signer, self._expressions)
+        self.agent = load(start.state, self._signer, self._expressions, self._shelf)
         self._signer.key = key_in(self.agent.picture.roster(), self.agent.identity.node)
 
     def _compare(self, done: Done) -> None:
@@ -148,6 +167,7 @@ class Replay:
     def _step(self, batch: Batch, done: Done | None) -> list[Effects]:
         """As the agent's loop does: all steps of a batch, then all that leaves is signed in order."""
         self._signer.signatures = list(reversed(done.signatures)) if done is not None else None
+        self._shelf.reads = list(reversed(done.reads)) if done is not None else None
         steps = []
         for kept in batch.inputs:
             self._place = f"input {kept.id}"

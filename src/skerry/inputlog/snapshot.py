@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from skerry.core.actors.agent import Agent
+from skerry.core.group.journal.chain import Shelf
 from skerry.core.kernel.expressions import Expressions
 from skerry.core.kernel.sealing import Signer
 
@@ -23,7 +24,7 @@ CORE = "skerry.core."
 _SCALARS = frozenset({type(None), bool, int, float, str, bytes})
 _WIDE = 1 << 63
 
-_SIGNER, _EXPRESSIONS = range(2)
+_SIGNER, _EXPRESSIONS, _SHELF = range(3)
 
 
 class SnapshotError(Exception):
@@ -37,11 +38,11 @@ def dump(agent: Agent) -> bytes:
     return msgspec.msgpack.encode([writer.classes, graph])
 
 
-def load(raw: bytes, signer: Signer, expressions: Expressions) -> Agent:
+def load(raw: bytes, signer: Signer, expressions: Expressions, shelf: Shelf | None = None) -> Agent:
     """The agent that was dumped. Raises `SnapshotError`."""
     try:
         classes, graph = msgspec.msgpack.decode(raw)
-        agent = _Reader([_class_of(name) for name in classes], (signer, expressions)).read(graph)
+        agent = _Reader([_class_of(name) for name in classes], (signer, expressions, shelf)).read(graph)
         if not isinstance(agent, Agent):
             raise SnapshotError("expected an agent")
     except (msgspec.MsgspecError, TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
@@ -55,6 +56,8 @@ class _Writer:
     def __init__(self, agent: Agent) -> None:
         self.classes: list[str] = []
         self._outside = {id(agent.signer): _SIGNER, id(agent.picture.expressions): _EXPRESSIONS}
+        if agent.journal.shelf is not None:
+            self._outside[id(agent.journal.shelf)] = _SHELF
         self._met: dict[int, int] = {}
         self._numbers: dict[type, int] = {}
 

@@ -9,7 +9,7 @@ import sqlite3
 from pathlib import Path
 from typing import NamedTuple
 
-from skerry.core.group.journal.machine import ENTRY_PREFIX
+from skerry.core.group.journal.chain import ENTRY_PREFIX
 from skerry.core.group.journal.model import Entry
 from skerry.core.kernel.sealing import Sealed, Statement
 from skerry.core.kernel.values import decode

@@ -19,6 +19,10 @@ class Storage(Protocol):
         """Everything that is kept. Raises `StorageError` on a damaged file."""
         ...
 
+    def get(self, key: str) -> bytes | None:
+        """What is durable under a key by now. Raises `StorageError`."""
+        ...
+
     def commit(self, changes: Iterable[Persist]) -> None:
         """Apply all changes in order, durably, or none: then it raises `StorageError` (disk full, read-only)."""
         ...

@@ -28,7 +28,7 @@ from skerry.core.conversation import (
 )
 from skerry.core.group.membership.machine import PresenceChanged
 from skerry.core.group.uplink.machine import CloseSession, OpenSession, SessionChanged
-from skerry.core.kernel.effects import Act, Effects, Note, Reply
+from skerry.core.kernel.effects import Act, Effects, Note, OpenNewLife, Reply
 from skerry.core.kernel.events import DeadlinePassed
 from skerry.core.kernel.expressions import Expressions
 from skerry.core.kernel.ids import ManagerId, NodeId
@@ -95,9 +95,11 @@ class AgentShell:
         self._requests = 0
         self._replies: dict[str, asyncio.Future[Reply]] = {}
         self._stopping = False
+        self.ends_for_another_life = False
+        """Why the loop ended: whoever runs this has to begin again, from the disk (J1)."""
         self._supervisor = Supervisor(self._wakeup)
         self._desk = WorkloadDesk(outside.workloads, settings.host, self._supervisor, self.post)
-        self._recorder = Recorder(outside.log, outside.signer, core_version(), settings.node)
+        self._recorder = Recorder(outside.log, outside.signer, outside.storage.get, core_version(), settings.node)
         self._told = ""
         """The trouble with the input log that was told last."""
 
@@ -179,6 +181,7 @@ class AgentShell:
                 kept=dict(kept),
                 found=found,
                 contingency=self.settings.contingency,
+                retention=self.settings.retention(),
                 given=logged(started),
             )
         )
@@ -192,6 +195,8 @@ class AgentShell:
                 stored_documents(kept, self.settings.site, self.outside.verifier),
                 started,
                 contingency=self.settings.contingency,
+                retention=self.settings.retention(),
+                shelf=self._recorder.shelf,
             )
         except msgspec.DecodeError as error:
             raise StorageError(f"the state of {self.settings.node} is damaged ({error}); {DAMAGED_ADVICE}") from error
@@ -304,6 +309,9 @@ class AgentShell:
         match act:
             case OpenSession(manager=manager):
                 self._supervisor.start(self._open_uplink(manager), f"uplink {manager}")
+            case OpenNewLife():
+                self.ends_for_another_life = True
+                self.stop()
             case CloseSession(manager=manager):
                 self._supervisor.start(self._close_uplink(manager), f"close uplink {manager}")
             case _:

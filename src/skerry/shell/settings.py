@@ -10,12 +10,17 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
+from skerry.core.group.journal.model import BYTES_MAX, KEEP_MS, Retention
 from skerry.core.kernel.values import Value
 
 SETTINGS_FILE = "agent.json"
 NODE_FILE = "node.yaml"
 INPUTS_FOLDER = "inputs"
+KEEP_LONGEST_S = 10 * 366 * 86_400
+BYTES_LEAST = 64 * 1024
+BYTES_MOST = 1 << 40
 
 
 class SettingsError(Exception):
@@ -55,6 +60,15 @@ class AgentSettings(Value, frozen=True, kw_only=True, forbid_unknown_fields=True
     input_log_bytes: Annotated[int, msgspec.Meta(ge=1 << 20, le=1 << 36)] = 64 << 20
     """What the agent's own record of its inputs may take of the disk, in `inputs` in its folder (`skerry replay`);
     1 MiB to 64 GiB. The oldest goes first."""
+    journal_keep_s: Annotated[int, Meta(ge=0, le=KEEP_LONGEST_S)] = KEEP_MS // 1000
+    """For how long a journal entry is kept after the manager has acknowledged it, in seconds of boot-time, anew after
+    each start (J3): by then a manager that lost its store has to be back with a backup. At most ten years."""
+    journal_bytes_max: Annotated[int, Meta(ge=BYTES_LEAST, le=BYTES_MOST)] = BYTES_MAX
+    """Above this, what was acknowledged goes before its time; the rest never does. From 64 KiB to 1 TiB."""
+
+    def retention(self) -> Retention:
+        """What of the journal is kept here."""
+        return Retention(keep_ms=self.journal_keep_s * 1000, bytes_max=self.journal_bytes_max)
 
 
 def load_settings(folder: Path) -> AgentSettings:

@@ -16,7 +16,7 @@ import msgspec
 from skerry.core.conversation import Exchange, kind_of
 from skerry.core.group.custody.model import Carry
 from skerry.core.group.election.wire import FollowMe
-from skerry.core.group.journal.machine import ENTRY_PREFIX
+from skerry.core.group.journal.chain import ENTRY_PREFIX
 from skerry.core.group.journal.model import Entry
 from skerry.core.group.uplink.wire import Question
 from skerry.core.kernel.ids import NodeId, PlanId
@@ -178,6 +178,8 @@ class Adversary:
             return None
         sealed = decode(disk[self._chance_up.pick(news)], Sealed)
         statement = decode(sealed.statement, Statement)
+        if statement.kind != "entry":  # a sum of readings, which nobody hands on changed
+            return None
         entry = decode(statement.body, Entry)
         other = msgspec.structs.replace(statement, body=encode(msgspec.structs.replace(entry, about=f"{entry.about}!")))
         exchange = Exchange(versions={}, heads={}, items=(Sealed(statement=encode(other), signature=sealed.signature),))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -39,6 +39,15 @@ INTENT_KEY = stored_key("intent/")
 ROSTER_KEY = stored_key("roster/")
 
 
+class Image(NamedTuple):
+    """What a backup holds."""
+
+    store: dict[str, bytes]
+    manifests: Manifests
+    irs: dict[IntentId, IntermediateRepresentation]
+    withdrawn_us: dict[IntentId, int]
+
+
 class Manager:
     """One manager of one site."""
 
@@ -53,7 +62,7 @@ class Manager:
         self.site: ManagerSite | None = None
         """What the process holds; None while there is none."""
         self.roster: Roster
-        """The newest that the store holds."""
+        """The newest that the store ever held."""
         self.irs: dict[IntentId, IntermediateRepresentation] = {}
         """To each intent the generation that the store holds."""
         self.withdrawn_us: dict[IntentId, int] = {}
@@ -80,6 +89,11 @@ class Manager:
         """Whether there is a process."""
         return self.site is not None
 
+    @property
+    def may_speak(self) -> bool:
+        """Whether there is one that knows what it last said (J4)."""
+        return self.site is not None and self.site.may_speak
+
     def found_site(self) -> None:
         """Found the site, let every node join, apply what is wanted from the start."""
         world = self.world
@@ -94,6 +108,7 @@ class Manager:
             operators=self.office.operators(),
         )
         self.site = ManagerSite.found(roster, self.signer, self._handed_in())
+        self.site.acknowledging.every_ms = world.options.acknowledge_every_ms
         self._commit(self.site.founding(), self.manifests)
         self.apply(next(iter(world.book.intents)), 100)
         members = {m.name: RosterEntry(node=m.name, public_key=m.signer.public_key) for m in world.machines.values()}
@@ -117,6 +132,18 @@ class Manager:
         self._waiting.clear()
         self.review_sessions()
 
+    def image(self) -> Image:
+        """A backup of all that it has on its disk."""
+        return Image(self.store.copy(), self.manifests, self.irs.copy(), self.withdrawn_us.copy())
+
+    def put_back(self, image: Image) -> None:
+        """Start again from a backup, whatever has happened since."""
+        self.kill()
+        self.store, self.manifests = image.store.copy(), image.manifests
+        self.irs, self.withdrawn_us = image.irs.copy(), image.withdrawn_us.copy()
+        self.world.on_manager_put_back()
+        self.start()
+
     def _begin_life(self) -> None:
         self._lives += 1
         self._life, self._said = life_from(self.chance.bits()), 0
@@ -124,6 +151,7 @@ class Manager:
     def _reload(self) -> None:
         opened = stored_documents(self.store, self.world.site, self.world.verifier)
         self.site = ManagerSite.recover(self.world.site, self.name, self.signer, self._handed_in(), self.store, opened)
+        self.site.acknowledging.every_ms = self.world.options.acknowledge_every_ms
 
     def _handed_in(self) -> HandedIn:
         return HandedIn(site=self.world.site, verifier=self.world.verifier, translate=self.office.translated)
@@ -145,15 +173,16 @@ class Manager:
 
     def apply(self, name: str, percent: int) -> bool:
         """An intent of the book, with so much of its limits; whether it was kept."""
-        if self.site is None:
+        if self.site is None or not self.site.may_speak:
             return False
         intents = {**self.manifests.intents, name: self.office.asked(name, percent)}
         manifests = replace(self.manifests, intents=intents)
-        return self.say(self.office.words(self.site.held(), manifests), manifests)
+        named = frozenset({f"intent/{self.name}/{name}"})
+        return self.say(self.office.words(self.site.held(), manifests, named), manifests)
 
     def withdraw(self, name: str) -> bool:
         """Delete an intent; whether it was kept."""
-        if self.site is None:
+        if self.site is None or not self.site.may_speak:
             return False
         held = [ir for ir in self.site.irs() if ir.name == name and not ir.withdrawn]
         return self.say(tuple(withdrawn(ir) for ir in held), self.manifests.without(name))
@@ -273,12 +302,16 @@ class Manager:
     def _commit(self, changes: Sequence[Persist], manifests: Manifests) -> None:
         self.world.before_manager_persist(changes)
         for change in changes:
-            assert not isinstance(change, Drop), "a manager forgets nothing"
+            if isinstance(change, Drop):
+                del self.store[change.key]
+                continue
             self.store[change.key] = change.value
             if change.key.startswith(INTENT_KEY):
                 self._remember(change)
             elif change.key.startswith(ROSTER_KEY):
-                self.roster = decode(decode(decode(change.value, Sealed).statement, Statement).body, Roster)
+                roster = decode(decode(decode(change.value, Sealed).statement, Statement).body, Roster)
+                if roster.version == 1 or roster.version >= self.roster.version:  # else one that it has found (J4)
+                    self.roster = roster
         self.manifests = manifests
 
     def _remember(self, change: Put) -> None:

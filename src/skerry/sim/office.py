@@ -86,7 +86,7 @@ class Office:
         limits = {n: _scaled(str(v), percent) for n, v in intent.spec.limits.items()}
         return msgspec.structs.replace(intent, spec=msgspec.structs.replace(intent.spec, limits=limits))
 
-    def words(self, held: Held, manifests: Manifests) -> tuple[Word, ...]:
+    def words(self, held: Held, manifests: Manifests, named: frozenset[str] = frozenset()) -> tuple[Word, ...]:
         """What the site is to be told, for these manifests."""
         book = self.world.book
         applied = Applied(
@@ -95,6 +95,7 @@ class Office:
             text=book.catalogue_text,
             intents=manifests.intents,
             local=manifests.local,
+            named=named,
         )
         return words_for(held, applied, expressions=book.expressions, owner=self.owner)
 

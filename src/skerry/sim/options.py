@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from skerry.core.actors.telling import ACKNOWLEDGE_EVERY_MS
+from skerry.core.group.journal.model import AS_SHIPPED, Retention
 from skerry.sim.chance import Chance
 from skerry.sim.clocks import DRIFT_PPM_MAX
 from skerry.sim.faults.names import FAULTS
@@ -17,6 +19,8 @@ from skerry.sim.graphs import GRAPHS, MESH_PERMILLE
 SIZES = (1, 2, 3, 3, 4, 5, 5, 5, 6, 7)
 LEASES_MS = (2_000, 3_000, 3_000, 3_000, 8_000)
 LENGTHS_MS = ((100, 1_500), (1_000, 6_000), (4_000, 20_000))
+KEPT_MS = (0, 3_000, 10_000, 600_000)
+BYTES = (4_000, 60_000, 16_000_000)
 CALM_LOSS_PERMILLE = (0, 0, 5, 30, 100)
 CALM_DELAY_MAX_MS = (3, 10, 40, 120)
 CORE_PERMILLE = 600
@@ -55,6 +59,9 @@ class Options:
     adversary: bool
     stubborn_permille: int
     """Of programs that do not heed TERM, and are killed at the end of their time."""
+    retention: Retention = AS_SHIPPED
+    """Of what the manager acknowledged."""
+    acknowledge_every_ms: int = ACKNOWLEDGE_EVERY_MS
     graph: str = "mesh"
     """Who can hear whom while nothing is healed (`graphs`)."""
     walls_wrong: bool = False
@@ -127,6 +134,8 @@ def draw_options(seed: int, safety_ms: int, liveness_ms: int) -> Options:
     chance = Chance(seed).child("options")
     kinds, shapes = chance.child("faults"), chance.child("shapes")
     nodes = tuple(f"n{i + 1}" for i in range(chance.pick(SIZES)))
+    journal = chance.child("journal")
+    forgetful = journal.happens(500)
     return Options(
         seed=seed,
         nodes=nodes,
@@ -149,7 +158,14 @@ def draw_options(seed: int, safety_ms: int, liveness_ms: int) -> Options:
         graph="mesh" if shapes.happens(MESH_PERMILLE) else shapes.pick(GRAPHS),
         walls_wrong=shapes.happens(100),
         core_permille=CORE_PERMILLE,
+        retention=_retention(journal) if forgetful else AS_SHIPPED,
+        acknowledge_every_ms=journal.pick((1_000, 5_000)) if forgetful else ACKNOWLEDGE_EVERY_MS,
     )
+
+
+def _retention(chance: Chance) -> Retention:
+    """Little enough that journals are dropped and folded within a world's time."""
+    return Retention(keep_ms=chance.pick(KEPT_MS), bytes_max=chance.pick(BYTES), fold_from=chance.pick((2, 8, 128)))
 
 
 def _drifts(nodes: tuple[str, ...], chance: Chance) -> dict[str, int]:

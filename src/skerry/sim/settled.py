@@ -20,7 +20,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from skerry.core.actors.agent import Agent
+from skerry.core.actors.manager import ManagerSite
 from skerry.core.group.custody.model import Version
+from skerry.core.group.journal.chain import ENTRY_PREFIX
 from skerry.core.kernel.ids import InstanceId, IntentId, NodeId
 from skerry.core.stages.negotiation.model import SITE, Assignment, Plan
 from skerry.core.stages.negotiation.rounds import MEASURING, NEGOTIATED, NO_ANSWER
@@ -113,10 +115,11 @@ def _documents(agents: dict[str, Agent], besides: dict[str, dict[str, Version]])
 
 
 def _is_foreign(name: str, agents: dict[str, Agent]) -> bool:
-    """What a node outside says of itself may reach the manager alone, or only those of the core that hear it: who holds
-    it leaves it to its author to tell the others, as long as it hears the author (C2; docs/reliability.md)."""
+    """What a node outside says of itself, and whom it was told to be dead there, may reach the manager alone, or only
+    those of the core that hear it: who holds it leaves it to its author to tell the others, as long as it hears the
+    author (C2; docs/reliability.md). And what the manager has stored, it says again as long as journals grow."""
     kind, _, author = name.partition("/")
-    return kind in ("fit", "closing") and author not in agents
+    return kind in ("acknowledged", "dead") or (kind in ("fit", "closing", "leave") and author not in agents)
 
 
 def _modes(world: World, agents: dict[str, Agent]) -> str | None:
@@ -237,6 +240,18 @@ def _verdicts(agents: dict[str, Agent]) -> str | None:
 
 
 def _journal(world: World) -> str | None:
-    """What a disk of the core held at the healing has reached the manager (I5)."""
-    missing = min((key for key in world.due if key not in world.manager.store), default=None)
-    return f"{NOT_ARRIVED} {missing}" if missing is not None else None
+    """What any disk held at the healing has reached the manager (I5)."""
+    store, site = world.manager.store, world.manager.site
+    missing = sorted(key for key in world.due if key not in store)
+    key = next((key for key in missing if site is None or not stands_for(site, key)), None)
+    return f"{NOT_ARRIVED} {key}" if key is not None else None
+
+
+def stands_for(site: ManagerSite, key: str) -> bool:
+    """Whether a fold stands at the manager for the entry of this key (J2), or it is known there to be lost (J3)."""
+    name, _, number = key.removeprefix(ENTRY_PREFIX).rpartition("/")
+    chain = site.journal.chains.get(name)
+    if chain is None:
+        return False
+    lost = any(first <= int(number) <= last for first, last in chain.base.lost)
+    return lost or chain.piece_with(int(number), None) is not None

@@ -15,10 +15,11 @@ from skerry.core.actors.agent import Agent, Identity
 from skerry.core.conversation import AgentEvent, Heard, Started, life_from, stored_documents
 from skerry.core.group.membership.machine import PresenceChanged
 from skerry.core.group.uplink.machine import CloseSession, OpenSession, SessionChanged
-from skerry.core.kernel.effects import Act, Effects
+from skerry.core.kernel.effects import Act, Effects, OpenNewLife
 from skerry.core.kernel.events import DeadlinePassed
 from skerry.core.kernel.ids import InstanceId, ManagerId, NodeId
 from skerry.core.kernel.inputs import Input
+from skerry.core.kernel.sealing import Sealed
 from skerry.core.kernel.values import encode
 from skerry.core.stages.capability.events import FactsFound, UsageSampled
 from skerry.core.stages.negotiation.wire import Ballot
@@ -69,7 +70,9 @@ class Shell:
         self._wake_us: int | None = None
         self._spins = (0, 0)
         segments = machine.segments
-        self.recorder = Recorder(segments, machine.signer, core_version(), machine.name) if segments else None
+        self.recorder = (
+            Recorder(segments, machine.signer, machine.disk.get, core_version(), machine.name) if segments else None
+        )
         self.agent: Agent
 
     # --- life -----------------------------------------------------------------------------------------------------
@@ -93,6 +96,7 @@ class Shell:
                     kept=dict(machine.disk),
                     found=found,
                     contingency=True,
+                    retention=world.options.retention,
                     given=logged(started),
                 )
             )
@@ -104,6 +108,8 @@ class Shell:
             found,
             stored_documents(machine.disk, world.site, world.verifier),
             started,
+            retention=world.options.retention,
+            shelf=machine.disk.get if self.recorder is None else self.recorder.shelf,
         )
         self._carry_out(effects, started)
         for event in (Started(), FactsFound(facts=machine.facts)):
@@ -278,7 +284,7 @@ class Shell:
         return [work if work is not None else partial(self._act, next(acts)) for work in mixed]
 
     def _send(self, to: NodeId | None, message: Any, payload: bytes) -> None:
-        if self.machine.newer:
+        if self.machine.newer and not isinstance(message, Sealed):  # an entry is as it was written, whoever says it
             payload = newer_version(payload, self.machine.signer)
         self.world.on_send(self.machine, to, message)
         late_ms = self.machine.ballots_late_ms
@@ -286,6 +292,11 @@ class Shell:
             self.later(late_ms, partial(self.world.network.send, self.machine.name, to, payload))
         else:
             self.world.network.send(self.machine.name, to, payload)
+
+    def _begin_anew(self) -> None:
+        if self.alive:
+            self.machine.end_agent()
+            self.machine.start_agent()
 
     def _report(self, manager: ManagerId, payload: bytes) -> None:
         if self.sessions.get(manager):
@@ -296,6 +307,8 @@ class Shell:
             case OpenSession(manager=manager):
                 self.sessions.setdefault(manager, False)
                 self.world.manager.review_sessions()
+            case OpenNewLife():
+                self.machine.later(0, self._begin_anew)
             case CloseSession(manager=manager):
                 if self.sessions.get(manager):
                     self.on_session(manager, False)

@@ -14,7 +14,7 @@ import msgspec
 
 from skerry.core.actors.manager import ManagerEvent
 from skerry.core.conversation import Exchange, Refused, key_in, opened
-from skerry.core.group.journal.machine import ENTRY_PREFIX
+from skerry.core.group.journal.chain import ENTRY_PREFIX
 from skerry.core.group.uplink.wire import Answer
 from skerry.core.kernel.effects import Effects, Persist
 from skerry.core.kernel.ids import InstanceId, NodeId
@@ -94,6 +94,8 @@ class World:
         self._keys: dict[InstanceId, str | None] = {}
         self._figures: dict[str, dict[str, tuple[bool, int]]] = {}
         self._memory: dict[tuple[bytes, int], list[Verified[Any]] | str] = {}
+        self.doubled: set[bytes] = set()
+        """Signatures of entries that were written beside another of their number, with the same key (J1)."""
         self.due: dict[str, bytes] = {}
         """Every journal entry that a disk of the core held when it was healed, by its key; the core's manager is to get
         them."""
@@ -228,6 +230,16 @@ class World:
         """The manager's store is about to take these changes."""
         for checker in self._hooks["before_manager_persist"]:
             checker.before_manager_persist(changes)
+
+    def on_manager_put_back(self) -> None:
+        """The manager's store is an older one."""
+        for checker in self.checkers:
+            checker.on_manager_put_back()
+
+    def on_disk_put_back(self, machine: Machine) -> None:
+        """A machine's disk is an older one."""
+        for checker in self.checkers:
+            checker.on_disk_put_back(machine)
 
     def on_answer(self, node: NodeId, message: Any) -> None:
         """An answer is about to leave the manager."""

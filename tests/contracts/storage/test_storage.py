@@ -28,6 +28,14 @@ def put(key: str, value: bytes) -> Put:
     return Put(key=key, value=value)
 
 
+def test_what_is_durable_is_got_by_its_key_and_nothing_else_is(opener: Opener) -> None:
+    state = opener()
+    state.commit([put("a", b"1"), put("b", b"2")])
+    state.commit([Drop(key="b")])
+    assert (state.get("a"), state.get("b"), state.get("c")) == (b"1", None, None)
+    state.close()
+
+
 def test_what_was_committed_is_there_after_opening_again(opener: Opener) -> None:
     first = opener()
     assert first.load() == {}

@@ -100,6 +100,5 @@ def test_without_room_on_the_disk_nothing_is_applied_joined_or_acknowledged_and_
     assert generations(manager) == {**before, ("shop", "roomless"): 1}
     assert manager.ask_to_join(token, "depot", "roomy")[0] == 200
     assert member.ask(entry).heads["stores/1"] == 1
-    manager.end()
-    manager.start()
+    manager.restart()
     assert generations(manager) == {**before, ("shop", "roomless"): 1}

@@ -70,8 +70,7 @@ def test_what_was_acknowledged_is_there_after_the_manager_was_killed(manager: Ru
     fit = RoleFit(node=member.name, version=7, facts=NodeFacts(caps=Resources()), free=Resources(), measured={})
     heard = member.ask(*entries, member.say(fit))
     assert (heard.heads["writes/1"], heard.versions["fit/writes"]) == (40, (7,))
-    manager.end(signal.SIGKILL)
-    manager.start()
+    manager.restart(signal.SIGKILL)
     again = member.ask()
     assert (again.heads["writes/1"], again.versions["fit/writes"]) == (40, (7,))
 
@@ -162,8 +161,7 @@ def test_an_intent_handed_in_at_the_site_becomes_the_managers_own(manager: Runni
     row = state_of(manager, "shop", "handed-in")
     assert row is not None and (row["generation"], row["local"], row["withdrawn"]) == (2, False, False)
     assert state_of(manager, "depot", "handed-in") is None
-    manager.end()
-    manager.start()
+    manager.restart()
     manager.apply(INTENT)
     row = state_of(manager, "shop", "handed-in")
     assert row is not None and (row["generation"], row["withdrawn"]) == (2, False)

@@ -32,6 +32,10 @@ class MemoryStorage:
         """See `Storage`."""
         return dict(self._open().content)
 
+    def get(self, key: str) -> bytes | None:
+        """See `Storage`."""
+        return self._open().content.get(key)
+
     def commit(self, changes: Iterable[Persist]) -> None:
         """See `Storage`."""
         disk = self._open()

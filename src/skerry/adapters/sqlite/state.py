@@ -67,6 +67,14 @@ class SqliteStorage:
         except sqlite3.Error as error:
             raise self._failure("read", error) from error
 
+    def get(self, key: str) -> bytes | None:
+        """What is durable under a key by now. Raises `StorageError`."""
+        try:
+            row = self._db.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
+        except sqlite3.Error as error:
+            raise self._failure("read", error) from error
+        return row[0] if row is not None else None
+
     def commit(self, changes: Iterable[Persist]) -> None:
         """Apply all changes or none; durable on return. Raises `StorageError`."""
         try:

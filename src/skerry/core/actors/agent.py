@@ -32,17 +32,19 @@ from skerry.core.conversation import (
 )
 from skerry.core.group.custody.machine import packed
 from skerry.core.group.custody.model import Kept
-from skerry.core.group.election.machine import FOLLOWED_KEY, Election
+from skerry.core.group.election.machine import FOLLOWED_KEY, VOID_KEY, Election
 from skerry.core.group.election.wire import HandOverAsked
 from skerry.core.group.granting.machine import Granting
+from skerry.core.group.journal.chain import Shelf, piece_of
 from skerry.core.group.journal.machine import Journal
-from skerry.core.group.journal.model import Entry
+from skerry.core.group.journal.model import AS_SHIPPED, Acknowledgement, Entry, Fold, Retention, chain_name
+from skerry.core.group.journal.retention import Retaining
 from skerry.core.group.membership.machine import Membership
 from skerry.core.group.membership.wire import Beat
 from skerry.core.group.succession.machine import Succession
 from skerry.core.group.uplink.machine import MODES_KEY, Answered, Uplink
 from skerry.core.group.uplink.wire import Answer
-from skerry.core.kernel.effects import NOTHING, Effects, Note, Publish, Record, Reply, Send
+from skerry.core.kernel.effects import NOTHING, Effects, Note, OpenNewLife, Publish, Put, Record, Reply, Send
 from skerry.core.kernel.events import DeadlinePassed, Reconsider
 from skerry.core.kernel.expressions import Expressions
 from skerry.core.kernel.ids import LifeId, ManagerId, NodeId
@@ -52,6 +54,7 @@ from skerry.core.kernel.sealing import Sealed, Signer, Statement, Verified, seal
 from skerry.core.kernel.values import Value, decode, encode
 from skerry.core.stages.capability.events import FactsFound, UsageSampled
 from skerry.core.stages.fit.machine import Fitting
+from skerry.core.stages.history.folding import fold
 from skerry.core.stages.intent.events import LocalIntentGiven
 from skerry.core.stages.intent.holds import HoldAsked
 from skerry.core.stages.intent.local import take
@@ -97,9 +100,14 @@ class Agent:
     keeper: Keeper
     monitoring: Monitoring
     unattended: Unattended
+    retaining: Retaining
     refused: int = 0
     """Statements that were good in form and changed nothing (I8)."""
     _number: int = 0
+    _fold_at: int = 0
+    """The head of my chain at which there may be something to fold."""
+    _ends: bool = False
+    """A new life is asked for."""
     _once: Once = field(default_factory=Once)
     _seen: dict[str, list[int]] = field(default_factory=dict)
     """To each machine the versions of what it watches, as of its last look."""
@@ -123,9 +131,12 @@ class Agent:
         given: Input[Started],
         *,
         contingency: bool = True,
+        retention: Retention = AS_SHIPPED,
+        shelf: Shelf | None = None,
     ) -> tuple[Agent, Effects]:
         """Load what the disk holds; decide nothing again (notes for the shell). `documents` are those of `kept`, opened
-        and verified by the caller, since they bear signatures."""
+        and verified by the caller, since they bear signatures. `shelf` gives what is durable by now under a key of the
+        journal; without one all of it stays in memory."""
         state, me, at_ms = dict(kept), identity.node, given.at_ms
         picture = Picture(me=me, expressions=expressions, contingency=contingency)
         for document in documents:
@@ -141,14 +152,18 @@ class Agent:
             succession=Succession.recover(me, state),
             granting=Granting.recover(me, state, at_ms, lease_ms),
             uplink=Uplink.recover(me, state.get(MODES_KEY), at_ms),
-            journal=Journal.recover(me, identity.site, identity.life, identity.boot, signer, state),
+            journal=Journal.recover(me, identity.site, identity.life, identity.boot, signer, state, shelf),
             fitting=Fitting.recover(me, expressions, state, at_ms),
             chair=Chair(me=me),
             voter=Voter(me=me),
             keeper=keeper,
             monitoring=Monitoring(me=me),
             unattended=Unattended(),
+            retaining=Retaining(retention),
         )
+        agent.election.void_term = decode(state.get(VOID_KEY, encode(0)), int)
+        for document in documents:
+            agent._learn(document)
         return agent, effects
 
     def __post_init__(self) -> None:
@@ -221,7 +236,7 @@ class Agent:
                 self.picture.facts, self.picture.version = facts, self.picture.version + 1
                 return NOTHING
             case DeadlinePassed():
-                return self._wake(given)
+                return self._wake(given) + self._tidy(given.at_ms) + self._fold()
             case Started():
                 return Effects(
                     note=(Note(what="agent.started", about=self.identity.node, data={"life": self.identity.life}),)
@@ -242,8 +257,8 @@ class Agent:
             if isinstance(said.body, Beat) and (lacking := self._repair(NodeId(said.statement.signer))):
                 done = done + Effects(send=lacking)
             return done
-        if isinstance(said.body, Entry):
-            return self._take_entry(said)
+        if isinstance(said.body, Entry | Fold):
+            return self._take_piece(said, given.at_ms)
         if isinstance(said.body, Answer):
             return self._on_answer(said, given)
         return self._take_document(said)
@@ -325,21 +340,18 @@ class Agent:
         written: list[Sealed] = []
         for record in effects.record:
             self._ran["journal"] = self.journal
-            done = done + self.journal.record(record, given)
-            written.append(self._last_entry())
+            kept, entry = self.journal.record(record, given)
+            done = done + kept
+            written.append(entry)
         done = done + Effects(send=packed(None, written))
         for publish in effects.publish:
             done = done + self._publish(publish)
         for send in effects.send:
             if send.to == self.identity.node:
-                self._loop.append(self._said_to_myself(send.message))
+                self._loop.append(self._sealed(send.message))
             else:
                 done = done + Effects(send=(send,))
         return done
-
-    def _last_entry(self) -> Sealed:
-        chain = f"{self.identity.node}/{self.identity.life}"
-        return self.journal.after(chain, self.journal.heads[chain] - 1)[0]
 
     def _publish(self, publish: Publish) -> Effects:
         said = self._sealed(publish.value)
@@ -365,18 +377,46 @@ class Agent:
         )
         return Verified(statement=statement, body=body, sealed=seal(self.signer, statement))
 
-    def _said_to_myself(self, message: Any) -> Verified[Any]:
-        return self._sealed(message)
-
     def seal_message(self, message: Any) -> Sealed:
         """Sign what is about to leave, unless it was when it was written (N6)."""
         return message if isinstance(message, Sealed) else self._sealed(message).sealed
 
     # --- documents, entries, the manager --------------------------------------------------------------------------
 
-    def _take_entry(self, said: Verified[Entry]) -> Effects:
+    def _take_piece(self, said: Verified[Any], at_ms: int) -> Effects:
         self._ran["journal"] = self.journal
-        return self.journal.take(said)
+        done = self.journal.take(said, at_ms)
+        if isinstance(said.body, Entry) and done.persist:
+            done = done + self.journal.forks.hear(said.body)
+        if self.journal.own_chain in self.journal.forks.chains and not self._ends:
+            self._ends = True
+            void = Put(key=VOID_KEY, value=encode(self.election.highest))
+            act = OpenNewLife(why="somebody else has written in this life's name")
+            done = done + Effects(persist=(void,), act=(act,), note=(Note(what="life.ends", data={"why": act.why}),))
+        if not done.persist:
+            piece = piece_of(said.sealed, said.statement, said.body)
+            self.picture.relay.offer(piece, chain_name(said.statement.signer, said.statement.life))
+        return done
+
+    def _tidy(self, at_ms: int) -> Effects:
+        done = self.retaining.tidy(self.journal, at_ms)
+        if done.persist:
+            self._ran["journal"] = self.journal
+        return done
+
+    def _fold(self) -> Effects:
+        """J2: while the home manager is out of reach, the newest readings of mine become one sum, again and again; so a
+        site that is cut off for months writes no more of them than one that is for an hour."""
+        head, most = self.journal.heads.get(self.journal.own_chain, 0), self.retaining.retention.fold_from
+        if head < self._fold_at or self.uplink.mode(self.picture.roster().manager) != "isolated":
+            return NOTHING
+        trailing = self.journal.trailing(self.journal.own_chain)
+        self._fold_at = head + max(most - len(trailing), 1)
+        if len(trailing) < most:
+            return NOTHING
+        self._ran["journal"] = self.journal
+        done, sealed = self.journal.fold([piece for piece, _ in trailing], *fold(body for _, body in trailing))
+        return done + Effects(send=packed(None, [sealed]))
 
     def _take_document(self, said: Verified[Any]) -> Effects:
         """C2: keep what is newer and may be said; a plan only if my leader holds it (P1)."""
@@ -392,6 +432,7 @@ class Agent:
         if not custody.newer(document.name, document.version) or not self._acceptable(document, roster):
             return NOTHING
         kept = custody.keep(document)
+        self._learn(document)
         note = Note(what="document.taken", about=document.name, data={"version": list(document.version)})
         return kept + Effects(note=(note,)) + self._if_removed(document.value, roster)
 
@@ -403,6 +444,12 @@ class Agent:
         data = {"roster": document.version}
         record = Record(kind="decision", what="node.removed", about=me, data=data)
         return Effects(record=(record,), note=(Note(what="node.removed", about=me, data=data),))
+
+    def _learn(self, document: Kept) -> None:
+        """Documents that say something of the journal."""
+        if isinstance(document.value, Acknowledgement):
+            self._ran["journal"] = self.journal
+            self.journal.acknowledge(document.value)
 
     def _acceptable(self, document: Kept, roster: Roster) -> bool:
         match document.value:

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+import msgspec
+
 from skerry.core.conversation import Exchange
 from skerry.core.group.custody.model import Version
 from skerry.core.kernel.sealing import Sealed
@@ -39,11 +41,11 @@ class Dealings:
     _known: Stock | None = None
     """Of what I told, what they have shown to know."""
 
-    def ask(self, mine: Stock, items: tuple[Sealed, ...]) -> bytes:
-        """What a question carries: if both sides know each other's stock and nothing is to be handed over, only that
-        they do."""
-        if items or self.theirs is None or self._known != mine:
-            return encode(self.tell(mine, items))
+    def ask(self, mine: Stock, items: tuple[Sealed, ...], lost: Mapping[str, int] | None = None) -> bytes:
+        """What a question carries: if both sides know each other's stock and nothing is to be handed over, nor to be
+        said of what is lost, only that they do."""
+        if items or lost or self.theirs is None or self._known != mine:
+            return encode(msgspec.structs.replace(self.tell(mine, items), lost=dict(lost or {})))
         return encode(Exchange(accord=accord(mine, self.theirs)))
 
     def tell(self, mine: Stock, items: tuple[Sealed, ...]) -> Exchange:

@@ -15,10 +15,13 @@ import msgspec
 
 from skerry.core.actors.dealings import Dealings, Stock
 from skerry.core.actors.handed_in import HandedIn
-from skerry.core.actors.parts import by_leader, concerns, plan_of, plans_in_force, versions_for
+from skerry.core.actors.parts import by_leader, plan_of, plans_in_force, versions_for
+from skerry.core.actors.remembered import pieces, readings
+from skerry.core.actors.restored import RESTORED_KEY, Restored
+from skerry.core.actors.telling import Acknowledging, knows_all, lacking, own
 from skerry.core.conversation import (
+    LEAVE_PREFIX,
     Exchange,
-    Leave,
     Refused,
     document_of,
     key_in,
@@ -27,9 +30,10 @@ from skerry.core.conversation import (
     with_former,
 )
 from skerry.core.group.custody.machine import DOCUMENT_PREFIX, Custody
-from skerry.core.group.custody.model import CARRY_MAX, Kept, Version, is_older
+from skerry.core.group.custody.model import CARRY_MAX, Kept, Version
+from skerry.core.group.journal.chain import piece_key
 from skerry.core.group.journal.machine import Journal
-from skerry.core.group.journal.model import Entry, chain_name
+from skerry.core.group.journal.model import Acknowledgement, Entry, Fold, chain_name
 from skerry.core.group.uplink.wire import Answer, Question
 from skerry.core.kernel.effects import Effects, Instruct, Note, Persist, Put
 from skerry.core.kernel.ids import IntentId, LifeId, ManagerId, NodeId
@@ -37,20 +41,15 @@ from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.once import Once
 from skerry.core.kernel.sealing import Sealed, Signer, Statement, Verified, Verifier, seal
 from skerry.core.kernel.values import Value, decode, digest, encode
-from skerry.core.stages.history.model import USED, Reading
-from skerry.core.stages.intent.holds import HOLD_PREFIX
+from skerry.core.stages.history.model import Reading
 from skerry.core.stages.ir.issuing import Held
 from skerry.core.stages.ir.model import IntermediateRepresentation, Roster, SiteDocument
 from skerry.core.stages.negotiation.model import SITE, Plan, Section
 from skerry.core.stages.ratification.model import Verdict
 from skerry.core.stages.ratification.rules import judge
 
-CARRY_BYTES_MAX = 48 * 1024
-"""An answer stays small, so that it passes a thin link in one piece; the rest goes with the next."""
 BEHIND_FOR_MS = 2_000
 """How long new generations of known intents are held back while the site's plan and its evidence are on their way."""
-OWN = ("roster/", "site", "catalogue", "intent/", "verdict/")
-"""The documents that are a manager's word."""
 VERDICT_PREFIX = "verdicts/"
 
 
@@ -91,10 +90,14 @@ class ManagerSite:
     handed_in: HandedIn
     distrusted: dict[str, str] = field(default_factory=dict)
     """Chains that did not verify, with the entry and the reason."""
+    restored: Restored = field(default_factory=Restored)
+    acknowledging: Acknowledging = field(default_factory=Acknowledging)
     heard_wall_ms: int | None = None
     heard_from: NodeId | None = None
     verdicts: list[Verdict] = field(default_factory=list)
     """All that were given, in order."""
+    _heard_all: bool = False
+    """Since this process began, a member has told what the site has of this manager's word, and all of it is here."""
     _number: int = 0
     _behind_since_ms: int | None = None
     _founding: tuple[Persist, ...] = ()
@@ -113,8 +116,10 @@ class ManagerSite:
         handed_in: HandedIn,
         kept: Mapping[str, bytes],
         documents: list[Kept],
+        *,
+        heard: bool = False,
     ) -> ManagerSite:
-        """From the store; `documents` are those of `kept`, opened and verified by the caller."""
+        """From the store; `documents` are those of `kept`, opened and verified. `heard`: this process has it so far."""
         custody = Custody(me=NodeId(manager))
         for document in map(by_leader, documents):
             if custody.newer(document.name, document.version):
@@ -128,19 +133,19 @@ class ManagerSite:
             journal=Journal.recover(NodeId(manager), site, LifeId("-"), "-", signer, dict(kept)),
             handed_in=handed_in,
             verdicts=verdicts,
+            restored=Restored.recover(kept.get(RESTORED_KEY)),
+            _heard_all=heard,
             _number=max((v.number for v in verdicts), default=0),
         )
-        for chain in recovered.journal.heads:
-            for sealed in recovered.journal.entries(chain, 0):
-                statement = decode(sealed.statement, Statement)
-                recovered._look_at(statement.signer, decode(statement.body, Entry))
+        for statement, body in pieces(recovered.journal):
+            recovered._look_at(statement.signer, body)
         return recovered
 
     @classmethod
     def found(cls, roster: Roster, signer: Signer, handed_in: HandedIn) -> ManagerSite:
         """A site that nobody has joined yet, with its first roster. What is to be kept of it waits in `founding()`."""
         site = cls.recover(roster.site, roster.manager, signer, handed_in, {}, [])
-        site._founding = site._author(roster).persist
+        site._founding, site._heard_all = site._author(roster).persist, True
         return site
 
     def founding(self) -> tuple[Persist, ...]:
@@ -150,8 +155,17 @@ class ManagerSite:
 
     def own_documents(self) -> list[Kept]:
         """All that is this manager's word, in the order in which a node can take it."""
-        names = sorted((n for n, k in self.custody.kept.items() if k.author == self.manager), key=_order)
-        return [self.custody.kept[name] for name in names]
+        return own(self.custody)
+
+    @property
+    def may_speak(self) -> bool:
+        """J4: whether this manager knows what it last said to the site. It may have been put back to a backup, so after
+        each start it says nothing new before a member has told what is there; to a site that nobody was ever heard of
+        there is nothing to know."""
+        return self._heard_all or not (self.journal.chains or self._documents_of_members())
+
+    def _documents_of_members(self) -> bool:
+        return any(kept.author != self.manager for kept in self.custody.kept.values())
 
     # --- what is held ---------------------------------------------------------------------------------------------
 
@@ -191,27 +205,12 @@ class ManagerSite:
             settings=next(iter(self.values("site")), None),
             catalogue=next(iter(self.values("catalogue")), None),
             irs=tuple(self.irs()),
+            found=frozenset(self.restored.found),
         )
 
     def readings(self) -> list[Reading]:
         """All that the site's journal says for an account, chain by chain."""
-        found: list[Reading] = []
-        for chain in sorted(self.journal.heads):
-            for sealed in self.journal.entries(chain, 0):
-                statement = decode(sealed.statement, Statement)
-                entry = decode(statement.body, Entry)
-                if entry.what in USED:
-                    reading = Reading(
-                        node=statement.signer,
-                        life=statement.life,
-                        number=statement.number,
-                        what=entry.what,
-                        about=entry.about,
-                        data=entry.data,
-                        wall_ms=entry.wall_ms,
-                    )
-                    found.append(reading)
-        return found
+        return readings(self.journal)
 
     # --- the calling convention -----------------------------------------------------------------------------------
 
@@ -223,6 +222,7 @@ class ManagerSite:
             case ItemRefused(sealed=sealed, why=why):
                 return self._distrust(sealed, why)
             case Authored(documents=documents):
+                assert self.may_speak, "J4: a word to a site of which nothing was heard yet"
                 done = Effects()
                 for document in documents:
                     done = done + self._author(document)
@@ -242,24 +242,31 @@ class ManagerSite:
                     return Effects(note=(Note(what="item.refused", about=node, data={"why": why}),))
                 self.heard_wall_ms, self.heard_from = given.wall_ms, node
                 return self._answer(node, question, given)
-            case Entry():
+            case Entry() | Fold():
                 return self._take_entry(said)
             case _:
                 return self._take_document(said)
 
-    def _take_entry(self, said: Verified[Entry]) -> Effects:
+    def _take_entry(self, said: Verified[Any]) -> Effects:
         chain = chain_name(said.statement.signer, said.statement.life)
-        done = self.journal.take(said)
-        if not done.persist:
+        done = msgspec.structs.replace(self.journal.take(said), record=())
+        if isinstance(said.body, Entry) and done.persist:
+            done = done + self.journal.forks.hear(said.body)
+        key = piece_key(chain, said.statement.number)
+        if not any(isinstance(change, Put) and change.key == key for change in done.persist):
             return done
+        self.acknowledging.stored = True
+        done = done + self.restored.arrived(self.journal)
         if self.distrusted.get(chain, "").startswith(f"entry {said.statement.number}:"):
             # Another node had it as it was signed: the copy was bad, and the chain is good.
             self.distrusted = {c: why for c, why in self.distrusted.items() if c != chain}
         intent = self._look_at(said.statement.signer, said.body)
         return done + self._settle(intent) if intent is not None else done
 
-    def _look_at(self, signer: str, entry: Entry) -> IntentId | None:
+    def _look_at(self, signer: str, entry: Entry | Fold) -> IntentId | None:
         """What an entry is evidence for: a commit, or an intent that was handed in at the site."""
+        if isinstance(entry, Fold):
+            return None
         if entry.what == "plan.committed":
             self._committed.add((signer, entry.about))
         return self.handed_in.take(entry)
@@ -269,7 +276,7 @@ class ManagerSite:
             statement = decode(sealed.statement, Statement)
         except msgspec.DecodeError:
             return Effects(note=(Note(what="item.refused", data={"why": why}),))
-        if statement.kind != "entry":
+        if statement.kind not in ("entry", "fold"):
             return Effects(note=(Note(what="item.refused", about=statement.signer, data={"why": why}),))
         chain = chain_name(statement.signer, statement.life)
         if statement.number <= self.journal.heads.get(chain, 0):
@@ -284,17 +291,36 @@ class ManagerSite:
             return Effects(note=(Note(what="item.refused", about=said.statement.signer, data={"why": str(refused)}),))
         if not self.custody.newer(document.name, document.version):
             return Effects()
+        if document.author == self.manager:
+            return self._take_over(document)
         note = Note(what="site.said", about=document.name, data={"version": list(document.version)})
         done = self.custody.keep(document) + Effects(note=(note,))
-        match document.value:
-            case IntermediateRepresentation(intent=intent):
-                done = done + self._settle(intent)
-            case Leave(node=node) if node in self.roster().members:
-                done = done + self._author(self.roster_without(node))
+        if isinstance(document.value, IntermediateRepresentation):
+            done = done + self._settle(document.value.intent)
+        return done + self._part()
+
+    def _part(self) -> Effects:
+        """Let those go who said that they leave."""
+        done = Effects()
+        for leave in self.values(LEAVE_PREFIX) if self.may_speak else ():
+            if leave.node in self.roster().members:
+                done = done + self._author(self.roster_without(leave.node))
+        return done
+
+    def _take_over(self, document: Kept) -> Effects:
+        """J4: my own word, of which I do not know."""
+        done = self.custody.keep(document) + self.restored.take(document, self.journal)
+        self.acknowledging.stored |= isinstance(document.value, Acknowledgement)
+        if isinstance(document.value, Verdict):
+            self._number = max(self._number, document.value.number)
+            self.verdicts = [*self.verdicts, document.value]
+            done = done + Effects(persist=(_kept_verdict(document.value),))
         return done
 
     def _settle(self, intent: IntentId) -> Effects:
         """Say what becomes of an intent that was handed in at the site, once IR and evidence are both here."""
+        if not self.may_speak:
+            return Effects()
         kept = self.custody.kept.get(f"intent/{intent}")
         settled = self.handed_in.settle(intent, kept.value if kept is not None else None, self.roster())
         if settled is None:
@@ -318,7 +344,7 @@ class ManagerSite:
         if not self.custody.newer(document.name, document.version):
             return Effects()
         note = Note(what="manager.says", about=document.name, data={"version": list(document.version)})
-        done = self.custody.keep(document) + Effects(note=(note,))
+        done = self.custody.keep(document) + self.restored.settle(document.name) + Effects(note=(note,))
         if isinstance(value, SiteDocument) and value.tie_breaker != self.roster().tie_breaker:
             done = done + self._author(self.next_roster(tie_breaker=value.tie_breaker))
         return done
@@ -337,7 +363,7 @@ class ManagerSite:
     def _judge(self, theirs: Mapping[str, Version], given: Input[ManagerEvent]) -> Effects:
         """Give a word on every section of a part's plan that has none yet, or whose word has changed (R1, R3)."""
         plan = plan_of(theirs, self.custody)
-        if plan is None:
+        if plan is None or not self.may_speak:
             return Effects()
         known = {ir.intent: ir for ir in self.irs()}
         members = {NodeId(n) for n in self.roster().members}
@@ -377,7 +403,7 @@ class ManagerSite:
         data = {"word": word, "plan": str(plan.id), "reason": reason, "temporary": verdict.temporary}
         return (
             self._author(verdict)
-            + Effects(persist=(Put(key=f"{VERDICT_PREFIX}{verdict.number:08d}", value=encode(verdict)),))
+            + Effects(persist=(_kept_verdict(verdict),))
             + Effects(note=(Note(what="verdict", about=section.intent, data=data),))
         )
 
@@ -395,10 +421,12 @@ class ManagerSite:
             return self._answer_former(node, question)
         dealings = self._dealings.setdefault(node, Dealings())
         dealings.hear(asked)
-        judged = self._judge(dealings.theirs.versions if dealings.theirs is not None else {}, given)
+        theirs = dealings.theirs.versions if dealings.theirs is not None else {}
+        done = self._hear_all(dealings) + self.restored.lose(asked.lost, self.journal)
+        done = done + self.restored.arrived(self.journal) + self._judge(theirs, given) + self._acknowledge(given.at_ms)
         carried = self._carried(dealings, asked, given.at_ms)
         answer = Answer(number=question.number, carried=carried)
-        return judged + Effects(instruct=(Instruct(site=self.site, node=node, message=answer),))
+        return done + Effects(instruct=(Instruct(site=self.site, node=node, message=answer),))
 
     def _answer_former(self, node: NodeId, question: Question) -> Effects:
         """Who was taken out hears of it, and of nothing else."""
@@ -412,10 +440,28 @@ class ManagerSite:
         mine = Stock(versions=versions_for(theirs, self.custody), heads=self.journal.heads)
         items: tuple[Sealed, ...] = ()
         if dealings.theirs is not None:
-            items = tuple(self._lacking(theirs, without="intent/" if self._is_behind(theirs, at_ms) else None))
-        if not items and dealings.agrees(asked, mine):
+            items = tuple(lacking(self.custody, theirs, without="intent/" if self._is_behind(theirs, at_ms) else None))
+        if not items and not self.restored.behind(self.journal) and dealings.agrees(asked, mine):
             return b""
-        return encode(dealings.tell(mine, items))
+        return encode(msgspec.structs.replace(dealings.tell(mine, items), lacks=self.restored.lacks(self.journal)))
+
+    def _hear_all(self, dealings: Dealings) -> Effects:
+        """Whether what this member has of my word is here by now; then say what had to wait for that (J4)."""
+        theirs = dealings.theirs
+        if self._heard_all or theirs is None or not knows_all(self.custody, theirs.versions):
+            return Effects()
+        self._heard_all = True
+        done = Effects(note=(Note(what="site.heard"),))
+        for intent in [ir.intent for ir in self.irs()]:
+            done = done + self._settle(intent)
+        return done + self._part()
+
+    def _acknowledge(self, at_ms: int) -> Effects:
+        last = self.custody.kept.get("acknowledged")
+        held = {name for d in self._dealings.values() if d.theirs is not None for name in d.theirs.heads}
+        known = last.value if last is not None else None
+        word = self.acknowledging.word(known, self.journal, held, at_ms) if self.may_speak else None
+        return self._author(word) if word is not None else Effects()
 
     def _is_behind(self, theirs: Mapping[str, Version], at_ms: int) -> bool:
         """Whether the site decided something that is still to be judged: new generations wait for that, for a short
@@ -427,22 +473,6 @@ class ManagerSite:
         if self._behind_since_ms is None:
             self._behind_since_ms = at_ms
         return at_ms - self._behind_since_ms < BEHIND_FOR_MS
-
-    def _lacking(self, theirs: Mapping[str, Version], without: str | None) -> list[Sealed]:
-        found: list[Sealed] = []
-        size_bytes = 0
-        for name, kept in sorted(self.custody.kept.items(), key=lambda item: _order(item[0])):
-            if not name.startswith(HOLD_PREFIX) and (kept.author != self.manager or not name.startswith(OWN)):
-                continue
-            if not concerns(kept, theirs) or (name in theirs and not is_older(theirs[name], kept.version)):
-                continue
-            if without is not None and name.startswith(without) and name in theirs:
-                continue
-            size_bytes += len(kept.sealed.statement)
-            if found and (size_bytes > CARRY_BYTES_MAX or len(found) >= CARRY_MAX):
-                break
-            found.append(kept.sealed)
-        return found
 
 
 def opened_events(node: NodeId, payload: bytes, site: str, roster: Roster, verifier: Verifier) -> list[ManagerEvent]:
@@ -461,9 +491,8 @@ def opened_events(node: NodeId, payload: bytes, site: str, roster: Roster, verif
     return [*events, SiteSaid(node=node, said=said)]
 
 
-def _order(name: str) -> tuple[int, str]:
-    """Rosters first and in order, since what follows may be signed by somebody they bring in; verdicts last."""
-    return (next(i for i, prefix in enumerate((*OWN, "")) if name.startswith(prefix)), name)
+def _kept_verdict(verdict: Verdict) -> Put:
+    return Put(key=f"{VERDICT_PREFIX}{verdict.number:08d}", value=encode(verdict))
 
 
 def stored_key(name: str) -> str:

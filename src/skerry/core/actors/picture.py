@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from skerry.core.actors.dealings import Dealings, Stock
 from skerry.core.actors.facets import Facets, carried_by
+from skerry.core.actors.relaying import Relay
 from skerry.core.conversation import LEAVE_PREFIX, Carried, Exchange
 from skerry.core.group.custody.machine import Custody, Holdings
 from skerry.core.group.custody.model import CARRY_MAX, Kept, Version, is_older
@@ -63,6 +64,8 @@ class Picture:
     at_ms: int = 0
     """The moment of the step that is being made."""
     dealings: dict[ManagerId, Dealings] = field(default_factory=dict)
+    relay: Relay = field(default_factory=Relay)
+    """With the home manager, which has the journal."""
     _listed: tuple[str, int] = ("", 0)
     _in_step_ms: dict[NodeId, int] = field(default_factory=dict)
     """When a member was last heard to hold the entries that I held."""
@@ -274,8 +277,9 @@ class Picture:
             found += self._documents_lacking(peer, theirs.versions, leader)
         if theirs.entries == self._digest_of_entries():
             self._in_step_ms[peer] = self.at_ms
-        else:
-            found += self._entries_lacking(peer, theirs.heads, leader, journal)
+        for name, number in (theirs.wanted or {}).items():
+            found += journal.after(name, number)
+        found += self._entries_lacking(peer, theirs.heads, leader, journal)
         return found
 
     def _for_strangers(self) -> list[Sealed]:
@@ -305,24 +309,17 @@ class Picture:
     ) -> tuple[Sealed, ...]:
         if theirs is None:
             return ()
-        entries = journal.lacking(theirs, CARRY_MAX) if self._is_first_to_copy(peer, theirs, leader) else ()
-        own = f"{self.me}/"
-        mine = tuple(s for c in sorted(journal.heads) if c.startswith(own) for s in journal.after(c, theirs.get(c, 0)))
-        return entries or mine[:CARRY_MAX]
+        mine = [chain for chain in journal.open_heads() if self._is_mine_to_copy(chain, peer, theirs, leader)]
+        return journal.lacking(theirs, mine)
 
-    def _is_first_to_copy(self, peer: NodeId, theirs: dict[str, int], leader: NodeId | None) -> bool:
-        """Others' chains are copied by the leader, or to the leader by the node with the least name of those that hold
-        more than it does: whoever wrote an entry may never come back to tell it."""
+    def _is_mine_to_copy(self, chain: str, peer: NodeId, theirs: dict[str, int], leader: NodeId | None) -> bool:
+        """My own chain, and as the leader any; others' to the leader, unless one of a lesser name has more of it."""
+        if self.me == leader or chain.startswith(f"{self.me}/"):
+            return True
         if peer != leader:
-            return self.me == leader
-        return self.me == min({self.me, *(n for n in self.contacts() if n != peer and self._is_ahead(n, theirs, peer))})
-
-    def _is_ahead(self, node: NodeId, heads: dict[str, int], leader: NodeId) -> bool:
-        """Whether a member of the same part says that it holds entries which somebody with these heads lacks. One that
-        lists none is in step with all that it hears."""
-        carried = self.carried(node)
-        own = carried.holdings.heads or {}
-        return carried.standing.leader == leader and any(heads.get(c, 0) < number for c, number in own.items())
+            return False
+        lesser = (self.carried(node).holdings.heads or {} for node in self.contacts() if node < self.me)
+        return all(heads.get(chain, 0) <= theirs.get(chain, 0) for heads in lesser)
 
     # --- what I carry ---------------------------------------------------------------------------------------------
 
@@ -369,7 +366,8 @@ class Picture:
             documents=documents,
             entries=self._digest_of_entries(),
             versions=self.custody.versions() if listed else None,
-            heads=None if in_step else self.agent.journal.heads,
+            heads=None if in_step else self.agent.journal.open_heads(),
+            wanted=self.relay.wanted(self.agent.journal, self.at_ms) or None,
         )
 
     def _digest_of_documents(self) -> str:
@@ -377,7 +375,7 @@ class Picture:
 
     def _digest_of_entries(self) -> str:
         journal = self.agent.journal
-        return self._once("entries", journal.version, lambda: digest(journal.heads))
+        return self._once("entries", journal.version, lambda: digest(journal.open_heads()))
 
     def reach_permille(self) -> int:
         """The share of the roster that I am in contact with, myself included."""
@@ -396,12 +394,18 @@ class Picture:
         """What the next question carries: what I hold, and what the manager lacked when it last answered."""
         dealings = self.dealings.setdefault(manager, Dealings())
         mine = Stock(versions=self.custody.versions(), heads=self.agent.journal.heads)
-        return dealings.ask(mine, tuple(self._owed(dealings, CARRY_MAX)))
+        lost: dict[str, int] = {}
+        if manager == self.roster().manager:
+            self.relay.look(frozenset(self.contacts()), self.at_ms)
+            lost = self.relay.lost(self.agent.journal, self.at_ms)
+        return dealings.ask(mine, tuple(self._owed(dealings, CARRY_MAX)), lost)
 
     def take_answer(self, manager: ManagerId, exchange: Exchange) -> bool:
         """Note what the manager holds; whether it still lacks something."""
         dealings = self.dealings.setdefault(manager, Dealings())
         dealings.hear(exchange)
+        if dealings.theirs is not None and manager == self.roster().manager:
+            self.relay.hear(exchange.lacks, dealings.theirs.heads, self.agent.journal, self.at_ms)
         return bool(self._owed(dealings, 1))
 
     def _owed(self, dealings: Dealings, most: int) -> list[Sealed]:
@@ -411,7 +415,8 @@ class Picture:
             return []
         kept = sorted(self.custody.kept.items())
         owed = [document.sealed for name, document in kept if _lacks(theirs.versions, name, document.version)]
-        return [*owed, *self.agent.journal.lacking(theirs.heads)][:most]
+        journal = self.agent.journal
+        return [*owed, *self.relay.owed(journal, most), *journal.beyond(theirs.heads, most)][:most]
 
 
 def _edition(roster: Roster) -> Edition:
@@ -421,7 +426,6 @@ def _edition(roster: Roster) -> Edition:
 
 
 def _lacks(held: dict[str, Version], name: str, version: Version) -> bool:
-    """Whether somebody with these versions lacks this one. What nodes and operators say goes up, the rest down."""
-    if not name.startswith(("fit/", "plan", "intent/", CLOSING_PREFIX, DEAD_PREFIX, LEAVE_PREFIX, HOLD_PREFIX)):
-        return False
+    """Whether a manager with these versions lacks this one. What nodes and operators say goes up; the rest comes down,
+    and goes up only if the manager does not know any more what it said (J4)."""
     return name not in held or is_older(held[name], version)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from skerry.core.actors.agent import Agent
 from skerry.core.group.custody.model import Kept
 from skerry.core.group.granting.model import DEAD_PREFIX
+from skerry.core.group.journal.chain import body_of
 from skerry.core.group.journal.machine import Journal
-from skerry.core.group.journal.model import Entry
+from skerry.core.group.journal.model import Fold
 from skerry.core.group.uplink.model import ModeState
 from skerry.core.kernel.ids import GrantKey, InstanceId, NodeId
 from skerry.core.kernel.sealing import Sealed, Statement
@@ -58,6 +61,8 @@ def status(agent: Agent, at_ms: int) -> dict[str, Any]:
         ],
         "documents": {name: list(version) for name, version in picture.custody.versions().items()},
         "journal": agent.journal.heads,
+        "journal_bytes": agent.journal.size_bytes,
+        "forks": agent.journal.forks.chains,
         "refused": agent.refused,
         "holds": hold_rows(picture.holds()),
         "given_up": _given_up(agent, plan, len(roster.members), len(contacts) + 1),
@@ -330,20 +335,27 @@ def journal_page(journal: Journal, after: int) -> dict[str, Any]:
     """Entries of every chain held, chains in order, counted through from 0; at most a page. `next` is where the page
     after this one begins, or None."""
     rows: list[dict[str, Any]] = []
-    position = 0
+    position = place = 0
     for chain in sorted(journal.heads):
         head = journal.heads[chain]
         for sealed in journal.entries(chain, max(after - position, 0)) if position + head > after else ():
             if len(rows) == JOURNAL_PAGE_MAX:
-                return {"entries": rows, "next": after + JOURNAL_PAGE_MAX}
+                return {"entries": rows, "next": place}
             rows.append(_entry(chain, sealed))
+            place = position + rows[-1]["number"]
         position += head
     return {"entries": rows, "next": None}
 
 
 def _entry(chain: str, sealed: Sealed) -> dict[str, Any]:
     statement = decode(sealed.statement, Statement)
-    entry = decode(statement.body, Entry)
+    entry = body_of(statement)
+    if isinstance(entry, Fold):
+        said = [msgspec.structs.asdict(reading) for reading in entry.readings]
+        data = {"first": entry.first, "readings": said, "dropped": entry.dropped}
+        wall_ms = max((reading.wall_ms for reading in entry.readings), default=0)
+        row = {"kind": "reading", "what": "folded", "about": "", "data": data, "wall_ms": wall_ms}
+        return {"chain": chain, "number": statement.number, **row}
     return {
         "chain": chain,
         "number": statement.number,

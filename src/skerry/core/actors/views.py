@@ -7,8 +7,7 @@ from typing import Any
 
 from skerry.core.actors.picture import Picture
 from skerry.core.group.custody.machine import KINDS
-from skerry.core.group.election.machine import ElectionView
-from skerry.core.group.election.model import INELIGIBLE
+from skerry.core.group.election.model import INELIGIBLE, ElectionView
 from skerry.core.group.election.wire import AskHandOver, Follow, FollowMe, HandOver, IWould, WouldYou
 from skerry.core.group.granting.machine import GrantingView
 from skerry.core.group.granting.wire import GrantAsk, GrantGive, GrantRelease
@@ -113,6 +112,8 @@ def election_view(picture: Picture) -> ElectionView:
     plan = picture.plan()
     return ElectionView(
         contacts=picture.facets.sides["standings"].said,
+        lives={node: contact.life for node, contact in picture.contacts().items()},
+        void=frozenset(picture.agent.journal.forks.chains),
         fit_permille=_leader_fit(picture),
         woke_ms=picture.agent.membership.woke_ms,
         plan=(plan.id.term, plan.id.leader) if plan is not None else (0, NodeId("")),

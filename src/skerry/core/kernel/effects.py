@@ -150,6 +150,13 @@ def said_in(effects: Effects) -> list[Any]:
     return [*(send.message for send in effects.send), *(report.message for report in effects.report)]
 
 
+class OpenNewLife(Act, frozen=True, kw_only=True, tag=True):
+    """End this life when all of this step is done, and recover from the disk in another (J1). What runs goes on.
+    Completed by `Started`, in the new life."""
+
+    why: str
+
+
 class StartWorkload(Act, frozen=True, kw_only=True, tag=True):
     """Start an instance's process. Completed by `WorkloadReady` or `WorkloadFailed`."""
 

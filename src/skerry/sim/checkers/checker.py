@@ -42,6 +42,12 @@ class Checker:
     def before_manager_persist(self, changes: Sequence[Persist]) -> None:
         """The manager's store is about to take these changes, all or none."""
 
+    def on_manager_put_back(self) -> None:
+        """The manager's store was put back to a backup; no process of it runs."""
+
+    def on_disk_put_back(self, machine: Machine) -> None:
+        """A machine's disk was put back to an older image; no agent of it runs."""
+
     def on_answer(self, node: NodeId, carried: Exchange) -> None:
         """An answer is about to leave the manager; one that carries nothing is not shown."""
 

@@ -33,6 +33,7 @@ class OneLeader(Checker):
         self._followed: dict[tuple[str, int], str] = {}
         self._assented: dict[tuple[PlanId, str], set[Slot]] = {}
         self._looked: dict[str, int] = {}
+        self._put_back: set[str] = set()
 
     def before_persist(self, machine: Machine, changes: Sequence[Persist]) -> None:
         """A follow, or a leader's own plan, is about to become durable."""
@@ -41,6 +42,10 @@ class OneLeader(Checker):
                 self._follow(machine.name, decode(change.value, Follow))
             elif change.key == f"{DOCUMENT_PREFIX}plan" and isinstance(change, Put):
                 self._plan(machine.name, decode(decode(change.value, Sealed).statement, Statement))
+
+    def on_disk_put_back(self, machine: Machine) -> None:
+        """What it did in terms that its disk does not know any more is exempt: nothing exclusive hangs on it (9)."""
+        self._put_back.add(machine.name)
 
     def on_send(self, machine: Machine, to: NodeId | None, message: Any) -> None:
         """A follow leaves only after it is durable (L1)."""
@@ -61,12 +66,14 @@ class OneLeader(Checker):
         self._looked[name] = election.version
         leadership = election.leadership
         for node in leadership.part:
-            if node != name and self._followed.get((node, leadership.term)) != name:
+            if node not in (name, *self._put_back) and self._followed.get((node, leadership.term)) != name:
                 self.broken(f"{name} leads {node} in term {leadership.term}, which never followed it then")
 
     def _follow(self, node: str, follow: Follow) -> None:
         known = self._followed.setdefault((node, follow.term), follow.leader)
-        if known != follow.leader:
+        if known != follow.leader and node in self._put_back:
+            self._followed[node, follow.term] = follow.leader
+        elif known != follow.leader:
             self.broken(f"{node} follows {follow.leader} in term {follow.term}, after {known} in the same")
         if follow.leader != node:
             self.premise()

@@ -1,24 +1,32 @@
 """I5: an entry that a surviving node holds reaches the manager; an acknowledged one is never lost.
 
-Retention is not built yet: every node keeps every entry, so all that any disk held at the healing must arrive, byte for
-byte, and neither a disk nor the manager's store may ever lose one. What an answer says that the manager holds must be
-in its store when the answer leaves (J3).
+All that any disk holds at the healing must arrive, byte for byte or in its author's own sum (J2), also at a manager
+that was put back to a backup. A disk lets go only of what the manager has acknowledged by its signature, or what was
+folded; what an answer says that the manager holds must be in its store when the answer leaves (J3). What a backup did
+not have and nobody retains is shown as lost: exactly that, and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from skerry.core.conversation import Exchange
-from skerry.core.group.journal.machine import ENTRY_PREFIX
-from skerry.core.kernel.effects import Drop, Persist
+from skerry.core.group.custody.machine import DOCUMENT_PREFIX
+from skerry.core.group.journal.chain import ENTRY_PREFIX, Piece, stored_piece
+from skerry.core.group.journal.model import Acknowledgement
+from skerry.core.kernel.effects import Drop, Persist, Put
 from skerry.core.kernel.ids import NodeId
+from skerry.core.kernel.sealing import Sealed, Statement
+from skerry.core.kernel.values import decode
 from skerry.sim.checkers.checker import Checker
+from skerry.sim.settled import stands_for
 
 if TYPE_CHECKING:
     from skerry.sim.machine import Machine
     from skerry.sim.world import World
+
+WORD_KEY = f"{DOCUMENT_PREFIX}acknowledged"
 
 
 class JournalArrives(Checker):
@@ -28,55 +36,82 @@ class JournalArrives(Checker):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        self._stored: dict[str, int] = {}
-        """Of each chain the number of the last entry in the manager's store."""
         self._acknowledged: dict[str, int] = {}
+        """The most that any answer or signed word said of each chain."""
+        self._signed: dict[str, int] = {}
+        """The most that any signed word said."""
+        self._all: dict[str, bytes] = {}
+        """All entries and sums that the manager ever stored."""
 
     def before_persist(self, machine: Machine, changes: Sequence[Persist]) -> None:
-        """An entry stays as it was written."""
+        """An entry stays as it was written, until it is acknowledged or folded."""
         self._stays(machine.name, machine.disk, changes)
 
     def before_manager_persist(self, changes: Sequence[Persist]) -> None:
-        """At the manager too, and chains grow without gaps (J1)."""
+        """At the manager as well, and what it signs it holds."""
         self._stays("the manager", self.world.manager.store, changes)
+        self._all.update((c.key, c.value) for c in changes if isinstance(c, Put) and c.key.startswith(ENTRY_PREFIX))
         for change in changes:
-            if change.key.startswith(ENTRY_PREFIX):
-                chain, number = _place(change.key)
-                if number != self._stored.get(chain, 0) + 1:
-                    self.broken(f"the manager keeps {change.key} after {self._stored.get(chain, 0)} entries")
-                self._stored[chain] = number
+            if isinstance(change, Put) and change.key == WORD_KEY:
+                word = decode(decode(decode(change.value, Sealed).statement, Statement).body, Acknowledgement)
+                for chain, (number, _) in word.heads.items():
+                    self._signed[chain] = max(number, self._signed.get(chain, 0))
 
     def on_answer(self, node: NodeId, carried: Exchange) -> None:
-        """Nothing is acknowledged that the store does not hold."""
+        """Nothing is acknowledged that the store does not hold, or knows to be lost."""
+        site, store = self.world.manager.site, self.world.manager.store
+        assert site is not None
         for chain, number in carried.heads.items():
-            if number > self._stored.get(chain, 0):
-                self.broken(
-                    f"the manager acknowledges {number} entries of {chain}, and has stored {self._stored.get(chain, 0)}"
-                )
             self._acknowledged[chain] = max(number, self._acknowledged.get(chain, 0))
+            lost = site.journal.lost().get(chain, ())
+            if f"{ENTRY_PREFIX}{chain}/{number:08d}" not in store and not any(a <= number <= b for a, b in lost):
+                self.broken(f"the manager acknowledges {number} entries of {chain}, and has not stored that many")
 
     def at_end(self) -> None:
         """All that was on a disk of the core at the healing has arrived; the world waited for it (`settled`)."""
         manager = self.world.manager
-        heads = manager.site.journal.heads if manager.site is not None else {}
+        if manager.site is None:
+            return
         for key, raw in sorted(self.world.due.items()):
-            if key not in manager.store:
-                held = self._stored.get(_place(key)[0], 0)
-                self.broken(f"the manager holds {held} entries of that chain; {key} was on a disk at the healing")
-            if manager.store[key] != raw:
-                self.broken(f"the manager's entry {key} is another one")
+            if manager.store.get(key) != raw and not stands_for(manager.site, key):
+                self.broken(f"the manager has not got {key}, which was on a disk at the healing")
             self.premise()
-        for chain, most in self._acknowledged.items() if manager.site is not None else ():
+        heads, lost = manager.site.journal.heads, manager.site.journal.lost()
+        for chain, most in self._signed.items():
             if heads.get(chain, 0) < most:
-                self.broken(f"of {chain} {most} entries were acknowledged, {heads.get(chain, 0)} are there")
+                self.broken(
+                    f"of {chain} {most} entries were acknowledged, {heads.get(chain, 0)} are there, none is lost"
+                )
+        for chain, stretches in lost.items():
+            for first, last in stretches:
+                self.world.coverage.hit("state.journal.lost")
+                self._is_gone(chain, first, last)
 
-    def _stays(self, whose: str, held: dict[str, bytes], changes: Sequence[Persist]) -> None:
+    def _is_gone(self, chain: str, first: int, last: int) -> None:
+        for number in range(first, last + 1):
+            key = f"{ENTRY_PREFIX}{chain}/{number:08d}"
+            holder = next((name for name, machine in self.world.machines.items() if key in machine.disk), None)
+            if holder is not None and number == first:  # who was away and has less than all of it cannot give it
+                self.broken(f"the manager takes {key} for lost, and {holder} has it")
+            if number > self._signed.get(chain, 0):
+                self.broken(f"the manager takes {key} for lost, which nobody can have let go")
+
+    def _stays(self, whose: str, held: Mapping[str, bytes], changes: Sequence[Persist]) -> None:
+        new = [stored_piece(c.value) for c in changes if isinstance(c, Put) and c.key.startswith(ENTRY_PREFIX)]
         for change in changes:
-            if not change.key.startswith(ENTRY_PREFIX):
+            old = held.get(change.key) if change.key.startswith(ENTRY_PREFIX) else None
+            if old is None or (isinstance(change, Put) and change.value == old) or _is_folded(stored_piece(old), new):
                 continue
-            old = held.get(change.key)
-            if isinstance(change, Drop) or (old is not None and old != change.value):
-                self.broken(f"{whose} changes or drops the entry {change.key}")
+            chain, number = _place(change.key)
+            if isinstance(change, Drop) and whose != "the manager" and number <= self._signed.get(chain, 0):
+                self.world.coverage.hit("state.journal.dropped")
+                continue
+            self.broken(f"{whose} changes or drops the entry {change.key}")
+
+
+def _is_folded(old: Piece, new: Sequence[Piece]) -> bool:
+    """Whether a sum takes its place in the same act."""
+    return any(sum_.first <= old.first and old.last <= sum_.last for sum_ in new if sum_.last > sum_.first)
 
 
 def _place(key: str) -> tuple[str, int]:

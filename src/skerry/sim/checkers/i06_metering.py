@@ -12,8 +12,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from skerry.core.group.journal.machine import ENTRY_PREFIX
-from skerry.core.group.journal.model import Entry
+from skerry.core.group.journal.chain import ENTRY_PREFIX, body_of
+from skerry.core.group.journal.model import Entry, Folded
 from skerry.core.kernel.effects import Persist, Put
 from skerry.core.kernel.sealing import Sealed, Statement
 from skerry.core.kernel.values import decode
@@ -67,8 +67,8 @@ class Metering(Checker):
         for change in changes:
             if isinstance(change, Put) and change.key.startswith(own):
                 statement = decode(decode(change.value, Sealed).statement, Statement)
-                entry = decode(statement.body, Entry)
-                if entry.what == "instance.seconds":
+                entry = body_of(statement)
+                if isinstance(entry, Entry) and entry.what == "instance.seconds" and self._lives(machine, statement):
                     self._reading(machine, statement.life, entry)
 
     def before_manager_persist(self, changes: Sequence[Persist]) -> None:
@@ -77,10 +77,21 @@ class Metering(Checker):
             if not change.key.startswith(ENTRY_PREFIX) or not isinstance(change, Put):
                 continue
             statement = decode(decode(change.value, Sealed).statement, Statement)
-            entry = decode(statement.body, Entry)
-            if entry.what == "instance.seconds":
-                account = (statement.signer, entry.about, statement.life, int(entry.data["activation"]))
-                self._at_manager[account] = max(self._at_manager.get(account, 0), _seconds(entry))
+            body = body_of(statement)
+            for entry in (body,) if isinstance(body, Entry) else body.readings:
+                if entry.what == "instance.seconds":
+                    account = (statement.signer, entry.about, statement.life, int(entry.data["activation"]))
+                    self._at_manager[account] = max(self._at_manager.get(account, 0), _seconds(entry))
+
+    def on_manager_put_back(self) -> None:
+        """It knows what its backup holds."""
+        self._at_manager.clear()
+        self.before_manager_persist([Put(key=key, value=raw) for key, raw in self.world.manager.store.items()])
+
+    @staticmethod
+    def _lives(machine: Machine, statement: Statement) -> bool:
+        """Not what an earlier life wrote, which its disk had forgotten and gets back from the others."""
+        return machine.shell is None or statement.life == machine.shell.agent.identity.life
 
     def on_tick(self) -> None:
         """What is provided now."""
@@ -163,5 +174,5 @@ class Metering(Checker):
             )
 
 
-def _seconds(entry: Entry) -> int:
+def _seconds(entry: Entry | Folded) -> int:
     return int(entry.data["connected_s"]) + int(entry.data["isolated_s"])

@@ -7,13 +7,14 @@ leave every machine as it was; judged when nothing else is due at that moment, s
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from skerry.core.actors.manager import ManagerEvent, SiteSaid
 from skerry.core.conversation import Heard
 from skerry.core.group.custody.machine import DOCUMENT_PREFIX
-from skerry.core.group.journal.machine import ENTRY_PREFIX
+from skerry.core.group.journal.chain import ENTRY_PREFIX
 from skerry.core.group.uplink.wire import Question
 from skerry.core.kernel.effects import Effects, Persist, Put
 from skerry.core.kernel.inputs import Input
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from skerry.sim.world import World
 
 
-VERSIONED = ("role_fit", "plan", "ir", "roster", "site", "catalogue", "verdict", "entry")
+VERSIONED = ("role_fit", "plan", "ir", "roster", "site", "catalogue", "verdict", "entry", "fold", "acknowledged")
 """What is carried by many, and judged by its version (I10): refused once, it may be just right later."""
 
 
@@ -46,7 +47,7 @@ class Stale(Checker):
         """Signatures of the questions that this life of the manager has heard."""
         self._asked_life: object = None
         self._asked_before: bytes | None = None
-        self._written: dict[str, bytes] = {}
+        self._written: dict[str, set[bytes]] = defaultdict(set)
         """Every entry of every journal, as its author's own disk took it."""
 
     def on_refused(self, machine: Machine, payload: bytes, why: str) -> None:
@@ -97,7 +98,9 @@ class Stale(Checker):
     def before_persist(self, machine: Machine, changes: Sequence[Persist]) -> None:
         """What a node itself writes is what it said."""
         own = f"{ENTRY_PREFIX}{machine.name}/"
-        self._written.update((c.key, c.value) for c in changes if isinstance(c, Put) and c.key.startswith(own))
+        for change in changes:
+            if isinstance(change, Put) and change.key.startswith(own):
+                self._written[change.key].add(change.value)
 
     def before_manager_persist(self, changes: Sequence[Persist]) -> None:
         """The manager keeps nothing else, and no document of somebody who may not say it."""
@@ -105,7 +108,8 @@ class Stale(Checker):
         for change in changes:
             if not isinstance(change, Put):
                 continue
-            if change.key.startswith(ENTRY_PREFIX) and self._written.get(change.key) != change.value:
+            doubled = decode(change.value, Sealed).signature in self.world.doubled if _is_entry(change) else False
+            if _is_entry(change) and not doubled and change.value not in self._written[change.key]:
                 self.broken(f"the manager keeps {change.key}, which its author never wrote so")
             if change.key.startswith(DOCUMENT_PREFIX) and decode(change.value, Sealed).signature in overstepping:
                 self.broken(f"the manager took {change.key} as its author never said it")
@@ -135,3 +139,7 @@ class Stale(Checker):
         site = self.world.manager.site
         if effects.persist or effects.instruct or site is None or manager_state(site) != self._asked_before:
             self.broken("the manager answers a question that it had already heard")
+
+
+def _is_entry(change: Put) -> bool:
+    return change.key.startswith(ENTRY_PREFIX)

@@ -13,13 +13,14 @@ from skerry.core.conversation import KINDS, Exchange
 from skerry.core.group.custody.machine import DOCUMENT_PREFIX
 from skerry.core.group.election.machine import FOLLOWED_KEY
 from skerry.core.group.election.wire import Follow
-from skerry.core.group.journal.machine import ENTRY_PREFIX
+from skerry.core.group.journal.chain import BASE_PREFIX, ENTRY_PREFIX, Base, stored_piece
+from skerry.core.group.journal.model import Acknowledgement
 from skerry.core.group.succession.machine import COUNTING_KEY
 from skerry.core.group.succession.model import Closing
-from skerry.core.kernel.effects import Drop, Persist
+from skerry.core.kernel.effects import Drop, Persist, Put
 from skerry.core.kernel.ids import NodeId
 from skerry.core.kernel.sealing import Sealed, Statement
-from skerry.core.kernel.values import decode
+from skerry.core.kernel.values import decode, digest_bytes
 from skerry.core.stages.fit.model import RoleFit
 from skerry.core.stages.intent.holds import Hold
 from skerry.core.stages.negotiation.model import Plan
@@ -62,7 +63,6 @@ class Forward(Checker):
                 self.broken(f"the manager says {said.kind} {said.number} and has not kept it")
 
     def _forward(self, whose: str, held: dict[str, bytes], changes: Sequence[Persist]) -> None:
-        keys = {change.key for change in changes}
         for change in changes:
             if isinstance(change, Drop):
                 if change.key.startswith(DOCUMENT_PREFIX) or change.key == FOLLOWED_KEY:
@@ -70,7 +70,7 @@ class Forward(Checker):
                 continue
             old = held.get(change.key)
             if change.key.startswith(ENTRY_PREFIX):
-                self._has_predecessor(whose, held, change.key, keys)
+                self._has_predecessor(whose, held, change, {c.key: c.value for c in changes if isinstance(c, Put)})
             elif old is None:
                 continue
             elif change.key == FOLLOWED_KEY:
@@ -85,11 +85,17 @@ class Forward(Checker):
         if not new > old:
             self.broken(f"{key} at {whose} goes from {old} to {new}")
 
-    def _has_predecessor(self, whose: str, held: dict[str, bytes], key: str, keys: set[str]) -> None:
-        chain, number = key.rsplit("/", 1)
-        before = f"{chain}/{int(number) - 1:08d}"
-        if int(number) > 1 and before not in held and before not in keys:
-            self.broken(f"{whose} keeps {key} and not {before}")
+    def _has_predecessor(self, whose: str, held: dict[str, bytes], put: Put, new: dict[str, bytes]) -> None:
+        """Or knows where what it has dropped, or lost, ended."""
+        piece, chain = stored_piece(put.value), put.key.rsplit("/", 1)[0]
+        before = f"{chain}/{piece.first - 1:08d}"
+        if piece.first == 1 or before in held or before in new:
+            return
+        key = BASE_PREFIX + chain.removeprefix(ENTRY_PREFIX)
+        raw = new.get(key, held.get(key))
+        base = decode(raw, Base) if raw is not None else None
+        if base is None or piece.first - 1 not in (base.number, *(last for _, last in base.lost)):
+            self.broken(f"{whose} keeps {put.key} and not {before}")
 
 
 def _version(raw: bytes) -> tuple[object, ...]:
@@ -106,5 +112,7 @@ def _version(raw: bytes) -> tuple[object, ...]:
             return (number, lifted)
         case Closing(through=through):
             return (through,)
-        case _:
-            return (body.generation,)
+        case Acknowledgement(number=number):
+            return (number,)
+        case _:  # of one generation everybody takes the same content, the manager's before a local one
+            return (body.generation, not getattr(body, "local", False), digest_bytes(statement.body))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from skerry.core.group.journal.machine import ENTRY_PREFIX
-from skerry.core.group.journal.model import Entry
+from skerry.core.group.journal.chain import BASE_PREFIX, ENTRY_PREFIX, Base, Piece, stored_piece
 from skerry.core.kernel.effects import Persist, Put
-from skerry.core.kernel.sealing import Sealed, Statement
-from skerry.core.kernel.values import decode, digest_bytes
+from skerry.core.kernel.sealing import Statement
+from skerry.core.kernel.values import decode
 from skerry.sim.checkers.checker import Checker
 
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ class Lives(Checker):
         super().__init__(world)
         self._starts: dict[tuple[str, str], Shell] = {}
         """To each life of a node the start that lives it."""
+        self._before: dict[str, str] = {}
+        """To each entry that was ever written the one that it names, both by hash."""
 
     def before_persist(self, machine: Machine, changes: Sequence[Persist]) -> None:
         """Is it a life of its own, and does the chain of lives go on where it ended?"""
@@ -36,21 +37,29 @@ class Lives(Checker):
                 self.broken(f"two starts of {machine.name} are one life")
         for change in changes:
             if isinstance(change, Put) and change.key.startswith(f"{ENTRY_PREFIX}{machine.name}/"):
-                statement, entry = _opened(change.value)
-                if statement.number == 1:
-                    self._judge(machine, entry.predecessor)
+                piece = stored_piece(change.value)
+                if piece.first == piece.last == 1 and self._is_of_this_life(machine, piece):
+                    self._judge(machine, piece.before)
+                if piece.first == piece.last:
+                    self._before[piece.hash] = piece.before
 
     def _judge(self, machine: Machine, predecessor: str) -> None:
-        own = [raw for key, raw in machine.disk.items() if key.startswith(f"{ENTRY_PREFIX}{machine.name}/")]
+        entries, bases = f"{ENTRY_PREFIX}{machine.name}/", f"{BASE_PREFIX}{machine.name}/"
+        own = {stored_piece(raw).hash for key, raw in machine.disk.items() if key.startswith(entries)}
+        own |= {decode(raw, Base).hash for key, raw in machine.disk.items() if key.startswith(bases)}
         if not own:
             return
         self.premise()
-        named = {_opened(raw)[1].predecessor for raw in own}
-        last = {digest_bytes(decode(raw, Sealed).statement) for raw in own} - named
+        last = own - {before for each in own for before in self._all_before(each)}
         if predecessor not in last:
             self.broken(f"a new life of {machine.name} links to {predecessor or 'nothing'}, its disk ends with {last}")
 
+    def _all_before(self, entry: str) -> Iterator[str]:
+        while (entry := self._before.get(entry, "")) != "":
+            yield entry
 
-def _opened(raw: bytes) -> tuple[Statement, Entry]:
-    statement = decode(decode(raw, Sealed).statement, Statement)
-    return statement, decode(statement.body, Entry)
+    @staticmethod
+    def _is_of_this_life(machine: Machine, piece: Piece) -> bool:
+        """It may also be a copy of what an earlier life wrote and the disk has forgotten."""
+        life = decode(piece.sealed.statement, Statement).life
+        return machine.shell is None or life == machine.shell.agent.identity.life

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from skerry.core.actors.manager import VERDICT_PREFIX
 from skerry.core.actors.parts import PLAN_PREFIX
 from skerry.core.group.custody.machine import DOCUMENT_PREFIX
-from skerry.core.group.journal.machine import ENTRY_PREFIX
+from skerry.core.group.journal.chain import ENTRY_PREFIX, body_of
 from skerry.core.group.journal.model import Entry
 from skerry.core.kernel.effects import Persist, Put
 from skerry.core.kernel.ids import PlanId
 from skerry.core.kernel.sealing import Sealed, Statement
-from skerry.core.kernel.values import decode
+from skerry.core.kernel.values import decode, encode
 from skerry.core.stages.negotiation.model import Plan
 from skerry.core.stages.ratification.model import Verdict
 from skerry.sim.checkers.checker import Checker
@@ -34,7 +34,9 @@ class Verdicts(Checker):
         self._plans: dict[PlanId, Plan] = {}
         self._committed: set[tuple[str, str]] = set()
         """Leader and plan of each commit that the stored journal tells of."""
-        self._numbers: set[int] = set()
+        self._verdicts: dict[int, Verdict] = {}
+        self._given: set[bytes] = set()
+        """All that were ever given: one that is found again was judged when it was."""
 
     def before_manager_persist(self, changes: Sequence[Persist]) -> None:
         """In the order in which it decided: what one act keeps together may rest on each other."""
@@ -48,15 +50,26 @@ class Verdicts(Checker):
                 self._plans[plan.id] = plan
             elif change.key.startswith(ENTRY_PREFIX):
                 statement = _statement(change)
-                entry = decode(statement.body, Entry)
-                if entry.what == "plan.committed":
+                entry = body_of(statement)
+                if isinstance(entry, Entry) and entry.what == "plan.committed":
                     self._committed.add((statement.signer, entry.about))
 
+    def on_manager_put_back(self) -> None:
+        """It knows what its backup holds, and what it finds; what it said and nobody heard, it may say anew."""
+        store = self.world.manager.store
+        known = [decode(raw, Verdict) for key, raw in store.items() if key.startswith(VERDICT_PREFIX)]
+        self._verdicts = {verdict.number: verdict for verdict in known}
+        self._committed.clear()
+        self._plans.clear()
+        self.before_manager_persist([Put(key=k, value=v) for k, v in store.items() if not k.startswith(VERDICT_PREFIX)])
+
     def _verdict(self, verdict: Verdict) -> None:
+        if encode(verdict) in self._given:
+            return
+        self._given.add(encode(verdict))
         self.world.coverage.hit(f"verdict.{verdict.word}{'.temporary' if verdict.temporary else ''}")
-        if verdict.number in self._numbers:
+        if self._verdicts.setdefault(verdict.number, verdict) != verdict:
             self.broken(f"two verdicts have the number {verdict.number}")
-        self._numbers.add(verdict.number)
         plan = self._plans.get(verdict.plan)
         section = plan.sections.get(verdict.intent) if plan is not None else None
         if section is None or section.digest != verdict.digest:

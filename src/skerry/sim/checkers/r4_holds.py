@@ -52,6 +52,14 @@ class Holds(Checker):
             if drains:
                 self.broken(f"{machine.name} is drained, and takes {[c.key for c in changes if isinstance(c, Put)]}")
 
+    def on_disk_put_back(self, machine: Machine) -> None:
+        """It holds what its older disk holds; what was lifted there since, it may not know."""
+        self._held[machine.name].clear()
+        self._lifted[machine.name].clear()
+        for key, raw in machine.disk.items():
+            if key.startswith(KEY):
+                self._note(machine.name, decode(decode(raw, Sealed).statement, Statement))
+
     def _note(self, node: str, statement: Statement) -> None:
         hold = decode(statement.body, Hold)
         if not hold.lifted:

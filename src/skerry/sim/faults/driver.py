@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 from skerry.core.kernel.values import Value
 from skerry.sim.chance import Chance
 from skerry.sim.faults import (
+    backups,
     clocks,
     disks,
     holding,
+    liars,
     links,
     managers,
     nodes,
@@ -63,6 +65,9 @@ KINDS: Mapping[str, Begin] = {
     "manager.crashes": managers.crashes,
     "manager.slow": managers.slow,
     "manager.refuses": managers.refuses,
+    "manager.old_backup": backups.manager,
+    "disk.old_image": backups.disk,
+    "node.equivocates": liars.equivocates,
     "operator.hands_in": people.hands_in,
     "operator.pauses": holding.pauses,
     "operator.drains": holding.drains,

@@ -23,7 +23,7 @@ MEMBERS_MAX = 8
 
 def joins(world: World, chance: Chance) -> End | None:
     """A new machine is set up at head office, carried to the site, and switched on beside another."""
-    if not world.manager.up or len(world.members()) >= MEMBERS_MAX:
+    if not world.manager.may_speak or len(world.members()) >= MEMBERS_MAX:
         return None
     return _enter(world, chance, gone=None)
 
@@ -31,7 +31,7 @@ def joins(world: World, chance: Chance) -> End | None:
 def replaces(world: World, chance: Chance) -> End | None:
     """The same, for a machine that goes with the same roster; half of the time it is dead already."""
     members = world.members()
-    if not world.manager.up or len(members) < 2:
+    if not world.manager.may_speak or len(members) < 2:
         return None
     gone = chance.pick(members)
     if chance.happens(500):
@@ -47,7 +47,7 @@ def leaves(world: World, chance: Chance) -> End | None:
     machine = world.machines[chance.pick(members)]
     if chance.happens(400):
         return _says_goodbye(machine)
-    if not world.manager.up:
+    if not world.manager.may_speak:
         return None
     assert world.manager.site is not None
     world.manager.say((world.manager.site.roster_without(machine.name),), world.manager.manifests)

@@ -8,12 +8,14 @@ import msgspec
 
 from skerry.core.actors.manager import ManagerSite
 from skerry.core.group.journal.machine import Journal
+from skerry.core.group.journal.retention import Retaining
+from skerry.core.kernel.effects import Effects
 from skerry.sim.sabotages.sabotage import Patch, Sabotage
-from skerry.sim.sabotages.shapes import overseen
+from skerry.sim.sabotages.shapes import forgetful, overseen
 
 
 def _the_journal_stays_at_home(patch: Patch) -> None:
-    patch.setattr(Journal, "lacking", lambda self, heads, most=0: ())
+    patch.setattr(Journal, "beyond", lambda self, heads, most: ())
 
 
 def _acknowledged_and_not_stored(patch: Patch) -> None:
@@ -42,7 +44,23 @@ def _verdicts_are_forgotten(patch: Patch) -> None:
     patch.setattr(ManagerSite, "recover", classmethod(forgetful))
 
 
+def _dropped_before_it_is_acknowledged(patch: Patch) -> None:
+    tidy = Retaining.tidy
+
+    def hasty(self: Retaining, journal: Journal, at_ms: int) -> Effects:
+        journal.acknowledged = dict(journal.heads)
+        return tidy(self, journal, at_ms)
+
+    patch.setattr(Retaining, "tidy", hasty)
+
+
 SABOTAGES = (
+    Sabotage(
+        name="J2: dropped before it is acknowledged",
+        plant=_dropped_before_it_is_acknowledged,
+        noticed_by=("I5",),
+        shape=forgetful,
+    ),
     Sabotage(name="J3: the journal stays at home", plant=_the_journal_stays_at_home, noticed_by=("I5",)),
     Sabotage(
         name="J3: acknowledged and not stored", plant=_acknowledged_and_not_stored, noticed_by=("I5",), shape=overseen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from skerry.core.group.journal.model import Retention
 from skerry.sim.clocks import DRIFT_PPM_MAX
 from skerry.sim.options import LENGTHS_MS, Options
 
@@ -121,3 +122,8 @@ def overseen(options: Options) -> Options:
     """Much goes on between the site and its manager, which dies and comes back; somebody changes what is handed on."""
     faults = ("uplink.cut", "uplink.flap", "manager.restarts", "manager.crashes", "manager.raises_limit")
     return replace(whole(options), faults=faults, adversary=True, fault_gap_max_ms=4_000)
+
+
+def forgetful(options: Options) -> Options:
+    """Journals that are dropped as soon as they may be."""
+    return replace(options, retention=Retention(keep_ms=0, fold_from=8), acknowledge_every_ms=1_000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from skerry.core.group.election.machine import FOLLOWED_KEY, Election, ElectionView
+from skerry.core.group.election.machine import FOLLOWED_KEY, Election
 from skerry.core.group.election.model import (
     APART_FOR_MS,
     INELIGIBLE,
@@ -14,6 +14,7 @@ from skerry.core.group.election.model import (
     REFUSED_MAX,
     ROUND_MS,
     START_WAIT_MS,
+    ElectionView,
     Standing,
 )
 from skerry.core.group.election.wire import AskHandOver, Follow, FollowMe, HandOver, IWould, WouldYou

@@ -28,7 +28,7 @@ def write(to: Journal, *what: str, wall_ms: int = 100) -> dict[str, bytes]:
     kept: dict[str, bytes] = {}
     for number, one in enumerate(what):
         given: Input[object] = Input(id=f"i{number}", at_ms=number, wall_ms=wall_ms + number, draw=0, event=None)
-        done = to.record(Record(kind="decision", what=one), given)
+        done, _ = to.record(Record(kind="decision", what=one), given)
         for put in done.persist:
             assert isinstance(put, Put)
             kept[put.key] = put.value
@@ -114,11 +114,11 @@ def test_j1_an_entry_that_names_another_predecessor_is_not_taken() -> None:
 def test_c2_what_somebody_lacks_is_found_by_its_heads_chains_in_order_and_bounded() -> None:
     mine = journal(life="9", kept=write(journal(), *(f"e{n}" for n in range(COPY_MAX + 10))))
     write(mine, "new")
-    assert len(mine.lacking({})) == COPY_MAX
-    lacks = [reopened(s, Entry).statement for s in mine.lacking({"a/1": COPY_MAX + 8})]
+    assert len(mine.lacking({}, mine.heads)) == COPY_MAX
+    lacks = [reopened(s, Entry).statement for s in mine.lacking({"a/1": COPY_MAX + 8}, mine.heads)]
     assert [(s.life, s.number) for s in lacks] == [("1", COPY_MAX + 9), ("1", COPY_MAX + 10), ("9", 1)]
-    assert mine.lacking(mine.heads) == ()
-    assert len(mine.lacking({}, most=3)) == 3
+    assert mine.lacking(mine.heads, mine.heads) == ()
+    assert len(mine.lacking({}, mine.heads, most=3)) == 3
 
 
 def test_a_restart_holds_the_same_copies() -> None:

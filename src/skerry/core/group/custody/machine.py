@@ -26,9 +26,14 @@ class Holdings(Value, frozen=True, kw_only=True, array_like=True):
     """A digest of `heads`."""
     versions: dict[str, Version] | None = None
     heads: dict[str, int] | None = None
+    wanted: dict[str, int] | None = None
+    """Of which chains the manager lacks what stands above a number, and the sender has not got it (J3)."""
 
 
-KINDS = ("roster", "site", "catalogue", "intent", "fit", "plan", "verdict", "closing", "dead", "leave", "hold")
+KINDS = (
+    "roster", "site", "catalogue", "intent", "fit", "plan", "verdict", "closing", "dead", "leave", "hold",
+    "acknowledged",
+)  # fmt: skip
 """What the documents' names begin with."""
 
 

@@ -8,6 +8,7 @@ on disk before anybody hears of it. Two leaders at once are harmless; when they 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from skerry.core.group.election.model import (
     APART_FOR_MS,
@@ -20,6 +21,7 @@ from skerry.core.group.election.model import (
     ROUND_MS,
     START_WAIT_MS,
     WANTED_FOR_MS,
+    ElectionView,
     Leadership,
     Standing,
 )
@@ -38,25 +40,14 @@ from skerry.core.kernel.effects import Effects, Note, Put, Record, Reply, Send
 from skerry.core.kernel.events import DeadlinePassed, Reconsider
 from skerry.core.kernel.ids import NodeId
 from skerry.core.kernel.inputs import Input
-from skerry.core.kernel.sealing import Sealed, Verified
-from skerry.core.kernel.values import Value, decode, encode
+from skerry.core.kernel.sealing import Verified
+from skerry.core.kernel.values import decode, encode
 
 FOLLOWED_KEY = "election/followed"
+VOID_KEY = "election/void"
+"""Up to which term what this node followed counts for nothing, since it wrote two journals in one life (J1)."""
 
 ElectionEvent = Verified[ElectionMessage] | HandOverAsked | DeadlinePassed | Reconsider
-
-
-class ElectionView(Value, frozen=True, kw_only=True):
-    """What election may know of the rest."""
-
-    contacts: dict[NodeId, Standing]
-    """Those in contact, with what their latest beats say."""
-    fit_permille: int
-    """How well I would lead; `INELIGIBLE` if I may not."""
-    woke_ms: int = -(10**9)
-    """When this agent last went on after standing still."""
-    plan: tuple[int, NodeId] = (0, NodeId(""))
-    """Term and leader of the plan that I hold: as a leader I can only go on from one of an earlier leadership (P1)."""
 
 
 @dataclass
@@ -77,7 +68,9 @@ class Election:
     started_ms: int
     followed: Follow | None = None
     highest: int = 0
-    certificate: dict[NodeId, Sealed] = field(default_factory=dict)
+    void_term: int = 0
+    """What I followed up to this term counts for nothing (J1)."""
+    certificate: dict[NodeId, Verified[Follow]] = field(default_factory=dict)
     leadership: Leadership = field(default_factory=Leadership)
     version: int = 0
     """Grows whenever `leadership` or what `standing()` says changes."""
@@ -118,8 +111,8 @@ class Election:
             self._begin_anew(view.woke_ms)
         done = Effects()
         match given.event:
-            case Verified(statement=statement, body=body, sealed=sealed):
-                done = self._on_message(NodeId(statement.signer), body, sealed, given, view)
+            case Verified() as said:
+                done = self._on_message(NodeId(said.statement.signer), said.body, said, given, view)
             case HandOverAsked() as asked:
                 done = self._on_operator(asked, given.at_ms, view)
             case DeadlinePassed() | Reconsider():
@@ -150,7 +143,7 @@ class Election:
     # --- what peers say -------------------------------------------------------------------------------------------
 
     def _on_message(
-        self, peer: NodeId, body: ElectionMessage, sealed: Sealed, given: Input[ElectionEvent], view: ElectionView
+        self, peer: NodeId, body: ElectionMessage, said: Verified[Any], given: Input[ElectionEvent], view: ElectionView
     ) -> Effects:
         if peer not in view.contacts and not isinstance(body, Follow):
             return Effects()
@@ -175,7 +168,7 @@ class Election:
                     and self.followed is not None
                     and self.followed == Follow(term=term, leader=self.me)
                 ):
-                    self.certificate[peer] = sealed
+                    self.certificate[peer] = said
                 return Effects()
             case HandOver(term=term, to=to):
                 return self._on_hand_over(peer, term, to, given, view)
@@ -197,7 +190,7 @@ class Election:
     def _on_follow_me(self, peer: NodeId, term: int, given: Input[ElectionEvent], view: ElectionView) -> Effects:
         self.highest = max(self.highest, term)
         if term <= self._term():  # also a first one that is none: terms begin with 1
-            if self.followed == Follow(term=term, leader=peer):
+            if self.followed == Follow(term=term, leader=peer) and term > self.void_term:
                 return Effects(send=(Send(to=peer, message=self.followed),))
             return Effects()
         if not self._may_follow(peer, term, view):
@@ -461,11 +454,18 @@ class Election:
             self.version += 1
 
     def _part(self, view: ElectionView) -> list[NodeId]:
-        """Those whose follow I hold, who are in contact, and who have not followed anybody since."""
-        return [n for n in self.certificate if n in view.contacts and view.contacts[n].term <= self._term()]
+        """Those whose follow I hold, who are in contact, and who have not followed anybody since. In a later life one
+        may not know any more what it followed: its disk has gone back (interleaving 9), and it is asked again."""
+        term, theirs = self._term(), view.contacts
+        held = [n for n in self.certificate if n in theirs and theirs[n].term <= term]
+        held = [n for n in held if f"{n}/{self._life(n)}" not in view.void]
+        return [n for n in held if theirs[n].term == term or view.lives.get(n) in (None, self._life(n))]
+
+    def _life(self, node: NodeId) -> str:
+        return self.certificate[node].statement.life
 
     def _leader(self, view: ElectionView) -> NodeId | None:
-        if self.followed is None:
+        if self.followed is None or self.followed.term <= self.void_term:
             return None
         if self.followed.leader == self.me:
             # A follow of myself from an earlier run is no leadership: nobody's follow of it is at hand.

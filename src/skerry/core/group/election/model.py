@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skerry.core.kernel.ids import NodeId
+from skerry.core.kernel.ids import LifeId, NodeId
 from skerry.core.kernel.values import Value, Whole
 
 RANK_WAIT_MS = 40
@@ -51,3 +51,20 @@ class Leadership(Value, frozen=True, kw_only=True):
     def leads(self, node: NodeId) -> bool:
         """Whether `node`, whose knowledge this is, leads."""
         return self.leader == node
+
+
+class ElectionView(Value, frozen=True, kw_only=True):
+    """What election may know of the rest."""
+
+    contacts: dict[NodeId, Standing]
+    """Those in contact, with what their latest beats say."""
+    lives: dict[NodeId, LifeId] = {}
+    """Their lives."""
+    void: frozenset[str] = frozenset()
+    """`<node>/<life>`: lives whose follows count for nothing (J1)."""
+    fit_permille: int
+    """How well I would lead; `INELIGIBLE` if I may not."""
+    woke_ms: int = -(10**9)
+    """When this agent last went on after standing still."""
+    plan: tuple[int, NodeId] = (0, NodeId(""))
+    """Term and leader of the plan that I hold: as a leader I can only go on from one of an earlier leadership (P1)."""

@@ -1,21 +1,39 @@
 """The journal: my own chain, and copies of everybody else's, as prefixes without gaps (J1).
 
 An entry is signed and chained in the step that decided it, and is on disk before anything of that step leaves. Copies
-spread by the rule that holds for all state: who sees in a beat that another lacks something sends it (C2).
+spread by the rule that holds for all state: who sees in a beat that another lacks something sends it (C2). What the
+manager has acknowledged need not be copied any more, and goes in its time (`retention`); whoever has nothing of a chain
+begins above what was acknowledged (docs/decisions/0005).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from skerry.core.group.journal.model import COPY_MAX, Entry, chain_name
-from skerry.core.kernel.effects import Effects, Note, Put, Record
+from skerry.core.group.journal.chain import (
+    BASE_PREFIX,
+    ENTRY_PREFIX,
+    Base,
+    Chain,
+    Piece,
+    Shelf,
+    body_of,
+    piece_key,
+    piece_of,
+    stored_piece,
+)
+from skerry.core.group.journal.forks import Forks
+from skerry.core.group.journal.model import COPY_MAX, Acknowledgement, Entry, Fold, Folded, chain_name
+from skerry.core.kernel.effects import Drop, Effects, Put, Record
 from skerry.core.kernel.ids import LifeId, NodeId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed, Signer, Statement, Verified, seal
-from skerry.core.kernel.values import Value, decode, digest_bytes, encode
+from skerry.core.kernel.values import Value, decode, encode
 
-ENTRY_PREFIX = "journal/"
+LAST_KEY = "journal-last"
+WINDOW = 256
+"""Pieces of each chain that stay in memory where there is a shelf to read the older ones from."""
 
 
 class Heads(Value, frozen=True, kw_only=True):
@@ -33,30 +51,44 @@ class Journal:
     life: LifeId
     boot: str
     signer: Signer
+    shelf: Shelf | None = None
+    """None: everything stays in memory."""
+    chains: dict[str, Chain] = field(default_factory=dict)
+    """In the order in which they were first heard of."""
     heads: dict[str, int] = field(default_factory=dict)
+    """Of each chain the number of its last entry."""
+    acknowledged: dict[str, int] = field(default_factory=dict)
+    """Of each chain the number up to which the manager has it, by its own signed word."""
+    forks: Forks = field(default_factory=Forks)
     version: int = 0
-    """Grows whenever `heads` changes."""
-    _hashes: dict[str, str] = field(default_factory=dict)
-    """To each chain the hash of its last entry."""
-    _entries: dict[str, list[Sealed]] = field(default_factory=dict)
-    """By chain; entry n stands at index n - 1."""
+    """Grows whenever `heads` or `acknowledged` changes."""
     _last_own: str = ""
+    """The hash of the last entry that I wrote, in whatever life: the next life's first names it."""
 
     @classmethod
-    def recover(cls, me: NodeId, site: str, life: LifeId, boot: str, signer: Signer, kept: dict[str, bytes]) -> Journal:
-        """A start opens a new life, whose first entry will link to the last own entry that the disk holds (N1): to the
-        one that none of them names as the one before. Their wall times prove nothing, since clocks are set (T1)."""
-        journal = cls(me=me, site=site, life=life, boot=boot, signer=signer)
-        own: dict[str, str] = {}
+    def recover(
+        cls,
+        me: NodeId,
+        site: str,
+        life: LifeId,
+        boot: str,
+        signer: Signer,
+        kept: dict[str, bytes],
+        shelf: Shelf | None = None,
+    ) -> Journal:
+        """A start opens a new life, whose first entry will link to the last own entry that the disk holds (N1)."""
+        journal = cls(me=me, site=site, life=life, boot=boot, signer=signer, shelf=shelf, forks=Forks.recover(kept))
+        for key in sorted(k for k in kept if k.startswith(BASE_PREFIX)):
+            journal._hold(Chain.above(key.removeprefix(BASE_PREFIX), decode(kept[key], Base)))
         for key in sorted(k for k in kept if k.startswith(ENTRY_PREFIX)):
-            sealed = decode(kept[key], Sealed)
-            statement = decode(sealed.statement, Statement)
-            chain = chain_name(statement.signer, statement.life)
-            journal._add(chain, sealed)
-            if statement.signer == me:
-                own[digest_bytes(sealed.statement)] = decode(statement.body, Entry).predecessor
-        named = set(own.values())
-        journal._last_own = next((last for last in reversed(own) if last not in named), "")
+            name = key.removeprefix(ENTRY_PREFIX).rpartition("/")[0]
+            journal._put(journal.chains.get(name) or Chain(name=name), stored_piece(kept[key]))
+        journal._last_own = kept.get(LAST_KEY, b"").decode()
+        for chain in journal.chains.values():  # what is lost at the very end leaves no piece behind
+            end = max((b for _, b in chain.base.lost), default=0)
+            if end > chain.head:
+                chain.head, chain.hash = end, ""
+                journal._hold(chain)
         return journal
 
     @property
@@ -64,12 +96,13 @@ class Journal:
         """The name of the chain that this life writes."""
         return chain_name(self.me, self.life)
 
-    def record(self, record: Record, given: Input[object]) -> Effects:
+    # --- writing --------------------------------------------------------------------------------------------------
+
+    def record(self, record: Record, given: Input[object]) -> tuple[Effects, Sealed]:
         """Chain and sign one entry of mine."""
-        chain = self.own_chain
-        number = self.heads.get(chain, 0) + 1
+        chain = self.chains.get(self.own_chain) or Chain(name=self.own_chain)
         entry = Entry(
-            predecessor=self._hashes.get(chain, self._last_own),
+            predecessor=chain.hash if chain.head else self._last_own,
             kind=record.kind,
             what=record.what,
             about=record.about,
@@ -79,58 +112,224 @@ class Journal:
             wall_ms=given.wall_ms,
             cause=given.id,
         )
-        sealed = seal(
-            self.signer,
-            Statement(kind="entry", site=self.site, signer=self.me, life=self.life, number=number, body=encode(entry)),
-        )
-        self._add(chain, sealed)
-        return Effects(persist=(Put(key=_key(chain, number), value=encode(sealed)),))
+        sealed, statement = self._sealed("entry", chain.head + 1, encode(entry))
+        return self._put(chain, piece_of(sealed, statement, entry, given.at_ms)), sealed
 
-    def take(self, copied: Verified[Entry]) -> Effects:
-        """A copied entry: kept if it is the next of its chain and names the one before, else dropped (J1)."""
-        statement = copied.statement
-        chain = chain_name(statement.signer, statement.life)
-        have = self.heads.get(chain, 0)
-        if statement.number <= have:
-            known = self._entries[chain][statement.number - 1]
-            if known.statement != copied.sealed.statement:
-                about = {"number": statement.number, "life": statement.life}
-                return Effects(note=(Note(what="journal.fork", about=statement.signer, data=about),))
-            return Effects()
-        if statement.number != have + 1 or (have and copied.body.predecessor != self._hashes[chain]):
-            return Effects()
-        self._add(chain, copied.sealed)
-        return Effects(persist=(Put(key=_key(chain, statement.number), value=encode(copied.sealed)),))
+    def _sealed(self, kind: str, number: int, body: bytes) -> tuple[Sealed, Statement]:
+        statement = Statement(kind=kind, site=self.site, signer=self.me, life=self.life, number=number, body=body)
+        return seal(self.signer, statement), statement
 
-    def after(self, chain: str, number: int) -> tuple[Sealed, ...]:
-        """The next entries of a chain for somebody who holds it up to `number`, at most `COPY_MAX`."""
-        return tuple(self._entries.get(chain, ())[number : number + COPY_MAX])
+    # --- copies ---------------------------------------------------------------------------------------------------
+
+    def take(self, copied: Verified[Entry] | Verified[Fold], at_ms: int = 0) -> Effects:
+        """A copied piece: kept if it is the next of its chain and names the one before, or fills what was lost, or
+        stands for what is held; else dropped (J1)."""
+        name = chain_name(copied.statement.signer, copied.statement.life)
+        piece = piece_of(copied.sealed, copied.statement, copied.body, at_ms)
+        chain = self.chains.get(name)
+        if piece.first > piece.last:
+            return Effects()
+        if chain is None:
+            return self._begin(name, piece)
+        if piece.last <= chain.head:
+            return self._again(chain, piece)
+        if piece.first == chain.head + 1 and chain.hash in ("", piece.before):
+            return self._put(chain, piece)
+        return self._replace(chain, piece) if piece.first <= chain.head else self._begin_anew(chain, piece)
+
+    def _begin_anew(self, chain: Chain, piece: Piece) -> Effects:
+        """Who could send what stands between has dropped it: go on behind it, and drop what stands before."""
+        if piece.first - 1 > self.acknowledged.get(chain.name, 0):
+            return Effects()
+        drops = tuple(Drop(key=piece_key(chain.name, held.last)) for held in chain.pieces(0, self.shelf))
+        return Effects(persist=drops) + self._begin(chain.name, piece)
+
+    def _begin(self, name: str, piece: Piece) -> Effects:
+        """The first of a chain; of one that was acknowledged, also the first that is needed still."""
+        if piece.first == 1:
+            return self._put(Chain(name=name), piece)
+        if piece.first - 1 > self.acknowledged.get(name, 0):
+            return Effects()
+        base = Base(number=piece.first - 1, hash=piece.before)
+        kept = Effects(persist=(Put(key=BASE_PREFIX + name, value=encode(base)),))
+        return kept + self._put(Chain.above(name, base), piece)
+
+    def _again(self, chain: Chain, piece: Piece) -> Effects:
+        """A piece with numbers that are held, were lost, or were dropped."""
+        if any(a <= piece.first <= b for a, b in chain.base.lost):
+            if not chain.find(piece):
+                return Effects()
+            self._hold(chain)
+            return self._kept_base(chain) + Effects(persist=(_put(chain.name, piece),))
+        if piece.last > piece.first:
+            return self._replace(chain, piece)
+        known = chain.piece_with(piece.last, self.shelf)
+        if known is None or known.last != piece.last or known.hash == piece.hash:
+            return Effects()
+        return self.forks.find(chain.name, piece)
+
+    def _replace(self, chain: Chain, fold: Piece) -> Effects:
+        """A fold takes the place of what it stands for, if all of that is held from its first on."""
+        if fold.first <= chain.base.number or fold.first > chain.head + 1:
+            return Effects()
+        within = [p for p in chain.pieces(fold.first - 1, self.shelf) if p.first <= fold.last]
+        if not within or within[0].first != fold.first or within[0].before != fold.before:
+            return Effects()
+        if within[-1].last > fold.last or (within[-1].last == fold.last and within[-1].hash != fold.hash):
+            return Effects()
+        if [held.sealed for held in within] == [fold.sealed]:
+            return Effects()
+        chain.take_out(within)
+        gone = tuple(Drop(key=piece_key(chain.name, p.last)) for p in within if p.last != fold.last)
+        return Effects(persist=gone) + self._put(chain, fold)
+
+    # --- what others lack -----------------------------------------------------------------------------------------
+
+    def after(self, chain: str, number: int, most: int = COPY_MAX) -> tuple[Sealed, ...]:
+        """The next pieces of a chain for somebody who holds it up to `number`, at most `COPY_MAX`."""
+        held = self.chains.get(chain)
+        if held is None or number >= held.head:
+            return ()
+        found: list[Sealed] = []
+        for piece in held.pieces(number, self.shelf):
+            if len(found) == most:
+                break
+            found.append(piece.sealed)
+        return tuple(found)
 
     def entries(self, chain: str, after: int) -> tuple[Sealed, ...]:
-        """All entries of a chain after a number."""
-        return tuple(self._entries.get(chain, ())[after:])
+        """All pieces of a chain that are held above a number."""
+        held = self.chains.get(chain)
+        return tuple(piece.sealed for piece in held.pieces(after, self.shelf)) if held is not None else ()
 
-    def lacking(self, heads: dict[str, int], most: int = COPY_MAX) -> tuple[Sealed, ...]:
-        """What somebody with these heads lacks of what I hold, chains in order, at most `most` entries."""
+    def open_heads(self) -> dict[str, int]:
+        """The heads of chains that the manager has not acknowledged to their ends: what members compare."""
+        return {name: head for name, head in self.heads.items() if head > self.acknowledged.get(name, 0)}
+
+    def lacking(self, heads: dict[str, int], chains: Iterable[str], most: int = COPY_MAX) -> tuple[Sealed, ...]:
+        """What a member with these heads lacks of what I hold of these chains and the manager does not, chains in
+        order, at most `most` pieces."""
         found: list[Sealed] = []
-        for chain in sorted(self.heads):
+        for chain in sorted(chains):
             if len(found) >= most:
                 break
-            if heads.get(chain, 0) < self.heads[chain]:
-                found.extend(self.after(chain, heads.get(chain, 0))[: most - len(found)])
+            has = max(heads.get(chain, 0), self.acknowledged.get(chain, 0))
+            if has < self.heads[chain]:
+                found.extend(self.after(chain, has, most - len(found)))
         return tuple(found)
+
+    def beyond(self, heads: dict[str, int], most: int) -> tuple[Sealed, ...]:
+        """What a manager with these heads lacks of what I hold, as far as it goes on from there."""
+        found: list[Sealed] = []
+        for name, chain in sorted(self.chains.items()):
+            if len(found) >= most:
+                break
+            if chain.base.number <= heads.get(name, 0) < chain.head:
+                found.extend(self.after(name, heads.get(name, 0), most - len(found)))
+        return tuple(found)
+
+    # --- what was acknowledged ------------------------------------------------------------------------------------
+
+    def acknowledge(self, word: Acknowledgement) -> None:
+        """The manager's newest word. It says less than before if the manager was put back to a backup: then what it
+        lacks is kept, as far as it is here (J3)."""
+        self.acknowledged = {name: number for name, (number, _) in word.heads.items()}
+        self.version += 1
+
+    def drop(self, name: str, most: int, until: int) -> Effects:
+        """Let go of the first pieces of a chain up to a number, as far as they were acknowledged, at most so many."""
+        chain, until = self.chains[name], min(until, self.acknowledged.get(name, 0))
+        gone: list[Piece] = []
+        for piece in chain.pieces(0, self.shelf):
+            if piece.last > until or len(gone) == most:
+                break
+            gone.append(piece)
+        if not gone:
+            return Effects()
+        chain.drop_to(gone)
+        drops = tuple(Drop(key=piece_key(name, piece.last)) for piece in gone)
+        return self._kept_base(chain) + Effects(persist=drops)
+
+    def is_over(self, name: str) -> bool:
+        """Whether nothing is held of a chain any more, and nothing links to its end."""
+        chain = self.chains[name]
+        dropped = chain.base.number == chain.head and self.acknowledged.get(name, 0) >= chain.head
+        return dropped and name != self.own_chain and chain.hash != self._last_own
+
+    def forget(self, name: str) -> Effects:
+        """Let go of a chain that is over."""
+        assert self.is_over(name), f"J1: {name} is not over"
+        del self.chains[name]
+        self.heads = {chain: head for chain, head in self.heads.items() if chain != name}
+        self.version += 1
+        return Effects(persist=(Drop(key=BASE_PREFIX + name),))
+
+    def lose(self, name: str, until: int) -> Effects:
+        """A manager's: nobody retains the next entries of this chain up to that number (J3)."""
+        chain = self.chains.get(name) or Chain(name=name)
+        chain.lose(chain.head + 1, until)
+        self._hold(chain)
+        return self._kept_base(chain)
+
+    def ends(self) -> frozenset[str]:
+        """The chains after which no other begins: the newest life of each signer, as far as it was heard of."""
+        begins = {chain.recent[0].before for chain in self.chains.values() if chain.recent}
+        return frozenset(name for name, chain in self.chains.items() if chain.hash not in begins)
+
+    def lost(self) -> dict[str, tuple[tuple[int, int], ...]]:
+        """Of each chain the stretches, both ends included, that were acknowledged once and that nobody retains."""
+        return {name: chain.base.lost for name, chain in self.chains.items() if chain.base.lost}
+
+    # --- folding my own -------------------------------------------------------------------------------------------
+
+    def trailing(self, name: str) -> list[tuple[Piece, Entry | Fold]]:
+        """The newest pieces of a chain behind its last decision or operator's act, in order, as far as they are in
+        memory."""
+        found: list[tuple[Piece, Entry | Fold]] = []
+        for piece in reversed(self.chains[name].recent if name in self.chains else []):
+            body = body_of(decode(piece.sealed.statement, Statement))
+            if isinstance(body, Entry) and body.kind not in ("reading", "telemetry"):
+                break
+            found.append((piece, body))
+        return found[::-1]
+
+    def fold(self, pieces: Iterable[Piece], readings: tuple[Folded, ...], dropped: int) -> tuple[Effects, Sealed]:
+        """Put a signed sum in the place of some last pieces of my chain (J2)."""
+        chain, whole = self.chains[self.own_chain], list(pieces)
+        first, last = whole[0], whole[-1]
+        fold = Fold(first=first.first, before=first.before, last=last.hash, readings=readings, dropped=dropped)
+        sealed, statement = self._sealed("fold", last.last, encode(fold))
+        return self._replace(chain, piece_of(sealed, statement, fold, last.at_ms)), sealed
+
+    # --- bookkeeping ----------------------------------------------------------------------------------------------
+
+    @property
+    def size_bytes(self) -> int:
+        """About what the whole journal takes on a disk."""
+        return sum(chain.size_bytes for chain in self.chains.values())
 
     def check_invariants(self) -> None:
         """J1: no gaps."""
-        for chain, head in self.heads.items():
-            assert len(self._entries[chain]) == head, f"J1: {chain} has a gap"
+        for chain in self.chains.values():
+            chain.check_invariants()
 
-    def _add(self, chain: str, sealed: Sealed) -> None:
-        self._entries.setdefault(chain, []).append(sealed)
-        self.heads = {**self.heads, chain: len(self._entries[chain])}
-        self._hashes[chain] = digest_bytes(sealed.statement)
+    def _put(self, chain: Chain, piece: Piece) -> Effects:
+        chain.put(piece, WINDOW if self.shelf is not None else None)
+        self._hold(chain)
+        kept = Effects(persist=(_put(chain.name, piece),))
+        if piece.before != self._last_own or not chain.name.startswith(f"{self.me}/"):
+            return kept
+        self._last_own = piece.hash  # also of what an earlier life wrote, and its disk had forgotten
+        return kept + Effects(persist=(Put(key=LAST_KEY, value=piece.hash.encode()),))
+
+    def _hold(self, chain: Chain) -> None:
+        self.chains[chain.name] = chain
+        self.heads = {**self.heads, chain.name: chain.head}
         self.version += 1
 
+    def _kept_base(self, chain: Chain) -> Effects:
+        return Effects(persist=(Put(key=BASE_PREFIX + chain.name, value=encode(chain.base)),))
 
-def _key(chain: str, number: int) -> str:
-    return f"{ENTRY_PREFIX}{chain}/{number:08d}"
+
+def _put(name: str, piece: Piece) -> Put:
+    return Put(key=piece_key(name, piece.last), value=encode(piece.sealed))

@@ -8,6 +8,9 @@ from skerry.core.kernel.values import Value
 
 COPY_MAX = 64
 """Entries in one message."""
+KEEP_MS = 7 * 86_400_000
+FOLD_FROM = 128
+BYTES_MAX = 16 * 1024 * 1024
 
 
 class Entry(Value, frozen=True, kw_only=True, tag="entry", array_like=True):
@@ -25,6 +28,52 @@ class Entry(Value, frozen=True, kw_only=True, tag="entry", array_like=True):
     at_ms: int = 0
     wall_ms: int = 0
     cause: str = ""
+
+
+class Folded(Value, frozen=True, kw_only=True, array_like=True):
+    """What many readings of one thing come to."""
+
+    what: str
+    about: str
+    data: dict[str, Any]
+    count: int
+    wall_ms: int
+    """Of the last of them."""
+
+
+class Fold(Value, frozen=True, kw_only=True, tag="fold", array_like=True):
+    """Stands for the readings `first` to n of its author's chain, n being its statement's number (J2). It names the
+    entry before them and the last of them by hash, so that the chain goes on verifying without them."""
+
+    first: int
+    before: str
+    last: str
+    readings: tuple[Folded, ...]
+    dropped: int = 0
+    """How many of them were telemetry, of which nothing is left."""
+
+
+class Acknowledgement(Value, frozen=True, kw_only=True, tag="acknowledged"):
+    """A manager's word that it has stored so much of each chain (J3); from then on a node may let go of it. It names
+    the last entry by hash. Chains that no node holds any more are left out."""
+
+    number: int
+    heads: dict[str, tuple[int, str]]
+
+
+class Retention(Value, frozen=True, kw_only=True):
+    """For how long, and in how many bytes, a node keeps what was acknowledged (J3). What was not is kept in any
+    case."""
+
+    keep_ms: int = KEEP_MS
+    """Of boot-time, from when the node first knew of it; begins anew with each start (T2)."""
+    fold_from: int = FOLD_FROM
+    """So many readings without a decision between them become one sum while the manager is out of reach (J2)."""
+    bytes_max: int = BYTES_MAX
+    """Of all chains together; above this the oldest that were acknowledged go before their time."""
+
+
+AS_SHIPPED = Retention()
 
 
 def chain_name(signer: str, life: str) -> str:

@@ -23,3 +23,5 @@ class Reading(Value, frozen=True, kw_only=True):
     """The instance or, of `client.seconds`, the client."""
     data: dict[str, Any]
     wall_ms: int
+    count: int = 1
+    """How many readings were folded into it (J2)."""

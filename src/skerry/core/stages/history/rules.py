@@ -141,11 +141,16 @@ def _compliant(sums: dict[str, int]) -> dict[str, Any]:
 
 
 def _beside(measured: list[Reading]) -> dict[str, Any]:
-    fits = [_whole(r.data.get("fit_of_floor_permille")) for r in measured]
+    good = {True: 0, False: 0}
+    for reading in measured:
+        fits = _whole(reading.data.get("fit_of_floor_permille")) >= 1_000
+        folded = "confirmed" in reading.data
+        good[True] += _whole(reading.data["confirmed"]) if folded else int(fits)
+        good[False] += _whole(reading.data.get("contradicted")) if folded else int(not fits)
     last = max(measured, key=lambda r: r.wall_ms, default=None)
     return {
-        "confirmed": sum(fit >= 1_000 for fit in fits),
-        "contradicted": sum(fit < 1_000 for fit in fits),
+        "confirmed": good[True],
+        "contradicted": good[False],
         "measured_by": sorted({r.node for r in measured}),
         "last_figures_milli": last.data.get("figures_milli", {}) if last is not None else {},
         "last_holder": last.data.get("holder") if last is not None else None,

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from skerry.core.kernel.effects import Effects, Note, Publish, Record, Reply
 from skerry.core.kernel.ids import IntentId
+from skerry.core.kernel.values import digest
 from skerry.core.stages.intent.events import LocalIntentGiven
 from skerry.core.stages.ir.model import IntermediateRepresentation, Roster
 
@@ -35,7 +36,7 @@ def take(given: LocalIntentGiven, roster: Roster, irs: Mapping[IntentId, Interme
     }
     return Effects(
         record=(Record(kind="operator", what="intent.local", about=ir.intent, data=data),),
-        publish=(Publish(name=f"intent/{ir.intent}", version=(ir.generation,), value=ir),),
+        publish=(Publish(name=f"intent/{ir.intent}", version=(ir.generation, 0, digest(ir)), value=ir),),
         note=(Note(what="intent.local", about=ir.intent, data={"operator": given.operator}),),
         reply=(Reply(request=given.request, ok=True, body={"intent": ir.intent, "generation": ir.generation}),),
     )

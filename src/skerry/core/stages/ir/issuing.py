@@ -25,6 +25,9 @@ class Held(Value, frozen=True, kw_only=True):
     settings: SiteDocument | None
     catalogue: CatalogueDocument | None
     irs: tuple[IntermediateRepresentation, ...]
+    found: frozenset[str] = frozenset()
+    """Names of those that the manager found there after it was put back to a backup: the manifests that led to them
+    are not known (J4)."""
 
 
 class Applied(Value, frozen=True, kw_only=True):
@@ -38,17 +41,37 @@ class Applied(Value, frozen=True, kw_only=True):
     """By name, of all sites."""
     local: Mapping[str, Intent] = {}
     """By name: handed in at this site, and taken over for it alone."""
+    named: frozenset[str] = frozenset()
+    """The documents that this act is about by name, so that what was found is replaced."""
 
 
 def words_for(held: Held, applied: Applied, *, expressions: Expressions, owner: ManagerId) -> tuple[Word, ...]:
     """The documents of a site that an act changes. Raises `TranslationError`."""
     words: list[Word] = []
+    settled = held.found & applied.named  # also if it stays as it was found, it is a person's word from now on
     fresh = site_document(applied.place, applied.catalogue, generation=_next(held.settings))
-    if held.settings is None or _differs(held.settings, fresh):
+    if held.settings is None or "site" in settled or _differs(held.settings, fresh):
         words.append(fresh)
-    if held.catalogue is None or held.catalogue.manifests != applied.text:
+    if held.catalogue is None or "catalogue" in settled or held.catalogue.manifests != applied.text:
         words.append(CatalogueDocument(generation=_next(held.catalogue), manifests=applied.text))
-    return (*words, *_irs_for(held, applied, expressions, owner))
+    words.extend(_irs_for(held, applied, expressions, owner))
+    return tuple(word for word in words if not _must_stay(word, held.found - applied.named, applied.named))
+
+
+def _must_stay(word: Word, found: frozenset[str], named: frozenset[str]) -> bool:
+    """J4: what was found stands until somebody applies or deletes that very thing; with a catalogue that was found,
+    what other manifests come to is not known either."""
+    name = word_name(word)
+    return name in found or (
+        "catalogue" in found and isinstance(word, IntermediateRepresentation) and name not in named
+    )
+
+
+def word_name(word: Word) -> str:
+    """Under which name a site keeps it."""
+    if isinstance(word, IntermediateRepresentation):
+        return f"intent/{word.intent}"
+    return "site" if isinstance(word, SiteDocument) else "catalogue"
 
 
 def wrong_leases(held: Held, words: Iterable[Word]) -> list[Finding]:
@@ -80,7 +103,7 @@ def _irs_for(
     for name, intent in wanted.items():
         now = known.get(name)
         ir = translate(intent, applied.catalogue, expressions=expressions, owner=owner, generation=_next(now))
-        if now is None or _differs(now, ir):
+        if now is None or f"intent/{ir.intent}" in held.found & applied.named or _differs(now, ir):
             yield ir
     for name, now in known.items():
         if name not in wanted and not now.withdrawn and not now.local:

@@ -1,0 +1,71 @@
+"""Two entries with one number in one life: proof that two wrote with one key, or one wrote twice (J1).
+
+The one that was held stays in its chain, the other is kept beside it. Who finds it says so in its own journal, with the
+other entry whole, so that everybody learns of it, and a person at head office. The node whose life it is must end that
+life; what it followed in it counts for nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from msgspec import DecodeError
+
+from skerry.core.group.journal.chain import Piece
+from skerry.core.group.journal.model import Entry
+from skerry.core.kernel.effects import Effects, Note, Put, Record
+from skerry.core.kernel.sealing import Sealed, Statement
+from skerry.core.kernel.values import decode, encode
+
+FORK_PREFIX = "journal-fork/"
+WHAT = "journal.fork"
+
+
+@dataclass
+class Forks:
+    """The lives in which somebody was found to have written one number twice."""
+
+    chains: dict[str, int] = field(default_factory=dict)
+    """To each of their chains the number, by what was found here or is told in the journal of a finder."""
+
+    @classmethod
+    def recover(cls, kept: dict[str, bytes]) -> Forks:
+        """Those of which this disk has the other entry."""
+        names = sorted(key for key in kept if key.startswith(FORK_PREFIX))
+        return cls(chains={name.removeprefix(FORK_PREFIX): _number(kept[name]) for name in names})
+
+    def find(self, chain: str, other: Piece) -> Effects:
+        """A piece that contradicts what is held of a chain; the first of each chain is proof enough."""
+        if chain in self.chains:
+            return Effects()
+        self.chains[chain] = other.last
+        signer, _, life = chain.rpartition("/")
+        about = {"number": other.last, "life": life}
+        proof = {"statement": other.sealed.statement, "signature": other.sealed.signature}
+        return Effects(
+            persist=(Put(key=FORK_PREFIX + chain, value=encode(other.sealed)),),
+            record=(Record(kind="decision", what=WHAT, about=signer, data={**about, **proof}),),
+            note=(Note(what=WHAT, about=signer, data=about),),
+        )
+
+    def hear(self, entry: Entry) -> Effects:
+        """What another finder wrote."""
+        life, number = entry.data.get("life"), entry.data.get("number")
+        statement, signature = entry.data.get("statement"), entry.data.get("signature")
+        chain = f"{entry.about}/{life}"
+        if entry.what != WHAT or chain in self.chains or not isinstance(number, int):
+            return Effects()
+        if not isinstance(statement, bytes) or not isinstance(signature, bytes):
+            return Effects()
+        self.chains[chain] = number
+        kept = Put(key=FORK_PREFIX + chain, value=encode(Sealed(statement=statement, signature=signature)))
+        note = Note(what="journal.fork", about=entry.about, data={"number": number, "life": life})
+        return Effects(persist=(kept,), note=(note,))
+
+
+def _number(raw: bytes) -> int:
+    """Of a kept entry; 0 if what a finder handed on as proof is no statement."""
+    try:
+        return decode(decode(raw, Sealed).statement, Statement).number
+    except DecodeError:
+        return 0

@@ -1,0 +1,46 @@
+"""What comes back as it was a while ago: a manager from a backup, a machine's disk from an image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from skerry.core.actors.manager import stored_key
+from skerry.sim.chance import Chance
+
+if TYPE_CHECKING:
+    from skerry.sim.world import World
+
+End = Callable[[], None]
+
+
+def manager(world: World, chance: Chance) -> End | None:
+    """A backup of the manager's store is made; after a while it is put back to it (interleaving 43). Not while a roster
+    is on its way to somebody: who joins with one that is lost has to join again."""
+    if not world.manager.up:
+        return None
+    image = world.manager.image()
+
+    def end() -> None:
+        if _everybody_has(world, stored_key(f"roster/{world.manager.roster.version:06d}")):
+            world.manager.put_back(image)
+
+    return end
+
+
+def _everybody_has(world: World, key: str) -> bool:
+    return all(key in machine.disk for machine in world.machines.values())
+
+
+def disk(world: World, chance: Chance) -> End | None:
+    """An image of a machine's disk is made; after a while the machine comes back with it, in a new life (42)."""
+    machine = chance.pick(list(world.machines.values()))
+    image = machine.disk.copy()
+
+    def end() -> None:
+        machine.power_off()
+        machine.disk = image
+        world.on_disk_put_back(machine)
+        machine.power_on()
+
+    return end

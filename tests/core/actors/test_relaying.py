@@ -1,0 +1,101 @@
+"""A manager that was put back to a backup gets again what any node retains, and is told what nobody does (J3)."""
+
+from __future__ import annotations
+
+import pytest
+
+from skerry.core.actors.relaying import WANTED_FOR_MS, Relay
+from skerry.core.group.journal.chain import Piece, piece_of
+from skerry.core.group.journal.machine import Journal
+from skerry.core.group.journal.model import Entry
+from skerry.core.kernel.effects import Record
+from skerry.core.kernel.ids import LifeId
+from skerry.core.kernel.inputs import Input
+from skerry.core.kernel.sealing import Sealed
+from skerry.sim.keys import StandInSigner
+from tests.core.things import A, B, reopened
+
+CHAIN = "a/1"
+MANY = 9
+
+
+@pytest.fixture
+def author() -> Journal:
+    """Nine entries, all of which somebody has."""
+    journal = Journal(me=A, site="shop", life=LifeId("1"), boot="", signer=StandInSigner("a", 0))
+    for _ in range(MANY):
+        journal.record(Record(kind="decision", what="x"), Input(id="", at_ms=0, wall_ms=0, draw=0, event=None))
+    return journal
+
+
+def retaining(author: Journal, above: int) -> Journal:
+    """The member with the session, which has the entries above this one."""
+    journal = Journal(me=B, site="shop", life=LifeId("1"), boot="", signer=StandInSigner("b", 0))
+    journal.acknowledged = {CHAIN: MANY}
+    for sealed in author.entries(CHAIN, above):
+        journal.take(reopened(sealed, Entry))
+    return journal
+
+
+def numbers(items: list[Sealed]) -> list[int]:
+    return [reopened(sealed, Entry).statement.number for sealed in items]
+
+
+def pieces(author: Journal, *which: int) -> list[Piece]:
+    said = [reopened(sealed, Entry) for sealed in author.entries(CHAIN, 0)]
+    return [piece_of(s.sealed, s.statement, s.body) for s in said if s.statement.number in which]
+
+
+def test_what_the_member_has_itself_it_gives_and_does_not_ask_for(author: Journal) -> None:
+    relay, mine = Relay(), retaining(author, 2)
+    relay.hear({CHAIN: 4}, {CHAIN: 4}, mine, 0)
+    assert relay.wanted(mine, 1) == {}
+    assert numbers(relay.owed(mine, 64)) == [5, 6, 7, 8, 9]
+
+
+def test_what_it_has_not_is_wanted_and_what_others_send_is_handed_on_without_being_kept(author: Journal) -> None:
+    relay, mine = Relay(), retaining(author, 6)
+    relay.hear({CHAIN: 4}, {CHAIN: 4}, mine, 0)
+    assert relay.wanted(mine, 1) == {CHAIN: 4}
+    assert relay.owed(mine, 64) == []
+    for piece in pieces(author, 5, 6):
+        relay.offer(piece, CHAIN)
+    assert numbers(relay.owed(mine, 64)) == [5, 6, 7, 8, 9]
+    assert mine.chains[CHAIN].base.number == 6
+
+
+def test_nothing_is_called_lost_before_everybody_could_answer(author: Journal) -> None:
+    relay, mine = Relay(), retaining(author, 6)
+    relay.hear({CHAIN: 4}, {CHAIN: 4}, mine, 1_000)
+    assert relay.lost(mine, 1_000 + WANTED_FOR_MS - 1) == {}
+    assert relay.lost(mine, 1_000 + WANTED_FOR_MS) == {CHAIN: 6}
+    assert relay.wanted(mine, 1_000 + WANTED_FOR_MS) == {}
+
+
+def test_of_a_chain_of_which_nobody_has_anything_all_is_lost() -> None:
+    relay, mine = Relay(), Journal(me=B, site="shop", life=LifeId("1"), boot="", signer=StandInSigner("b", 0))
+    relay.hear({CHAIN: 4}, {}, mine, 0)
+    assert relay.lost(mine, WANTED_FOR_MS) == {CHAIN: 0}
+
+
+def test_what_others_retain_from_further_on_shortens_what_is_lost(author: Journal) -> None:
+    relay, mine = Relay(), retaining(author, 8)
+    relay.hear({CHAIN: 2}, {CHAIN: 2}, mine, 0)
+    for piece in pieces(author, 6, 7):
+        relay.offer(piece, CHAIN)
+    assert relay.lost(mine, WANTED_FOR_MS) == {CHAIN: 5}
+
+
+def test_who_comes_into_contact_is_asked_anew(author: Journal) -> None:
+    relay, mine = Relay(), retaining(author, 6)
+    relay.hear({CHAIN: 4}, {CHAIN: 4}, mine, 0)
+    relay.look(frozenset({A}), WANTED_FOR_MS)
+    assert relay.wanted(mine, WANTED_FOR_MS) == {CHAIN: 4}
+    relay.look(frozenset({A}), 2 * WANTED_FOR_MS)
+    assert relay.wanted(mine, 2 * WANTED_FOR_MS) == {}
+
+
+def test_a_manager_that_does_not_know_that_it_lacks_anything_is_told_what_was_dropped(author: Journal) -> None:
+    relay, mine = Relay(), retaining(author, 6)
+    relay.hear({}, {CHAIN: 4}, mine, 0)
+    assert relay.lost(mine, WANTED_FOR_MS) == {CHAIN: 6}

@@ -1,0 +1,209 @@
+"""What was acknowledged goes in its time, and what is left goes on verifying (J1, J3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from skerry.core.group.journal import machine
+from skerry.core.group.journal.machine import Journal
+from skerry.core.group.journal.model import Acknowledgement, Entry, Retention
+from skerry.core.group.journal.retention import DROPPED_MAX, LOOK_EVERY_MS, Retaining
+from skerry.core.kernel.effects import Effects, Put, Record
+from skerry.core.kernel.ids import LifeId, NodeId
+from skerry.core.kernel.inputs import Input
+from skerry.sim.keys import StandInSigner
+from tests.core.things import A, B, reopened
+
+KEYS = {name: StandInSigner(name, 0) for name in "abc"}
+KEEP_MS = 60_000
+
+
+@dataclass
+class Disk:
+    """One node's journal on a disk of its own."""
+
+    me: NodeId
+    life: str = "1"
+    retention: Retention = field(default_factory=lambda: Retention(keep_ms=KEEP_MS))
+    kept: dict[str, bytes] = field(default_factory=dict)
+    words: int = 0
+
+    def __post_init__(self) -> None:
+        self.start(self.life)
+
+    def start(self, life: str) -> None:
+        self.journal = Journal.recover(
+            self.me, "shop", LifeId(life), "boot", KEYS[self.me], dict(self.kept), self.kept.get
+        )
+        self.retaining = Retaining(self.retention)
+
+    def keep(self, done: Effects) -> bool:
+        for change in done.persist:
+            if isinstance(change, Put):
+                self.kept[change.key] = change.value
+            else:
+                self.kept.pop(change.key, None)
+        self.journal.check_invariants()
+        return bool(done.persist)
+
+    def write(self, *what: str) -> None:
+        for one in what:
+            given: Input[object] = Input(id="i", at_ms=1, wall_ms=1, draw=0, event=None)
+            self.keep(self.journal.record(Record(kind="reading", what=one, about="x" * 100), given)[0])
+
+    def copy(self, source: Disk, chain: str, after: int = 0) -> list[bool]:
+        return [self.keep(self.journal.take(reopened(s, Entry))) for s in source.journal.entries(chain, after)]
+
+    def hears(self, **heads: int) -> None:
+        """The manager's word."""
+        self.words += 1
+        named = {name.replace("_", "/"): (number, "") for name, number in heads.items()}
+        self.journal.acknowledge(Acknowledgement(number=self.words, heads=named))
+
+    def tidies(self, at_ms: int) -> None:
+        self.keep(self.retaining.tidy(self.journal, at_ms))
+
+    def held(self, chain: str) -> list[int]:
+        return [reopened(s, Entry).statement.number for s in self.journal.entries(chain, 0)]
+
+
+def test_j3_what_was_acknowledged_goes_after_its_time_and_the_rest_stays() -> None:
+    disk = Disk(A)
+    disk.write(*"abcde")
+    disk.hears(a_1=3)
+    disk.tidies(1_000)
+    disk.tidies(1_000 + KEEP_MS - 1)
+    assert disk.held("a/1") == [1, 2, 3, 4, 5]
+    disk.tidies(1_000 + KEEP_MS + LOOK_EVERY_MS)
+    assert disk.held("a/1") == [4, 5]
+    assert disk.journal.heads == {"a/1": 5}
+
+
+def test_j3_what_was_not_acknowledged_stays_however_short_space_is() -> None:
+    disk = Disk(A, retention=Retention(keep_ms=KEEP_MS, bytes_max=1))
+    disk.write(*"abcde")
+    disk.tidies(KEEP_MS * 100)
+    assert disk.held("a/1") == [1, 2, 3, 4, 5]
+
+
+def test_j3_where_space_is_short_what_was_acknowledged_goes_before_its_time() -> None:
+    disk = Disk(A, retention=Retention(keep_ms=KEEP_MS, bytes_max=600))
+    disk.write(*"abcde")
+    disk.hears(a_1=4)
+    disk.tidies(1_000)
+    assert disk.held("a/1") == [5]
+
+
+def test_t2_the_time_begins_anew_with_each_start() -> None:
+    disk = Disk(A)
+    disk.write("a")
+    disk.hears(a_1=1)
+    disk.tidies(1_000)
+    disk.start("2")
+    disk.hears(a_1=1)
+    disk.tidies(KEEP_MS)
+    disk.tidies(KEEP_MS + LOOK_EVERY_MS)
+    assert disk.held("a/1") == [1]
+    disk.tidies(2 * KEEP_MS)
+    assert disk.held("a/1") == []
+
+
+def test_j1_a_restart_goes_on_where_what_was_dropped_ended() -> None:
+    disk, other = Disk(A, retention=Retention(keep_ms=0)), Disk(B)
+    disk.write(*"abc")
+    other.copy(disk, "a/1")
+    disk.hears(a_1=3)
+    disk.tidies(1_000)
+    disk.start("2")
+    disk.write("d")
+    assert disk.journal.heads == {"a/1": 3, "a/2": 1}
+    (first,) = disk.journal.entries("a/2", 0)
+    assert reopened(first, Entry).body.predecessor == other.journal.chains["a/1"].hash
+
+
+def test_n1_a_life_of_which_nothing_is_left_is_forgotten_but_for_the_last() -> None:
+    disk = Disk(A, retention=Retention(keep_ms=0))
+    disk.write("a")
+    disk.start("2")
+    disk.write("b")
+    disk.hears(a_1=1, a_2=1)
+    disk.start("3")
+    disk.hears(a_1=1, a_2=1)
+    disk.tidies(1_000)
+    assert disk.journal.heads == {"a/2": 1}, "the next life links to its end"
+
+
+def test_j1_who_has_nothing_of_a_chain_begins_above_what_was_acknowledged_and_nowhere_else() -> None:
+    old, new = Disk(A, retention=Retention(keep_ms=0)), Disk(B)
+    old.write(*"abcde")
+    assert new.copy(old, "a/1", after=3) == [False, False]
+    new.hears(a_1=3)
+    assert new.copy(old, "a/1", after=3) == [True, True]
+    assert (new.held("a/1"), new.journal.heads) == ([4, 5], {"a/1": 5})
+    new.start("2")
+    assert (new.held("a/1"), new.journal.heads) == ([4, 5], {"a/1": 5})
+
+
+def test_j1_who_has_fallen_behind_what_all_others_dropped_goes_on_behind_it() -> None:
+    old, behind = Disk(A), Disk(B)
+    old.write(*"abcde")
+    behind.copy(old, "a/1")
+    behind = Disk(B, kept={key: raw for key, raw in behind.kept.items() if not key.endswith(("3", "4", "5"))})
+    behind.hears(a_1=4)
+    assert behind.copy(old, "a/1", after=4) == [True]
+    assert behind.held("a/1") == [5]
+
+
+def test_c2_what_the_manager_has_is_copied_no_more() -> None:
+    disk = Disk(A)
+    disk.write(*"abc")
+    disk.hears(a_1=2)
+    (sealed,) = disk.journal.lacking({}, ["a/1"])
+    assert reopened(sealed, Entry).statement.number == 3
+    disk.hears(a_1=3)
+    assert disk.journal.open_heads() == {}
+
+
+def test_j3_a_manager_that_has_less_than_it_once_had_keeps_the_rest_from_being_dropped() -> None:
+    disk = Disk(A)
+    disk.write(*"abc")
+    disk.hears(a_1=3)
+    disk.tidies(1_000)
+    disk.hears(a_1=1)
+    disk.tidies(1_000 + 2 * KEEP_MS)
+    assert disk.held("a/1") == [1, 2, 3]
+    assert len(disk.journal.beyond({"a/1": 1}, 10)) == 2
+
+
+def test_a_step_drops_a_bounded_number() -> None:
+    disk = Disk(A, retention=Retention(keep_ms=0))
+    disk.write(*("x" for _ in range(DROPPED_MAX + 10)))
+    disk.hears(a_1=DROPPED_MAX + 10)
+    disk.tidies(1_000)
+    assert len(disk.held("a/1")) > 0
+    disk.tidies(1_000 + LOOK_EVERY_MS)
+    assert disk.held("a/1") == []
+
+
+def test_memory_holds_the_newest_and_the_disk_gives_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "WINDOW", 3)
+    disk, other = Disk(A), Disk(B)
+    disk.write(*"abcdefgh")
+    assert len(disk.journal.chains["a/1"].recent) == 3
+    assert disk.held("a/1") == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert all(other.copy(disk, "a/1"))
+    assert not any(other.copy(disk, "a/1", after=1)), "and what is held is known again, wherever it lies"
+
+
+def test_n5_what_is_not_durable_yet_is_left_out_and_comes_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "WINDOW", 1)
+    disk = Disk(A)
+    disk.write("a")
+    given: Input[object] = Input(id="i", at_ms=1, wall_ms=1, draw=0, event=None)
+    pending = [disk.journal.record(Record(kind="reading", what=what), given)[0] for what in "bc"]
+    assert disk.journal.after("a/1", 0) == disk.journal.after("a/1", 0)[:1]
+    for done in pending:
+        disk.keep(done)
+    assert disk.held("a/1") == [1, 2, 3]
