@@ -20,13 +20,14 @@ RING_BYTES = 768 * 1024
 @pytest.mark.parametrize("seed", [3, 16])
 def test_every_segment_that_a_world_leaves_is_replayed_to_what_was_logged(seed: int, tmp_path: Path) -> None:
     world = World(draw_options(seed, SAFETY_MS, LIVENESS_MS), book := example_book())
-    for name, machine in world.machines.items():
+    watched = dict(world.machines)  # others may join on the way
+    for name, machine in watched.items():
         machine.segments = Ring(tmp_path / name, RING_BYTES)
     world.run()
-    recorders = [m.shell.recorder for m in world.machines.values() if m.shell is not None]
+    recorders = [machine.shell.recorder for machine in watched.values() if machine.shell is not None]
     assert recorders and all(recorder is not None and recorder.trouble is None for recorder in recorders)
-    found = {name: segments_in(tmp_path / name) for name in world.machines}
-    lives = sum(machine.lives for machine in world.machines.values())
+    found = {name: segments_in(tmp_path / name) for name in watched}
+    lives = sum(machine.lives for machine in watched.values())
     assert sum(map(len, found.values())) > lives, "no agent went on in a new segment"
     for name, segments in found.items():
         assert sum(path.stat().st_size for path in segments) <= RING_BYTES

@@ -234,9 +234,7 @@ class Office:
         applied = issuing.Applied(
             place=place,
             catalogue=catalogue,
-            text=dump(
-                [*catalogue.governances.values(), *catalogue.roles.values(), *catalogue.functionalities.values()]
-            ),
+            text=dump(catalogue.manifests()),
             intents=intents,
             local={name: intent for (at, name), intent in self.local_intents.items() if at == site.site},
             named=named,

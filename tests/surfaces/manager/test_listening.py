@@ -75,6 +75,16 @@ def test_what_was_acknowledged_is_there_after_the_manager_was_killed(manager: Ru
     assert (again.heads["writes/1"], again.versions["fit/writes"]) == (40, (7,))
 
 
+def test_a_manager_that_starts_again_has_nothing_new_to_say(manager: RunningManager, tmp_path: Path) -> None:
+    manager.apply(INTENT)
+    member = Member(manager, "shop", "patient", tmp_path / "patient")
+    member.ask(member.write("plan.committed"))
+    for _ in range(3):  # what does not fit into an answer comes with the next
+        before = member.ask().versions
+    manager.restart()
+    assert [member.ask().versions for _ in range(2)][1] == before
+
+
 def test_entries_with_a_gap_wait_for_what_is_missing(manager: RunningManager, tmp_path: Path) -> None:
     member = Member(manager, "shop", "gaps", tmp_path / "gaps")
     first, second, third = (member.write("something") for _ in range(3))

@@ -110,6 +110,11 @@ class Catalogue(Value, frozen=True, kw_only=True):
                     pass  # looked up from here, not looked up in here
         return Catalogue(functionalities=functionalities, roles=roles, governances=governances)
 
+    def manifests(self) -> list[Governance | Role | Functionality]:
+        """All of them, in an order that does not tell when each was applied."""
+        kinds = (self.governances, self.roles, self.functionalities)
+        return [manifest for kind in kinds for _, manifest in sorted(kind.items())]
+
     def functionality(self, reference: str) -> Functionality | None:
         """The highest version that a reference (`name`, `name@1`, `name@1.2.0`) matches; None: there is none."""
         name, _, wanted = reference.partition("@")
