@@ -15,7 +15,7 @@ from skerry.adapters.keys.x509 import Authority, CertificateError, requested_key
 from skerry.adapters.store.store import Store
 from skerry.adapters.zenoh.keys import is_name
 from skerry.api.correspondence import Correspondence
-from skerry.api.refusing import NotDone
+from skerry.api.refusing import NotDone, check_speaks
 from skerry.core.actors.manager import ManagerSite
 from skerry.core.kernel.values import Value, encode
 from skerry.core.stages.ir.model import RosterEntry
@@ -87,7 +87,7 @@ class Enrolling:
             place = self._correspondence.sites.get(site)
             if place is None or node not in place.roster().members:
                 raise NotDone(f"there is no node {node!r} at a site {site!r}", 404)
-            _check_speaks(place)
+            check_speaks(place)
             await self._correspondence.say({site: (place.roster_without(node),)})
 
     async def join(self, asked: Joining) -> Joined:
@@ -148,15 +148,6 @@ def _check_form(asked: Joining) -> None:
             raise NotDone(said, 400)
 
 
-def _check_speaks(place: ManagerSite) -> None:
-    """Whether this manager knows what it last said to a site (J4)."""
-    if not place.may_speak:
-        raise NotDone(
-            f"site {place.site} was not heard since this manager started, which may have been put back to a backup: "
-            "start a node that has joined before, or let its link return, and join again"
-        )
-
-
 def _check_place(place: ManagerSite, asked: Joining) -> None:
     """Whether a site can take a further node, of this name, now."""
     members, node = place.roster().members, asked.name
@@ -169,7 +160,7 @@ def _check_place(place: ManagerSite, asked: Joining) -> None:
         raise NotDone(said)
     if len(members) >= NODES_MAX:
         raise NotDone(f"site {place.site} has {NODES_MAX} nodes, and no more are taken")
-    _check_speaks(place)
+    check_speaks(place)
 
 
 def _hash(secret: str) -> str:

@@ -17,7 +17,7 @@ from skerry.adapters.manifests import check, dump, load, refuse
 from skerry.adapters.store.store import Applied, Store
 from skerry.api.correspondence import Correspondence
 from skerry.api.enrolling import Enrolling
-from skerry.api.refusing import NotDone
+from skerry.api.refusing import NotDone, check_speaks
 from skerry.core.actors.manager import ManagerSite
 from skerry.core.actors.operators import HAND_OVER
 from skerry.core.conversation import DECLARE_DEAD, Refused, document_of, key_in, open_sealed
@@ -184,6 +184,7 @@ class Office:
         """Take an operator's hold, or the end of one, for a site. Raises `NotDone`, `StoreError`."""
         async with self.correspondence.acting():
             known = self.sites[site]
+            check_speaks(known)
             try:
                 said = open_sealed(decode(raw, Sealed), site, lambda s: key_in(known.roster(), s), self._verifier)
                 document = document_of(said, known.roster())

@@ -90,6 +90,15 @@ def test_j4_it_speaks_only_once_it_has_all_of_its_own_word(backup: Backup) -> No
     assert backup.site.held(ir(element()).intent).generation == 2
 
 
+def test_j4_holds_that_it_numbered_are_its_word_and_those_of_nodes_are_not(backup: Backup) -> None:
+    versions = backup.site.manager.custody.versions()
+    backup.put_back()
+    backup.asks(versions={**versions, "hold/drain/b@hq": (1, 1, "")})
+    assert not backup.site.manager.may_speak
+    backup.asks(versions={**versions, "hold/drain/b@b": (1, 1, "")})
+    assert backup.site.manager.may_speak
+
+
 def test_j4_what_was_found_is_shown_until_somebody_says_something_newer(backup: Backup) -> None:
     backup.site.wants(ir(element(), generation=2))
     there = backup.own()

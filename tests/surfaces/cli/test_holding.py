@@ -104,3 +104,16 @@ def test_r4_an_operator_of_the_site_is_not_everybody(manager: RunningManager, me
     ran = Verbs(manager, identity=member.folder)("drain", "till-1", "--site", "shop")
     assert (ran.code, ran.out) == (1, "")
     assert "till-1 of site 'shop' may read of that site alone" in ran.err or "an operator" in ran.err
+
+
+def test_j4_a_manager_that_starts_holds_nothing_before_it_has_heard_the_site(
+    verbs: Verbs, manager: RunningManager, member: Member
+) -> None:
+    member.ask(member.write("plan.committed"))
+    manager.end()
+    manager.start()
+    ran = verbs("drain", "till-1", "--site", "shop")
+    assert (ran.code, "site shop was not heard since this manager started" in ran.err) == (1, True)
+    brought(member)
+    assert verbs("drain", "till-1", "--site", "shop").code == 0
+    assert held(verbs) == {("drain", "till-1", "hq", "")}

@@ -54,9 +54,11 @@ def lacking(custody: Custody, theirs: Mapping[str, Version], without: str | None
 
 
 def knows_all(custody: Custody, theirs: Mapping[str, Version]) -> bool:
-    """Whether a manager has all of its own word that a site with these versions has (J4)."""
+    """Whether a manager has all of its own word that a site with these versions has, and of the holds that were handed
+    in at it, and bear its numbers (J4)."""
     mine = custody.versions()
     said = {n: v for n, v in theirs.items() if n.startswith(OWN) and v[1:2] != LOCAL}
+    said |= {n: v for n, v in theirs.items() if n.startswith(HOLD_PREFIX) and n.endswith(f"@{custody.me}")}
     return all(name in mine and not is_older(mine[name], version) for name, version in said.items())
 
 
