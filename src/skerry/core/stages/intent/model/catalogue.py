@@ -6,7 +6,7 @@ Order of applying does not matter: names are looked up when something is checked
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
 
 from skerry.core.kernel.values import Value
@@ -110,9 +110,9 @@ class Catalogue(Value, frozen=True, kw_only=True):
                     pass  # looked up from here, not looked up in here
         return Catalogue(functionalities=functionalities, roles=roles, governances=governances)
 
-    def manifests(self) -> list[Governance | Role | Functionality]:
+    def manifests(self) -> list[Manifest]:
         """All of them, in an order that does not tell when each was applied."""
-        kinds = (self.governances, self.roles, self.functionalities)
+        kinds: tuple[Mapping[str, Manifest], ...] = (self.governances, self.roles, self.functionalities)
         return [manifest for kind in kinds for _, manifest in sorted(kind.items())]
 
     def functionality(self, reference: str) -> Functionality | None:
