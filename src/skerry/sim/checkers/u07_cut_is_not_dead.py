@@ -32,8 +32,9 @@ class CutIsNotDead(Checker):
         lost = [note for note in effects.note if note.what in LOST]
         if not lost or shell.machine.name not in self._well():
             return
-        for note in lost:
-            if note.about in self._well():
+        members = shell.agent.picture.roster().members  # who is taken out of it is no peer, however well it is
+        for note in lost if shell.machine.name in members else ():
+            if note.about in self._well() and note.about in members:
                 self.broken(f"{shell.machine.name} takes {note.about} for lost: {note.what} {note.data}")
 
     def _well(self) -> tuple[str, ...]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
 from skerry.core.group.journal import machine
+from skerry.core.group.journal.chain import body_of
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.journal.model import Acknowledgement, Entry, Retention
 from skerry.core.group.journal.retention import DROPPED_MAX, LOOK_EVERY_MS, Retaining
 from skerry.core.kernel.effects import Effects, Put, Record
 from skerry.core.kernel.ids import LifeId, NodeId
 from skerry.core.kernel.inputs import Input
+from skerry.core.kernel.sealing import Sealed, Statement, Verified
+from skerry.core.kernel.values import decode
+from skerry.core.stages.history.folding import fold
 from skerry.sim.keys import StandInSigner
 from tests.core.things import A, B, reopened
 
@@ -48,13 +53,18 @@ class Disk:
         self.journal.check_invariants()
         return bool(done.persist)
 
-    def write(self, *what: str) -> None:
+    def write(self, *what: str, kind: str = "reading") -> None:
         for one in what:
             given: Input[object] = Input(id="i", at_ms=1, wall_ms=1, draw=0, event=None)
-            self.keep(self.journal.record(Record(kind="reading", what=one, about="x" * 100), given)[0])
+            self.keep(self.journal.record(Record(kind=kind, what=one, about="x" * 100), given)[0])
+
+    def folds(self) -> None:
+        """All that this life wrote becomes one sum."""
+        pieces = self.journal.trailing(self.journal.own_chain)
+        self.keep(self.journal.fold([piece for piece, _ in pieces], *fold(body for _, body in pieces))[0])
 
     def copy(self, source: Disk, chain: str, after: int = 0) -> list[bool]:
-        return [self.keep(self.journal.take(reopened(s, Entry))) for s in source.journal.entries(chain, after)]
+        return [self.keep(self.journal.take(opened(s))) for s in source.journal.entries(chain, after)]
 
     def hears(self, **heads: int) -> None:
         """The manager's word."""
@@ -66,7 +76,11 @@ class Disk:
         self.keep(self.retaining.tidy(self.journal, at_ms))
 
     def held(self, chain: str) -> list[int]:
-        return [reopened(s, Entry).statement.number for s in self.journal.entries(chain, 0)]
+        return [opened(s).statement.number for s in self.journal.entries(chain, 0)]
+
+
+def opened(sealed: Sealed) -> Verified[Any]:
+    return reopened(sealed, type(body_of(decode(sealed.statement, Statement))))
 
 
 def test_j3_what_was_acknowledged_goes_after_its_time_and_the_rest_stays() -> None:
@@ -154,6 +168,39 @@ def test_j1_who_has_fallen_behind_what_all_others_dropped_goes_on_behind_it() ->
     behind.hears(a_1=4)
     assert behind.copy(old, "a/1", after=4) == [True]
     assert behind.held("a/1") == [5]
+
+
+def test_j2_a_sum_takes_the_place_of_what_it_stands_for() -> None:
+    old, new = Disk(A), Disk(B)
+    old.write(*"abcde")
+    new.copy(old, "a/1")
+    old.folds()
+    old.write("f")
+    assert new.copy(old, "a/1") == [True, True]
+    assert (new.held("a/1"), new.journal.heads) == ([5, 6], {"a/1": 6})
+    new.start("2")
+    assert (new.held("a/1"), new.journal.heads) == ([5, 6], {"a/1": 6})
+
+
+@pytest.mark.parametrize("written_before", ["", "12"])
+@pytest.mark.parametrize("copied", [3, 4])
+def test_j2_a_sum_that_reaches_below_what_was_dropped_is_taken_whole(written_before: str, copied: int) -> None:
+    """Its author was cut off, and had not heard how much of it was acknowledged."""
+    old, new = Disk(A), Disk(B, retention=Retention(keep_ms=0))
+    old.write(*written_before)
+    if written_before:
+        old.folds()
+        old.write("d", kind="decision")
+    old.write(*"abcde")
+    for sealed in old.journal.entries("a/1", 0)[:copied]:
+        new.keep(new.journal.take(opened(sealed)))
+    new.hears(a_1=3)
+    new.tidies(1_000)
+    old.folds()
+    assert new.copy(old, "a/1")[-1]
+    assert new.held("a/1")[-1] == old.journal.heads["a/1"] == new.journal.heads["a/1"]
+    new.start("2")
+    assert new.held("a/1")[-1] == old.journal.heads["a/1"] == new.journal.heads["a/1"]
 
 
 def test_c2_what_the_manager_has_is_copied_no_more() -> None:

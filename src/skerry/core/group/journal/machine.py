@@ -3,7 +3,7 @@
 An entry is signed and chained in the step that decided it, and is on disk before anything of that step leaves. Copies
 spread by the rule that holds for all state: who sees in a beat that another lacks something sends it (C2). What the
 manager has acknowledged need not be copied any more, and goes in its time (`retention`); whoever has nothing of a chain
-begins above what was acknowledged (docs/decisions/0005).
+begins above what was acknowledged (docs/decisions/0010).
 """
 
 from __future__ import annotations
@@ -139,17 +139,22 @@ class Journal:
 
     def _begin_anew(self, chain: Chain, piece: Piece) -> Effects:
         """Who could send what stands between has dropped it: go on behind it, and drop what stands before."""
-        if piece.first - 1 > self.acknowledged.get(chain.name, 0):
-            return Effects()
+        return self._instead(chain, piece) if self._is_acknowledged_before(chain.name, piece) else Effects()
+
+    def _instead(self, chain: Chain, piece: Piece) -> Effects:
         drops = tuple(Drop(key=piece_key(chain.name, held.last)) for held in chain.pieces(0, self.shelf))
-        return Effects(persist=drops) + self._begin(chain.name, piece)
+        return Effects(persist=drops) + self._begin_with(chain.name, piece)
 
     def _begin(self, name: str, piece: Piece) -> Effects:
         """The first of a chain; of one that was acknowledged, also the first that is needed still."""
-        if piece.first == 1:
+        return self._begin_with(name, piece) if self._is_acknowledged_before(name, piece) else Effects()
+
+    def _is_acknowledged_before(self, name: str, piece: Piece) -> bool:
+        return piece.first - 1 <= self.acknowledged.get(name, 0)
+
+    def _begin_with(self, name: str, piece: Piece) -> Effects:
+        if piece.first == 1 and name not in self.chains:
             return self._put(Chain(name=name), piece)
-        if piece.first - 1 > self.acknowledged.get(name, 0):
-            return Effects()
         base = Base(number=piece.first - 1, hash=piece.before)
         kept = Effects(persist=(Put(key=BASE_PREFIX + name, value=encode(base)),))
         return kept + self._put(Chain.above(name, base), piece)
@@ -170,7 +175,9 @@ class Journal:
 
     def _replace(self, chain: Chain, fold: Piece) -> Effects:
         """A fold takes the place of what it stands for, if all of that is held from its first on."""
-        if fold.first <= chain.base.number or fold.first > chain.head + 1:
+        if fold.first <= chain.base.number:  # its author had not heard that so much of it was acknowledged
+            return self._instead(chain, fold) if fold.last > chain.head else Effects()
+        if fold.first > chain.head + 1:
             return Effects()
         within = [p for p in chain.pieces(fold.first - 1, self.shelf) if p.first <= fold.last]
         if not within or within[0].first != fold.first or within[0].before != fold.before:
