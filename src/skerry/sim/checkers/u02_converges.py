@@ -34,7 +34,7 @@ class Converges(Checker):
         if not self._was_cut or not world.core.uplinks:
             return
         wanted = {ir.intent: ir.generation for ir in world.manager.irs.values()}
-        for name in set(world.core.nodes).intersection(world.members()):  # who has left meanwhile hears no more
+        for name in sorted({*world.core.nodes}.intersection(world.members())):  # who has left meanwhile hears no more
             shell = world.machines[name].shell
             held = {i: ir.generation for i, ir in shell.agent.picture.irs().items()} if shell is not None else None
             self.premise()
