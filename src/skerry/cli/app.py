@@ -6,10 +6,12 @@ are those of `errors`; what a verb shows goes to stdout and can be had as JSON o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Annotated, Any
 
 import typer
+from typer.main import get_command
 
 from skerry import __version__
 from skerry.cli import (
@@ -39,7 +41,7 @@ RAW = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_na
 def run(hooks: Hooks, words: Sequence[str] | None = None) -> int:
     """Do what the command line says; returns the exit code. `words` are those of this process if left out."""
     try:
-        build()(args=words, prog_name="skerry", obj=hooks)
+        _command()(args=words, prog_name="skerry", obj=hooks)
     except Failed as failed:
         typer.echo(f"skerry: {failed}", err=True)
         return failed.code
@@ -48,8 +50,14 @@ def run(hooks: Hooks, words: Sequence[str] | None = None) -> int:
     return 0
 
 
+@cache
+def _command() -> Callable[..., Any]:
+    return get_command(build())
+
+
+@cache
 def build() -> typer.Typer:
-    """Every verb."""
+    """Every verb; put together once, since groups are their files' own and would have a verb twice."""
     app = typer.Typer(
         name="skerry",
         no_args_is_help=True,
