@@ -16,6 +16,8 @@ PROPERTIES = {
     "I11": "within a stated time of the last change every node has a leader, itself if need be",
     "I12": "there is no state from which a healed site cannot settle",
     "I13": "every assent's hold ends",
+    "J1": "two entries of one number end the life that they are in, and are both kept and reported",
+    "J4": "after each start the manager gives no new word before it has heard its own from the site",
     "N1": "every start opens a new life, whose first entry links to the last own entry on its disk",
     "R1": "a verdict names what the site decided, and is given on the evidence that led to it",
     "R4": "what an operator holds stays held, whatever plan and manager want, until somebody lifts it",

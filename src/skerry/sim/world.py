@@ -94,8 +94,9 @@ class World:
         self._keys: dict[InstanceId, str | None] = {}
         self._figures: dict[str, dict[str, tuple[bool, int]]] = {}
         self._memory: dict[tuple[bytes, int], list[Verified[Any]] | str] = {}
-        self.doubled: set[bytes] = set()
-        """Signatures of entries that were written beside another of their number, with the same key (J1)."""
+        self.doubled: dict[bytes, str] = {}
+        """Signatures of entries that were written beside another of their number, with the same key; of each the chain
+        (J1)."""
         self.due: dict[str, bytes] = {}
         """Every journal entry that a disk of the core held when it was healed, by its key; the core's manager is to get
         them."""

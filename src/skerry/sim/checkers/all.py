@@ -16,6 +16,8 @@ from skerry.sim.checkers.i10_forward import Forward
 from skerry.sim.checkers.i11_leader import EveryoneIsLed
 from skerry.sim.checkers.i12_settles import Settles
 from skerry.sim.checkers.i13_holds_end import HoldsEnd
+from skerry.sim.checkers.j1_forks import ForksEnd
+from skerry.sim.checkers.j4_listens import Listens
 from skerry.sim.checkers.m2_isolation import Isolation
 from skerry.sim.checkers.n1_lives import Lives
 from skerry.sim.checkers.r1_verdicts import Verdicts
@@ -44,6 +46,8 @@ CHECKERS: tuple[type[Checker], ...] = (
     EveryoneIsLed,
     Settles,
     HoldsEnd,
+    ForksEnd,
+    Listens,
     Isolation,
     Lives,
     Verdicts,

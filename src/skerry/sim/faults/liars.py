@@ -10,7 +10,7 @@ import msgspec
 from skerry.core.conversation import kind_of
 from skerry.core.group.custody.model import Carry
 from skerry.core.group.journal.chain import piece_key
-from skerry.core.group.journal.model import Entry
+from skerry.core.group.journal.model import Entry, chain_name
 from skerry.core.kernel.sealing import Sealed, Statement, seal
 from skerry.core.kernel.values import decode, encode
 from skerry.sim.chance import Chance
@@ -50,7 +50,7 @@ def _another_first_entry(world: World, machine: Machine) -> bytes:
     real = decode(decode(machine.disk[_first_key(machine)], Sealed).statement, Statement)
     entry = msgspec.structs.replace(decode(real.body, Entry), about="somebody else")
     other = seal(machine.signer, msgspec.structs.replace(real, body=encode(entry)))
-    world.doubled.add(other.signature)
+    world.doubled[other.signature] = chain_name(machine.name, real.life)
     carry = Carry(items=(other,))
     statement = Statement(
         kind=kind_of(carry), site=world.site, signer=machine.name, life=real.life, number=0, body=encode(carry)

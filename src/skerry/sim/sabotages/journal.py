@@ -6,12 +6,20 @@ from typing import Any
 
 import msgspec
 
+from skerry.core.actors.agent import Agent
 from skerry.core.actors.manager import ManagerSite
+from skerry.core.actors.relaying import Relay
+from skerry.core.actors.restored import Restored
+from skerry.core.group.election.machine import Election
+from skerry.core.group.election.model import ElectionView
+from skerry.core.group.journal.forks import Forks
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.journal.retention import Retaining
 from skerry.core.kernel.effects import Effects
+from skerry.core.kernel.ids import NodeId
+from skerry.core.stages.history import folding
 from skerry.sim.sabotages.sabotage import Patch, Sabotage
-from skerry.sim.sabotages.shapes import forgetful, overseen
+from skerry.sim.sabotages.shapes import cloned, folding_much, forgetful, overseen, put_back
 
 
 def _the_journal_stays_at_home(patch: Patch) -> None:
@@ -54,7 +62,67 @@ def _dropped_before_it_is_acknowledged(patch: Patch) -> None:
     patch.setattr(Retaining, "tidy", hasty)
 
 
+def _two_of_one_number_are_not_noticed(patch: Patch) -> None:
+    patch.setattr(Forks, "find", lambda self, chain, other: Effects())
+
+
+def _a_life_that_was_written_twice_goes_on(patch: Patch) -> None:
+    take = Agent._take_piece
+    patch.setattr(Agent, "_take_piece", lambda self, *args: msgspec.structs.replace(take(self, *args), act=()))
+
+
+def _what_was_followed_in_such_a_life_counts(patch: Patch) -> None:
+    part = Election._part
+
+    def trusting(self: Election, view: ElectionView) -> list[NodeId]:
+        return part(self, msgspec.structs.replace(view, void=frozenset()))
+
+    patch.setattr(Election, "_part", trusting)
+
+
+def _a_sum_says_what_its_first_reading_said(patch: Patch) -> None:
+    patch.setattr(folding, "_merged", lambda one, other: one)
+
+
+def _nothing_is_asked_for_again(patch: Patch) -> None:
+    patch.setattr(Restored, "lacks", lambda self, journal: {})
+    patch.setattr(Relay, "hear", lambda self, said, heads, journal, at_ms: None)
+
+
+def _spoken_before_it_was_heard(patch: Patch) -> None:
+    patch.setattr(ManagerSite, "may_speak", property(lambda self: True))
+
+
+def _its_own_word_of_before_is_refused(patch: Patch) -> None:
+    """What a manager finds with its own signature and does not know."""
+    patch.setattr(ManagerSite, "_take_over", lambda self, document: Effects())
+
+
 SABOTAGES = (
+    Sabotage(
+        name="J1: two of one number are not noticed",
+        plant=_two_of_one_number_are_not_noticed,
+        noticed_by=("J1",),
+        shape=cloned,
+    ),
+    Sabotage(
+        name="J1: a life that was written twice goes on",
+        plant=_a_life_that_was_written_twice_goes_on,
+        noticed_by=("J1",),
+        shape=cloned,
+    ),
+    Sabotage(
+        name="J1: what was followed in such a life counts",
+        plant=_what_was_followed_in_such_a_life_counts,
+        noticed_by=("J1",),
+        shape=cloned,
+    ),
+    Sabotage(
+        name="J2: a sum says what its first reading said",
+        plant=_a_sum_says_what_its_first_reading_said,
+        noticed_by=("I6",),
+        shape=folding_much,
+    ),
     Sabotage(
         name="J2: dropped before it is acknowledged",
         plant=_dropped_before_it_is_acknowledged,
@@ -64,6 +132,24 @@ SABOTAGES = (
     Sabotage(name="J3: the journal stays at home", plant=_the_journal_stays_at_home, noticed_by=("I5",)),
     Sabotage(
         name="J3: acknowledged and not stored", plant=_acknowledged_and_not_stored, noticed_by=("I5",), shape=overseen
+    ),
+    Sabotage(
+        name="J3: nothing is asked for again",
+        plant=_nothing_is_asked_for_again,
+        noticed_by=("I5",),
+        shape=put_back,
+    ),
+    Sabotage(
+        name="J4: spoken before it was heard",
+        plant=_spoken_before_it_was_heard,
+        noticed_by=("J4",),
+        shape=put_back,
+    ),
+    Sabotage(
+        name="J4: its own word of before is refused",
+        plant=_its_own_word_of_before_is_refused,
+        noticed_by=("I12", "U2"),
+        shape=put_back,
     ),
     Sabotage(name="J4: said and not kept", plant=_said_and_not_kept, noticed_by=("I10",), shape=overseen),
     Sabotage(name="D18: judged without evidence", plant=_judged_without_evidence, noticed_by=("R1",), shape=overseen),

@@ -127,3 +127,22 @@ def overseen(options: Options) -> Options:
 def forgetful(options: Options) -> Options:
     """Journals that are dropped as soon as they may be."""
     return replace(options, retention=Retention(keep_ms=0, fold_from=8), acknowledge_every_ms=1_000)
+
+
+def cloned(options: Options) -> Options:
+    """Somebody has a copy of a node's key, and writes in its journal."""
+    return replace(
+        whole(options), faults=("node.equivocates", "link.alone"), nodes=("n1", "n2", "n3"), safety_ms=30_000
+    )
+
+
+def folding_much(options: Options) -> Options:
+    """The site is cut off for long, and makes sums of its readings; agents crash meanwhile."""
+    faults = ("uplink.cut", "uplink.cut", "agent.crash")
+    return replace(reconnecting(options), retention=Retention(fold_from=2), faults=faults, fault_gap_max_ms=8_000)
+
+
+def put_back(options: Options) -> Options:
+    """The manager is put back to a backup, while journals are dropped as soon as they may be."""
+    faults = ("manager.old_backup", "manager.adds_intent", "manager.raises_limit", "agent.crash")
+    return replace(forgetful(whole(options)), faults=faults, nodes=("n1", "n2", "n3"), safety_ms=40_000)
