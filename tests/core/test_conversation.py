@@ -22,6 +22,7 @@ from skerry.core.conversation import (
 )
 from skerry.core.group.custody.model import Carry
 from skerry.core.group.election.wire import Follow, WouldYou
+from skerry.core.group.journal.model import Entry
 from skerry.core.group.uplink.wire import Question
 from skerry.core.kernel.ids import NodeId, PlanId
 from skerry.core.kernel.sealing import Sealed, Statement, seal
@@ -122,6 +123,19 @@ def test_n2_a_question_comes_after_what_it_carries() -> None:
     broken = said("a", Question(number=1, carried=b"\xa2\xff\xfe"))
     with pytest.raises(Refused, match="a malformed question"):
         opened(broken, "shop", lambda s: key_in(ROSTER, s), VERIFIER)
+
+
+@pytest.mark.parametrize("carried", [False, True])
+def test_j1_who_tells_of_two_of_one_number_brings_the_other_one_which_proves_it_by_its_own_signature(carried) -> None:
+    def told(other: Sealed) -> list[str]:
+        data = {"life": "1", "number": 1, "statement": other.statement, "signature": other.signature}
+        entry = said("b", Entry(predecessor="", kind="decision", what="journal.fork", about="a", data=data))
+        brought = said("c", Carry(items=(entry,))) if carried else entry
+        return [f.statement.signer for f in opened(brought, "shop", lambda s: key_in(ROSTER, s), VERIFIER)]
+
+    other = Entry(predecessor="", kind="decision", what="another")
+    assert told(said("a", other)) == ["b", "a"]
+    assert told(said("a", other, by="b")) == ["b"]
 
 
 def test_an_additional_field_of_a_newer_version_is_no_fault() -> None:

@@ -6,7 +6,9 @@ from typing import Any
 
 from skerry.api.office import Office
 from skerry.core.actors.manager import ManagerSite
+from skerry.core.actors.remembered import lives
 from skerry.core.actors.report import agreed
+from skerry.core.stages.history.model import Lives, Reading
 from skerry.core.stages.history.rules import client_use, compliance
 from skerry.core.stages.history.standing import standing
 from skerry.core.stages.ir.model import SiteDocument
@@ -46,25 +48,18 @@ def assignments(office: Office, instance: str) -> list[dict[str, Any]]:
     return [{"site": name, **row} for name, site in sites for row in agreed(site.plan(), instance)]
 
 
-def _every_s(site: ManagerSite) -> int:
-    """How often the site's nodes write readings."""
+def _account(site: ManagerSite) -> tuple[list[Reading], Lives, int]:
+    """What a site's accounts are made from; last, how often its nodes write readings, in seconds."""
     settings: SiteDocument | None = next(iter(site.values("site")), None)
-    return -(-settings.reading_every_ms // 1000) if settings is not None else 0
+    every_s = -(-settings.reading_every_ms // 1000) if settings is not None else 0
+    return site.readings(), lives(site.journal, site.values("roster/"), wall_ms()), every_s
 
 
 def history(office: Office) -> list[dict[str, Any]]:
     """Per site and instance: seconds provided and compliant, and what the validator measured beside it."""
-    return [
-        {"site": name, **row}
-        for name, site in sorted(office.sites.items())
-        for row in compliance(site.readings(), _every_s(site), wall_ms())
-    ]
+    return [{"site": name, **row} for name, site in sorted(office.sites.items()) for row in compliance(*_account(site))]
 
 
 def use(office: Office) -> list[dict[str, Any]]:
     """Per site and client: seconds of use, isolated and connected apart, unknown ones as a sum of their own."""
-    return [
-        {"site": name, **row}
-        for name, site in sorted(office.sites.items())
-        for row in client_use(site.readings(), _every_s(site), wall_ms())
-    ]
+    return [{"site": name, **row} for name, site in sorted(office.sites.items()) for row in client_use(*_account(site))]

@@ -300,14 +300,14 @@ def history(
             raise _unknown("functionality", functionality, (i["functionality"] for i in intents))
         rows = [row for row in rows if row["instance"].rpartition("/")[0] in wanted]
     headers = (
-        "site", "instance", "holders", "connected s", "compliant", "isolated s", "compliant", "compliance",
+        "site", "instance", "holders", "connected s", "compliant", "isolated s", "compliant", "compliance", "unknown s",
         "confirmed", "contradicted", "measured by", "last figures",
     )  # fmt: skip
     shown = [
         (
             row["site"], row["instance"], row["holders"], row["connected_s"], row["connected_compliant_s"],
-            row["isolated_s"], row["isolated_compliant_s"], share(row["compliance_permille"]), row["confirmed"],
-            row["contradicted"], row["measured_by"] or None,
+            row["isolated_s"], row["isolated_compliant_s"], share(row["compliance_permille"]), row["unknown_s"],
+            row["confirmed"], row["contradicted"], row["measured_by"] or None,
             {metric: milli(amount) for metric, amount in row["last_figures_milli"].items()} or None,
         )
         for row in rows

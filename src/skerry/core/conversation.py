@@ -26,6 +26,7 @@ from skerry.core.group.election.wire import (
 )
 from skerry.core.group.granting.model import DEAD_PREFIX, DeclaredDead, Living
 from skerry.core.group.granting.wire import GrantAsk, GrantGive, GrantRelease
+from skerry.core.group.journal.forks import proof_in
 from skerry.core.group.journal.model import Acknowledgement, Entry, Fold
 from skerry.core.group.membership.machine import PresenceChanged
 from skerry.core.group.membership.wire import Beat
@@ -256,7 +257,7 @@ def opened(sealed: Sealed, site: str, key_of: Callable[[str], bytes | None], ver
                 raise Refused(f"a malformed {said.statement.kind}: {error}") from error
             return [*_each(exchange.items, site, key_of, verifier), said]
         case _:
-            return [said]
+            return with_proof(said, site, key_of, verifier)
 
 
 def _rosters_carried(
@@ -283,10 +284,22 @@ def _each(
     found: list[Verified[Any]] = []
     for item in items:
         try:
-            found.append(open_sealed(item, site, key_of, verifier))
+            said = open_sealed(item, site, key_of, verifier)
         except Refused:
             continue  # the carrier vouches for nothing; what its author signed comes again from somebody who has it
+        found += with_proof(said, site, key_of, verifier)
     return found
+
+
+def with_proof(
+    said: Verified[Any], site: str, key_of: Callable[[str], bytes | None], verifier: Verifier
+) -> list[Verified[Any]]:
+    """An entry that tells of two of one number brings the other one along (J1), if its author signed that."""
+    proof = proof_in(said.body)
+    try:
+        return [said, open_sealed(proof, site, key_of, verifier)] if proof is not None else [said]
+    except Refused:
+        return [said]
 
 
 def key_in(roster: Roster, signer: str) -> bytes | None:

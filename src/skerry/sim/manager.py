@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from skerry.core.actors.handed_in import HandedIn
-from skerry.core.actors.manager import Authored, ManagerEvent, ManagerSite, SiteSaid, opened_events, stored_key
+from skerry.core.actors.manager import Authored, ManagerEvent, ManagerSite, SiteSaid, opened_events
 from skerry.core.conversation import Refused, kind_of, life_from, stored_documents
+from skerry.core.group.custody.machine import stored_key
 from skerry.core.group.custody.model import Version
 from skerry.core.kernel.effects import Drop, Effects, Instruct, Persist, Put
 from skerry.core.kernel.ids import IntentId, ManagerId, NodeId

@@ -331,10 +331,11 @@ def test_an_operators_word_played_again_brings_nothing_back(site: Site) -> None:
 # --- the roster -------------------------------------------------------------------------------------------------------
 
 
-def test_the_next_roster_names_the_one_before(site: Site) -> None:
+def test_the_next_roster_names_the_one_before_and_when_it_was_made(site: Site) -> None:
     following = site.manager.next_roster(members={})
     site.step(Authored(documents=(following,)))
-    assert site.manager.roster() == following and following.version == 2 and following.predecessor
+    assert site.manager.roster() == msgspec.structs.replace(following, wall_ms=site.at_ms)
+    assert following.version == 2 and following.predecessor
 
 
 def test_x5_who_leaves_is_left_out_of_the_next_roster_and_known_by_its_key_still(site: Site) -> None:

@@ -318,8 +318,8 @@ class Agent:
     def _sources(self) -> dict[str, Any]:
         """All that machines watch; each has a `version`, which grows with each change."""
         custody, facets = self.picture.custody, self.picture.facets
-        others = {"custody": custody, **custody.shelves, "picture": self.picture, **facets.sides}
-        every = {**self.machines, **others}
+        others = {"custody": custody, "picture": self.picture, "forks": self.journal.forks}
+        every = {**self.machines, **custody.shelves, **facets.sides, **others}
         return {name: every[name] for name in sorted({name for watched in views.WATCHES.values() for name in watched})}
 
     @cached_property
@@ -386,8 +386,6 @@ class Agent:
     def _take_piece(self, said: Verified[Any], at_ms: int) -> Effects:
         self._ran["journal"] = self.journal
         done = self.journal.take(said, at_ms)
-        if isinstance(said.body, Entry) and done.persist:
-            done = done + self.journal.forks.hear(said.body)
         if self.journal.own_chain in self.journal.forks.chains and not self._ends:
             self._ends = True
             void = Put(key=VOID_KEY, value=encode(self.election.highest))

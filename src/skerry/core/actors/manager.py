@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -28,8 +29,9 @@ from skerry.core.conversation import (
     kind_of,
     open_sealed,
     with_former,
+    with_proof,
 )
-from skerry.core.group.custody.machine import DOCUMENT_PREFIX, Custody
+from skerry.core.group.custody.machine import Custody
 from skerry.core.group.custody.model import CARRY_MAX, Kept, Version
 from skerry.core.group.journal.chain import piece_key
 from skerry.core.group.journal.machine import Journal
@@ -99,6 +101,8 @@ class ManagerSite:
     _heard_all: bool = False
     """Since this process began, a member has told what the site has of this manager's word, and all of it is here."""
     _number: int = 0
+    _wall_ms: int = 0
+    """What the clock showed at the last event."""
     _behind_since_ms: int | None = None
     _founding: tuple[Persist, ...] = ()
     _committed: set[tuple[str, str]] = field(default_factory=set)
@@ -216,6 +220,7 @@ class ManagerSite:
 
     def step(self, given: Input[ManagerEvent]) -> Effects:
         """Take one event."""
+        self._wall_ms = given.wall_ms
         match given.event:
             case SiteSaid(node=node, said=said):
                 return self._on_said(node, said, given)
@@ -250,8 +255,6 @@ class ManagerSite:
     def _take_entry(self, said: Verified[Any]) -> Effects:
         chain = chain_name(said.statement.signer, said.statement.life)
         done = msgspec.structs.replace(self.journal.take(said), record=())
-        if isinstance(said.body, Entry) and done.persist:
-            done = done + self.journal.forks.hear(said.body)
         key = piece_key(chain, said.statement.number)
         if not any(isinstance(change, Put) and change.key == key for change in done.persist):
             return done
@@ -334,6 +337,8 @@ class ManagerSite:
 
     def _author(self, value: Any) -> Effects:
         """Sign a document of mine and keep it."""
+        if isinstance(value, Roster):
+            value = msgspec.structs.replace(value, wall_ms=self._wall_ms)
         number = next((n for n in (getattr(value, f, None) for f in ("version", "generation", "number")) if n), 0)
         statement = Statement(
             kind=kind_of(value), site=self.site, signer=self.manager, life="-", number=number, body=encode(value)
@@ -414,9 +419,8 @@ class ManagerSite:
         try:
             asked = decode(question.carried, Exchange)
         except msgspec.DecodeError as error:
-            return Effects(
-                note=(Note(what="item.refused", about=node, data={"why": f"a malformed question: {error}"}),)
-            )
+            why = f"a malformed question: {error}"
+            return Effects(note=(Note(what="item.refused", about=node, data={"why": why}),))
         if node not in self.roster().members:
             return self._answer_former(node, question)
         dealings = self._dealings.setdefault(node, Dealings())
@@ -478,14 +482,15 @@ class ManagerSite:
 def opened_events(node: NodeId, payload: bytes, site: str, roster: Roster, verifier: Verifier) -> list[ManagerEvent]:
     """What a member's statement is for a manager: what it carries, each piece verified by itself, then itself, so that
     all of it is kept before it is answered. Raises `Refused` for the statement itself, `DecodeError`."""
-    said = open_sealed(decode(payload, Sealed), site, lambda s: key_in(roster, s), verifier)
+    key_of = partial(key_in, roster)
+    said = open_sealed(decode(payload, Sealed), site, key_of, verifier)
     events: list[ManagerEvent] = []
     if node in roster.former:
         return [SiteSaid(node=node, said=said)]
     for item in decode(said.body.carried, Exchange).items if isinstance(said.body, Question) else ():
         try:
-            carried = open_sealed(item, site, lambda s: key_in(roster, s), verifier)
-            events.append(SiteSaid(node=node, said=carried))
+            carried = open_sealed(item, site, key_of, verifier)
+            events += [SiteSaid(node=node, said=one) for one in with_proof(carried, site, key_of, verifier)]
         except Refused as refused:
             events.append(ItemRefused(node=node, sealed=item, why=str(refused)))
     return [*events, SiteSaid(node=node, said=said)]
@@ -493,8 +498,3 @@ def opened_events(node: NodeId, payload: bytes, site: str, roster: Roster, verif
 
 def _kept_verdict(verdict: Verdict) -> Put:
     return Put(key=f"{VERDICT_PREFIX}{verdict.number:08d}", value=encode(verdict))
-
-
-def stored_key(name: str) -> str:
-    """Under which key a document is kept."""
-    return DOCUMENT_PREFIX + name

@@ -83,7 +83,7 @@ WATCHES: Mapping[str, tuple[str, ...]] = {
         "lives", "election", "uplink", "keeper", "monitoring",
         *(kind for kind in KINDS if kind != "fit"),
     ),
-    "election": ("standings", "roster", "site", "plan", "leave", "hold", "picture"),
+    "election": ("standings", "roster", "site", "plan", "leave", "hold", "picture", "forks"),
     "uplink": ("uplinks", "election", "roster", "site", "intent"),
     "fitting": ("intent", "fit", "hold", "picture"),
     "voter": ("election", "plan", "hold"),
@@ -93,8 +93,8 @@ WATCHES: Mapping[str, tuple[str, ...]] = {
     "keeper": ("running", "unattended", "election", "uplink", "granting", "plan", "intent", "roster", "leave", "hold"),
     "monitoring": ("running", "unattended", "uplink", "keeper", "plan", "site", "intent"),
 }  # fmt: skip
-"""Whose changes make a machine reconsider: machines, documents (all, or of one kind), or one side of what members say
-(`facets`)."""
+"""Whose changes make a machine reconsider: machines, documents (all, or of one kind), one side of what members say
+(`facets`), or what was written twice."""
 
 
 def membership_view(picture: Picture) -> MembershipView:

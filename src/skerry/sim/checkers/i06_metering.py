@@ -3,7 +3,9 @@
 Judged twice. On each disk, from the readings that a holder writes into its journal, against the time for which
 processes were really there. And at the end from the account that the manager itself makes of the journals that it has:
 it counts what the highest readings say and no more, and what it does not know of is no more than it says it does not
-know. An instance provides something while its agent takes it for active and is there to see it.
+know, in every world, whoever is lost in it: all that a member provided in an activation of which the manager has
+anything at all (H3). And it says of no more than a reading's period a crash that it does not know it, but of nodes that
+were taken out. An instance provides something while its agent takes it for active and is there to see it.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from skerry.core.actors.remembered import lives
 from skerry.core.group.journal.chain import ENTRY_PREFIX, body_of
 from skerry.core.group.journal.model import Entry, Folded
 from skerry.core.kernel.effects import Persist, Put
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from skerry.sim.machine import Machine
     from skerry.sim.world import World
 
+Held = tuple[str, str, str]
+"""A node, one of its lives, and an instance that it held then."""
 SLACK_S = 2
 TICK_US = 250_000
 LAG_S = 6
@@ -46,11 +51,17 @@ class Metering(Checker):
         self._since_us: dict[int, int] = {}
         self._at_manager: dict[tuple[str, str, str, int], int] = {}
         """(node, instance, life, activation) -> the highest reading in the manager's store."""
-        self._provided_us: dict[str, int] = defaultdict(int)
+        self._last: dict[Held, tuple[int, str, int]] = {}
+        """To each that the manager's store tells of the last entry: its number, what it says, its wall time (ms)."""
+        self._provided: dict[Held, list[int]] = defaultdict(list)
+        """The moments (ms, by the manager's clock) at which it was seen to provide something, while its node belonged
+        to the site."""
+        self._removed_ms: dict[str, int] = {}
         self._starts: dict[str, int] = defaultdict(int)
         self._stints: dict[str, int] = defaultdict(int)
         """How often an instance began to provide something, or an agent looked away and came back."""
-        self._providing: set[tuple[str, object, str]] = set()
+        self._providing: set[Held] = set()
+        self._put_back = False
 
     def on_workload(self, machine: Machine, workload: Workload, what: str) -> None:
         """It was there for so long."""
@@ -79,13 +90,18 @@ class Metering(Checker):
             statement = decode(decode(change.value, Sealed).statement, Statement)
             body = body_of(statement)
             for entry in (body,) if isinstance(body, Entry) else body.readings:
+                if entry.what in ("role.active", "role.stopped", "instance.seconds"):
+                    held, told = (statement.signer, statement.life, entry.about), (statement.number, entry.what)
+                    self._last[held] = max(self._last.get(held, (0, "", 0)), (*told, entry.wall_ms))
                 if entry.what == "instance.seconds":
                     account = (statement.signer, entry.about, statement.life, int(entry.data["activation"]))
                     self._at_manager[account] = max(self._at_manager.get(account, 0), _seconds(entry))
 
     def on_manager_put_back(self) -> None:
         """It knows what its backup holds."""
+        self._put_back = True
         self._at_manager.clear()
+        self._last.clear()
         self.before_manager_persist([Put(key=key, value=raw) for key, raw in self.world.manager.store.items()])
 
     @staticmethod
@@ -93,21 +109,28 @@ class Metering(Checker):
         """Not what an earlier life wrote, which its disk had forgotten and gets back from the others."""
         return machine.shell is None or statement.life == machine.shell.agent.identity.life
 
+    def on_disk_put_back(self, machine: Machine) -> None:
+        """It may have forgotten what nobody else has."""
+        self._put_back = True
+
     def on_tick(self) -> None:
         """What is provided now."""
-        providing: set[tuple[str, object, str]] = set()
+        providing: set[Held] = set()
+        members, now_ms = set(self.world.members()), self.world.manager.wall_ms()
         for name, machine in self.world.machines.items():
             shell = machine.shell
+            if name not in members:
+                self._removed_ms.setdefault(name, now_ms)
             if shell is None or shell.hung or not machine.answers:
                 continue
             for instance in shell.agent.keeper.instances():
                 if instance.phase in ("active", "draining") and instance.instance in machine.guard.workloads:
-                    providing.add((name, shell, instance.instance))
+                    providing.add((name, shell.agent.identity.life, instance.instance))
         for one in providing:
-            if one in self._providing:
-                self._provided_us[one[2]] += TICK_US
-            else:
+            if one not in self._providing:
                 self._stints[one[2]] += 1
+            elif one[0] in members:
+                self._provided[one].append(now_ms)
         self._providing = providing
 
     def at_end(self) -> None:
@@ -115,30 +138,48 @@ class Metering(Checker):
         site, whole = self.world.manager.site, self.world.core.whole
         if site is None:
             return  # it stays away for good
-        readings, now_ms = site.readings(), self.world.manager.wall_ms()
+        now_ms = self.world.manager.wall_ms()
         settings = site.held().settings
         every_s = settings.reading_every_ms // 1_000 if settings is not None else 0
-        rows = {row["instance"]: row for row in compliance(readings, every_s, now_ms)}
+        account = (site.readings(), lives(site.journal, site.values("roster/"), now_ms), every_s)
+        rows = {row["instance"]: row for row in compliance(*account)}
         walls_differ = self.world.options.walls_differ
         if not walls_differ:
-            self._client(next(iter(client_use(readings, every_s, now_ms)), None), whole=whole)
-        for instance in sorted({*rows, *self._provided_us}):
+            self._client(next(iter(client_use(*account)), None), whole=whole)
+        for instance in sorted({*rows, *(held[2] for held in self._provided)}):
             row = rows.get(instance, {"connected_s": 0, "isolated_s": 0, "unknown_s": 0})
             counted_s = row["connected_s"] + row["isolated_s"]
             highest_s = sum(s for (_, about, _, _), s in self._at_manager.items() if about == instance)
             if counted_s != highest_s:
                 self.broken(f"the manager counts {counted_s} s of {instance}, and its readings come to {highest_s} s")
-            if walls_differ or not whole:
-                continue  # what is unknown is told by wall clocks (H4); who is cut off for good tells nothing
-            provided_s = self._provided_us[instance] // 1_000_000
-            slack_s = LAG_S + STINT_S * self._stints[instance]
-            if provided_s > counted_s + row["unknown_s"] + slack_s:
-                self.broken(
-                    f"{instance} was provided for {provided_s} s; the manager knows of {counted_s} s, and of "
-                    f"{row['unknown_s']} s that it knows nothing"
-                )
-            if row["unknown_s"] > every_s * (self._stints[instance] + self._starts[instance]):
-                self.broken(f"the manager says that it knows nothing of {row['unknown_s']} s of {instance}")
+            if not walls_differ:  # what is unknown is told by wall clocks (H4)
+                self._unknown(instance, counted_s, row["unknown_s"], every_s)
+
+    def _unknown(self, instance: str, counted_s: int, unknown_s: int, every_s: int) -> None:
+        """Neither less than is missing, nor more than may be."""
+        provided_s = sum(self._told_s(held) for held in self._provided if held[2] == instance)
+        if provided_s > counted_s + unknown_s + LAG_S + STINT_S * self._stints[instance]:
+            self.broken(
+                f"{instance} was provided for {provided_s} s; the manager knows of {counted_s} s, and of "
+                f"{unknown_s} s that it knows nothing"
+            )
+        if not self.world.core.whole or self._put_back:
+            return  # who is cut off for good tells nothing; what an older disk or store had, nobody may have
+        crashes = self._stints[instance] + self._starts[instance]
+        lost_s = sum(self._lost_s(held) for held in self._last if held[2] == instance)
+        if unknown_s > every_s * crashes + lost_s:
+            self.broken(f"the manager says that it knows nothing of {unknown_s} s of {instance}")
+
+    def _told_s(self, held: Held) -> float:
+        """For how long it was provided, as far as the manager can know that it began to be."""
+        _, what, wall_ms = self._last.get(held, (0, "role.stopped", 0))
+        return sum(what != "role.stopped" or at_ms <= wall_ms for at_ms in self._provided[held]) * TICK_US / 1_000_000
+
+    def _lost_s(self, held: Held) -> float:
+        """How much of it went with a node that was taken out."""
+        _, what, wall_ms = self._last[held]
+        removed_ms = self._removed_ms.get(held[0], 0)
+        return max(removed_ms - wall_ms, 0) / 1_000 + 1 if what != "role.stopped" else 0
 
     def _client(self, row: dict[str, Any] | None, *, whole: bool) -> None:
         """Its own account lies between what is known of it and that with what is not known (H5). Seconds in which it

@@ -69,7 +69,7 @@ class ForksEnd(Checker):
                 continue
             self.premise()
             node, _, life = chain.rpartition("/")
-            shell = world.machines[node].shell if node in world.core.nodes else None
+            shell = world.machines[node].shell if node in finders.intersection(world.core.nodes) else None
             if shell is not None and shell.agent.identity.life == life:
                 self.broken(f"{node} goes on in a life that was written twice, as {sorted(finders)} found")
             if world.core.uplinks and FORK_PREFIX + chain not in world.manager.store:

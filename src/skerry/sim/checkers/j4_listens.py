@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 
 class Listens(Checker):
-    """Knows every word that the manager ever gave, and of how many its members knew when they asked."""
+    """Knows every word that the manager ever gave, and of how many its members knew when they asked. A member that lies
+    of what it holds is believed."""
 
     property_id = "J4"
 
@@ -53,8 +54,8 @@ class Listens(Checker):
         if site is None or not isinstance(given.event, SiteSaid) or not isinstance(given.event.said.body, Question):
             return
         asked, kept = given.event.said, site.custody.kept
-        told = self._told.get((asked.statement.signer, asked.statement.life, asked.body.number))
-        if told is not None and all(name in kept and kept[name].version >= version for name, version in told.items()):
+        told = self._told.get((asked.statement.signer, asked.statement.life, asked.body.number), {})  # {}: of a liar
+        if all(name in kept and kept[name].version >= version for name, version in told.items()):
             self._has_heard = True
 
     def before_manager_persist(self, changes: Sequence[Persist]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from skerry.core.actors.manager import stored_key
+from skerry.core.group.custody.machine import stored_key
 from skerry.sim.chance import Chance
 
 if TYPE_CHECKING:

@@ -13,9 +13,10 @@ from skerry.core.kernel.effects import Effects
 from skerry.core.kernel.sealing import Statement
 from skerry.core.kernel.values import decode
 from skerry.core.stages.history import rules as history
+from skerry.core.stages.history.model import Lives
 from skerry.core.stages.monitoring.machine import Monitoring
 from skerry.sim.sabotages.sabotage import Patch, Sabotage
-from skerry.sim.sabotages.shapes import restarting
+from skerry.sim.sabotages.shapes import losing, restarting
 
 
 def _seconds_count_twice(patch: Patch) -> None:
@@ -79,8 +80,25 @@ def _repeats_are_added_up(patch: Patch) -> None:
     patch.setattr(history, "_metered", summed)
 
 
+def _what_a_lost_node_had_not_copied_is_forgotten(patch: Patch) -> None:
+    """As if all that any life wrote were here."""
+    open_ends = history._open_ends
+
+    def bounded(readings: Any, lives: Lives, every_s: int, *, clients: bool) -> list[tuple[str, int, int]]:
+        whole = {name: msgspec.structs.replace(life, whole=True, lost=()) for name, life in lives.items()}
+        return open_ends(readings, whole, every_s, clients=clients)
+
+    patch.setattr(history, "_open_ends", bounded)
+
+
 SABOTAGES = (
     Sabotage(name="H1: seconds count twice", plant=_seconds_count_twice, noticed_by=("I6",)),
     Sabotage(name="H1: a restart counts again", plant=_a_restart_counts_again, noticed_by=("I6",), shape=restarting),
     Sabotage(name="H1: repeats are added up", plant=_repeats_are_added_up, noticed_by=("I6",)),
+    Sabotage(
+        name="H3: what a lost node had not copied is forgotten",
+        plant=_what_a_lost_node_had_not_copied_is_forgotten,
+        noticed_by=("I6",),
+        shape=losing,
+    ),
 )

@@ -146,3 +146,12 @@ def put_back(options: Options) -> Options:
     """The manager is put back to a backup, while journals are dropped as soon as they may be."""
     faults = ("manager.old_backup", "manager.adds_intent", "manager.raises_limit", "agent.crash")
     return replace(forgetful(whole(options)), faults=faults, nodes=("n1", "n2", "n3"), safety_ms=40_000)
+
+
+def losing(options: Options) -> Options:
+    """Members are alone for long, and are taken out meanwhile, or never heard of again."""
+    faults = ("link.alone", "uplink.cut_one", "roster.leave")
+    nodes = ("n1", "n2", "n3", "n4")
+    return replace(
+        reconnecting(options), nodes=nodes, drift_ppm=dict.fromkeys(nodes, 0), faults=faults, core_permille=1_000
+    )

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skerry.core.stages.history.model import Reading
+from skerry.core.stages.history.model import Life, Reading
 from skerry.core.stages.history.rules import client_use, compliance
 
 F_S = 10
@@ -41,14 +41,28 @@ def served(at_s: float, *ranges: tuple[int, int], mode: str = "connected", **mor
     return reading("client.seconds", "till", at_s, **{"number": round(at_s * 10), **more}, **data)
 
 
-def row_of(*readings: Reading, now_s: int = 1_000) -> dict[str, Any]:
-    (row,) = compliance(readings, F_S, now_s * 1000)
+def crashed(at_s: int = 1_000, *, lost: tuple[tuple[int, int], ...] = ()) -> Life:
+    """All that it wrote is here, and the next life has begun."""
+    return Life(over_wall_ms=at_s * 1000, whole=True, lost=lost)
+
+
+def unheard(at_s: int) -> Life:
+    """It may have written more: it goes on, or was over by then and nobody has the rest."""
+    return Life(over_wall_ms=at_s * 1000)
+
+
+def lives(readings: tuple[Reading, ...], life: Life) -> dict[tuple[str, str], Life]:
+    return {(reading.node, reading.life): life for reading in readings}
+
+
+def row_of(*readings: Reading, life: Life = crashed()) -> dict[str, Any]:  # noqa: B008 (a value)
+    (row,) = compliance(readings, lives(readings, life), F_S)
     return row
 
 
-def till(*readings: Reading, now_s: int = 1_000) -> tuple[int, int, int]:
+def till(*readings: Reading, life: Life = crashed()) -> tuple[int, int, int]:  # noqa: B008 (a value)
     """Connected, isolated, unknown."""
-    (row,) = client_use(readings, F_S, now_s * 1000)
+    (row,) = client_use(readings, lives(readings, life), F_S)
     return row["connected_s"], row["isolated_s"], row["unknown_s"]
 
 
@@ -82,7 +96,35 @@ def test_an_instance_that_crashed_and_came_back_soon_leaves_unknown_only_the_tim
 
 
 def test_of_one_that_runs_the_time_since_its_last_reading_is_unknown() -> None:
-    assert row_of(active(0), seconds(10, 10), now_s=13)["unknown_s"] == 3
+    assert row_of(active(0), seconds(10, 10), life=unheard(13))["unknown_s"] == 3
+
+
+def test_h3_of_one_that_is_not_heard_of_all_that_time_is_unknown_until_its_readings_come() -> None:
+    assert row_of(active(0), seconds(10, 10), life=unheard(500))["unknown_s"] == 490
+    late = row_of(active(0), seconds(10, 10), seconds(480, 470), stopped(481), life=unheard(500))
+    assert (late["connected_s"], late["unknown_s"]) == (470, 0)
+
+
+def test_h3_what_a_node_lost_for_good_had_not_copied_is_unknown_until_it_was_taken_out() -> None:
+    row = row_of(active(0), seconds(10, 10), life=unheard(3_600))
+    assert (row["connected_s"], row["unknown_s"]) == (10, 3_590)
+    assert row_of(seconds(10, 10), life=unheard(5))["unknown_s"] == 0, "its clock went ahead of the manager's"
+
+
+def test_h3_what_was_written_in_a_lost_stretch_is_unknown_also_if_the_end_is_recorded() -> None:
+    gap = crashed(lost=((200, 899),))
+    assert row_of(active(0), seconds(10, 10), stopped(90), life=gap)["unknown_s"] == 80
+    assert row_of(active(0), seconds(10, 10), active(90), stopped(91), life=gap)["unknown_s"] == 80
+    assert row_of(active(0), seconds(10, 10), life=gap)["unknown_s"] == 990
+    assert row_of(active(0), seconds(10, 10), stopped(11), active(90), stopped(91), life=gap)["unknown_s"] == 0
+
+
+def test_h3_for_a_client_months_of_a_lost_node_are_unknown_but_for_what_others_know() -> None:
+    month_s = 30 * 86_400
+    known = served(10, (0, 10))
+    elsewhere = served(60, (20, 50), node="b", instance="hq/shop/intake#2")
+    gone = stopped(61, node="b", instance="hq/shop/intake#2")
+    assert till(known, seconds(10, 10), elsewhere, gone, life=unheard(month_s)) == (40, 0, month_s - 40)
 
 
 def test_a_measurers_figures_stand_beside_and_add_no_second() -> None:

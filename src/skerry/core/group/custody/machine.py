@@ -98,6 +98,11 @@ class Custody:
         return self.me == min(able)
 
 
+def stored_key(name: str) -> str:
+    """Under which key a document is kept."""
+    return DOCUMENT_PREFIX + name
+
+
 def packed(peer: NodeId | None, items: list[Sealed]) -> tuple[Send, ...]:
     """The items in one message of bounded size, a single one as it is; what does not fit goes with the next beat."""
     if not items:

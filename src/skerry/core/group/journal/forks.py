@@ -1,8 +1,8 @@
 """Two entries with one number in one life: proof that two wrote with one key, or one wrote twice (J1).
 
 The one that was held stays in its chain, the other is kept beside it. Who finds it says so in its own journal, with the
-other entry whole, so that everybody learns of it, and a person at head office. The node whose life it is must end that
-life; what it followed in it counts for nothing.
+other entry whole, so that everybody who holds the first finds it as well, and a person at head office. The node whose
+life it is must end that life; what it followed in it counts for nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ class Forks:
     """The lives in which somebody was found to have written one number twice."""
 
     chains: dict[str, int] = field(default_factory=dict)
-    """To each of their chains the number, by what was found here or is told in the journal of a finder."""
+    """To each of their chains the number."""
+    version: int = 0
+    """Grows whenever `chains` changes."""
 
     @classmethod
     def recover(cls, kept: dict[str, bytes]) -> Forks:
@@ -39,6 +41,7 @@ class Forks:
         if chain in self.chains:
             return Effects()
         self.chains[chain] = other.last
+        self.version += 1
         signer, _, life = chain.rpartition("/")
         about = {"number": other.last, "life": life}
         proof = {"statement": other.sealed.statement, "signature": other.sealed.signature}
@@ -48,19 +51,16 @@ class Forks:
             note=(Note(what=WHAT, about=signer, data=about),),
         )
 
-    def hear(self, entry: Entry) -> Effects:
-        """What another finder wrote."""
-        life, number = entry.data.get("life"), entry.data.get("number")
-        statement, signature = entry.data.get("statement"), entry.data.get("signature")
-        chain = f"{entry.about}/{life}"
-        if entry.what != WHAT or chain in self.chains or not isinstance(number, int):
-            return Effects()
-        if not isinstance(statement, bytes) or not isinstance(signature, bytes):
-            return Effects()
-        self.chains[chain] = number
-        kept = Put(key=FORK_PREFIX + chain, value=encode(Sealed(statement=statement, signature=signature)))
-        note = Note(what="journal.fork", about=entry.about, data={"number": number, "life": life})
-        return Effects(persist=(kept,), note=(note,))
+
+def proof_in(body: object) -> Sealed | None:
+    """The other entry that a finder hands on: whoever holds the one of its chain finds the same by it, if its signature
+    is good. The finder's word alone proves nothing."""
+    if not isinstance(body, Entry) or body.what != WHAT:
+        return None
+    statement, signature = body.data.get("statement"), body.data.get("signature")
+    if not isinstance(statement, bytes) or not isinstance(signature, bytes):
+        return None
+    return Sealed(statement=statement, signature=signature)
 
 
 def _number(raw: bytes) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from skerry.core.kernel.values import Value
@@ -25,3 +26,19 @@ class Reading(Value, frozen=True, kw_only=True):
     wall_ms: int
     count: int = 1
     """How many readings were folded into it (J2)."""
+
+
+class Life(Value, frozen=True, kw_only=True):
+    """What is known of the end of one life of an agent (H3)."""
+
+    over_wall_ms: int
+    """When it was over at the latest: its node's next life had begun, or its node was taken out of the roster. Now, if
+    it may go on."""
+    whole: bool = False
+    """Whether its journal is here to the last entry, as the next life names it."""
+    lost: tuple[tuple[int, int], ...] = ()
+    """Numbers of its entries, both ends included, that nobody has any more (J3)."""
+
+
+Lives = Mapping[tuple[str, str], Life]
+"""By node and life."""

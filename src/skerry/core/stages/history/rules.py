@@ -2,16 +2,18 @@
 
 Only holders count seconds, in cumulative readings of which the highest counts, so repeats do no harm. The validator's
 figures stand beside them and add none. What an instance did after its last reading is unknown unless its end was
-recorded: at most the reading period, neither used nor forgotten (H3). Seconds are compared by wall time, with the error
-of the nodes' clocks (T1, H4).
+recorded, neither used nor forgotten (H3): at most the reading period if its agent went on or all that it wrote is here;
+else until its agent's life was over at the latest. Seconds are compared by wall time, with the error of the nodes'
+clocks (T1, H4).
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from typing import Any
 
-from skerry.core.stages.history.model import Reading
+from skerry.core.stages.history.model import Life, Lives, Reading
 
 METERS = ("connected_s", "connected_compliant_s", "isolated_s", "isolated_compliant_s")
 RANGE_LONGEST_S = 31 * 86_400
@@ -20,11 +22,12 @@ Account = tuple[str, str, str, int]
 """One activation: instance, node, life, and the number of its start in that life."""
 
 
-def compliance(readings: Iterable[Reading], every_s: int, now_wall_ms: int) -> list[dict[str, Any]]:
+def compliance(readings: Iterable[Reading], lives: Lives, every_s: int) -> list[dict[str, Any]]:
     """Per instance: seconds provided and compliant by mode, as its holders counted them, and what others measured.
 
-    `every_s` is how often a holder writes a reading. `compliance_permille` is compliant seconds of all counted;
-    `confirmed` and `contradicted` count the validator's and reporter's measurements that met the floor or did not.
+    `every_s` is how often a holder writes a reading; `unknown_s` is the most that may be missing (H3).
+    `compliance_permille` is compliant seconds of all counted; `confirmed` and `contradicted` count the validator's and
+    reporter's measurements that met the floor or did not.
     """
     given = list(readings)
     sums: dict[str, dict[str, int]] = {}
@@ -33,7 +36,7 @@ def compliance(readings: Iterable[Reading], every_s: int, now_wall_ms: int) -> l
         for meter in METERS:
             total[meter] += meters[meter]
     unknown: dict[str, int] = {}
-    for instance, from_ms, to_ms in _open_ends(given, every_s, now_wall_ms, clients=False):
+    for instance, from_ms, to_ms in _open_ends(given, lives, every_s, clients=False):
         unknown[instance] = unknown.get(instance, 0) - (from_ms - to_ms) // 1000
     measured: dict[str, list[Reading]] = {}
     holders: dict[str, set[str]] = {}
@@ -54,7 +57,7 @@ def compliance(readings: Iterable[Reading], every_s: int, now_wall_ms: int) -> l
     ]
 
 
-def client_use(readings: Iterable[Reading], every_s: int, now_wall_ms: int) -> list[dict[str, Any]]:
+def client_use(readings: Iterable[Reading], lives: Lives, every_s: int) -> list[dict[str, Any]]:
     """Per client the seconds in which it was served and nothing failed: a union over instances, so none counts twice.
 
     A second belongs to the mode of the reading that first names it. `unknown_s` counts the seconds after the last
@@ -74,17 +77,18 @@ def client_use(readings: Iterable[Reading], every_s: int, now_wall_ms: int) -> l
         fresh = _seconds(use.get("seconds_ok")) - known["connected"] - known["isolated"]
         known["isolated" if reading.data.get("mode") == "isolated" else "connected"] |= fresh
         failed.setdefault(reading.about, set()).update(_seconds(use.get("seconds_failed")))
-    open_ends: set[int] = set()
-    for instance, from_ms, to_ms in _open_ends(given, every_s, now_wall_ms, clients=True):
-        if _element(instance) in offering:
-            open_ends.update(range(from_ms // 1000, -(-to_ms // 1000)))
+    unknown = _merged(
+        (from_ms // 1000, -(-to_ms // 1000))
+        for instance, from_ms, to_ms in _open_ends(given, lives, every_s, clients=True)
+        if _element(instance) in offering
+    )
     return [
         {
             "client": client,
             "connected_s": len(modes["connected"] - failed[client]),
             "isolated_s": len(modes["isolated"] - failed[client]),
             "failed_s": len(failed[client]),
-            "unknown_s": len(open_ends - modes["connected"] - modes["isolated"] - failed[client]),
+            "unknown_s": _without(unknown, modes["connected"] | modes["isolated"] | failed[client]),
         }
         for client, modes in sorted(served.items())
     ]
@@ -101,37 +105,64 @@ def _metered(readings: Iterable[Reading]) -> dict[Account, dict[str, int]]:
     return found
 
 
-def _open_ends(
-    readings: Iterable[Reading], every_s: int, now_wall_ms: int, *, clients: bool
-) -> list[tuple[str, int, int]]:
+def _open_ends(readings: Iterable[Reading], lives: Lives, every_s: int, *, clients: bool) -> list[tuple[str, int, int]]:
     """Per instance the wall times `[from, to)`, ms, of which nothing is known: after the last reading of an activation
-    that crashed, was lost, or goes on. A recorded end leaves none, except of the clients that were served last."""
+    that crashed, was lost, or goes on. A recorded end leaves none, except of the clients that were served last, or if
+    what was written before it is lost."""
     found: list[tuple[str, int, int]] = []
-    since: dict[tuple[str, str, str], int] = {}
+    since: dict[tuple[str, str, str], Reading] = {}
 
-    def end(chain: tuple[str, str, str], at_ms: int) -> None:
-        from_ms = since.pop(chain, at_ms)
-        to_ms = min(from_ms + every_s * 1000, at_ms)
-        if to_ms > from_ms:
-            found.append((chain[0], from_ms, to_ms))
+    def end(chain: tuple[str, str, str], last: Reading, over_ms: int, *, bounded: bool) -> None:
+        to_ms = min(last.wall_ms + every_s * 1000, over_ms) if bounded else over_ms
+        if to_ms > last.wall_ms:
+            found.append((chain[0], last.wall_ms, to_ms))
 
     for reading in sorted(readings, key=lambda r: r.number):
         chain = (reading.about, reading.node, reading.life)
+        last = since.get(chain)
         match reading.what:
-            case "role.active":
-                end(chain, reading.wall_ms)
-                since[chain] = reading.wall_ms
-            case "instance.seconds" if not (clients and reading.data.get("final")):
-                since[chain] = reading.wall_ms
-            case "role.stopped" if clients:
-                end(chain, reading.wall_ms)
-            case "role.stopped":
+            case "role.active" | "role.stopped":
+                whole = last is None or not _misses(lives[chain[1:]], last.number, reading.number)
+                if last is not None and (reading.what == "role.active" or clients or not whole):
+                    end(chain, last, reading.wall_ms, bounded=whole)
                 since.pop(chain, None)
+                if reading.what == "role.active":
+                    since[chain] = reading
+            case "instance.seconds" if not (clients and reading.data.get("final")):
+                since[chain] = reading
             case _:
                 pass  # says nothing of how long somebody provided something
-    for chain in sorted(since):
-        end(chain, now_wall_ms)
+    for chain, last in sorted(since.items()):
+        life = lives[chain[1:]]
+        end(chain, last, life.over_wall_ms, bounded=life.whole and not _misses(life, last.number))
     return found
+
+
+def _misses(life: Life, after: int, before: int | None = None) -> bool:
+    """Whether entries between two numbers, or after one, are lost."""
+    return any(after < first and (before is None or first < before) for first, _ in life.lost)
+
+
+def _merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """`[start, end)` that overlap or touch are one."""
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(ranges):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        else:
+            found.append((start, end))
+    return found
+
+
+def _without(ranges: list[tuple[int, int]], known: set[int]) -> int:
+    """How many seconds lie in these ranges, which are apart, and are not known."""
+    starts = [start for start, _ in ranges]
+
+    def within(second: int) -> bool:
+        place = bisect_right(starts, second)
+        return place > 0 and second < ranges[place - 1][1]
+
+    return sum(end - start for start, end in ranges) - sum(map(within, known))
 
 
 def _compliant(sums: dict[str, int]) -> dict[str, Any]:

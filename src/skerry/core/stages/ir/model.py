@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Literal
 
 from skerry.core.kernel.ids import ElementName, GrantKey, IntentId, ManagerId
-from skerry.core.kernel.values import Value
+from skerry.core.kernel.values import Value, Whole
 from skerry.core.stages.capability.model import Resources
 
 SetName = Literal["connected", "isolated"]
@@ -258,3 +258,5 @@ class Roster(Value, frozen=True, kw_only=True, tag="roster"):
     former: dict[str, RosterEntry] = {}
     """Who belonged once and does not any more: what they signed then is still read, and their names are not given
     again, since a name stands for one key and its promises."""
+    wall_ms: Whole = 0
+    """When its author made it, by their own clock (T1): until then whoever it leaves out may have worked (H3)."""
