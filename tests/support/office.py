@@ -233,9 +233,9 @@ class Member:
         )
         return seal(self.signer, statement)
 
-    def write(self, what: str, about: str = "", kind: str = "decision", **data: Any) -> Sealed:
-        """A further entry of this member's journal."""
-        wall_ms = int(time.time() * 1000)
+    def write(self, what: str, about: str = "", kind: str = "decision", age_s: int = 0, **data: Any) -> Sealed:
+        """A further entry of this member's journal, written a while ago."""
+        wall_ms = int(time.time() * 1000) - age_s * 1000
         at: Input[object] = Input(id=f"i{self._number}", at_ms=self._number, wall_ms=wall_ms, draw=0, event=None)
         self.journal.record(Record(kind=kind, what=what, about=about, data=data), at)
         return self.journal.after(self.journal.own_chain, self.journal.heads[self.journal.own_chain] - 1)[0]

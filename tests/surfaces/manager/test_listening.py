@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +21,7 @@ from skerry.core.stages.intent.events import LocalIntent
 from skerry.core.stages.ir.model import IntermediateRepresentation
 from skerry.core.stages.negotiation.model import Assignment, Plan, Section
 from skerry.core.stages.ratification.model import Verdict
+from tests.support.command import Verbs
 from tests.support.office import EXAMPLE, Member, RunningManager
 
 pytestmark = pytest.mark.timeout(180)  # a busy machine takes its time to start processes
@@ -225,3 +227,30 @@ def test_plan_and_explanation_show_what_the_site_told_and_metrics_count_it(
     (row,) = manager.admin.get(f"/v1/explain?instance={quote(instance)}")["assignments"]
     assert (row["holder"], row["agreed"], row["set"]) == ("shows", "assignee", "connected")
     assert 'skerry_site_nodes{site="shop"}' in manager.text("/metrics")
+
+
+def test_h3_what_a_lost_node_had_not_copied_is_shown_as_unknown_up_to_its_removal(
+    manager: RunningManager, tmp_path: Path
+) -> None:
+    member, verbs = Member(manager, "shop", "drowned", tmp_path / "drowned"), Verbs(manager)
+    instance, now_s = "hq/shop-files/intake#9", int(time.time())
+    meter = {"activation": 1, "connected_s": 10, "connected_compliant_s": 10, "isolated_s": 0}
+    served = {"seconds_ok": [[now_s - 100, now_s - 90]], "seconds_failed": []}
+    member.ask(
+        member.write("role.active", instance, age_s=100),
+        member.write("instance.seconds", instance, kind="reading", age_s=90, **meter),
+        member.write("client.seconds", "boat", kind="reading", age_s=90, instance=instance, use=served),
+    )
+    assert manager.delete("/v1/sites/shop/nodes/drowned")[0] == 200
+
+    def accounts() -> list[tuple[int, int]]:
+        rows = [*verbs.json("history")["history"], *verbs.json("use")["use"]]
+        mine = [row for row in rows if instance in row.values() or "boat" in row.values()]
+        return [(row["connected_s"], row["unknown_s"]) for row in mine]
+
+    found = accounts()
+    assert [known for known, _ in found] == [10, 10]
+    assert all(90 <= unknown < 90 + int(time.time()) - now_s + 3 for _, unknown in found)
+    manager.restart()
+    assert accounts() == found, "it does not grow after that, and is not forgotten"
+    assert all("unknown s" in verbs(verb).out for verb in ("history", "use"))
