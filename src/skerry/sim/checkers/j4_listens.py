@@ -49,8 +49,8 @@ class Listens(Checker):
     def after_manager_step(self, given: Input[ManagerEvent], effects: Effects) -> None:
         """A question has arrived: does the manager have by now what its sender had?"""
         site = self.world.manager.site
-        if site is not self._life:
-            self._life, self._has_heard = site, False
+        if site is not self._life:  # the process that founds the site has nothing to hear
+            self._life, self._has_heard = site, self._life is None
         if site is None or not isinstance(given.event, SiteSaid) or not isinstance(given.event.said.body, Question):
             return
         asked, kept = given.event.said, site.custody.kept
