@@ -3,7 +3,7 @@
 Only holders count seconds, in cumulative readings of which the highest counts, so repeats do no harm. The validator's
 figures stand beside them and add none. What an instance did after its last reading is unknown unless its end was
 recorded, neither used nor forgotten (H3): at most the reading period if its agent wrote more, or all that it wrote is
-here; else until its agent's life was over at the latest (docs/decisions/0011). Seconds are compared by wall time, with
+here; else until its agent's life was over at the latest (docs/decisions/0012). Seconds are compared by wall time, with
 the error of the nodes' clocks (T1, H4).
 """
 
