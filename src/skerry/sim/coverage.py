@@ -135,6 +135,7 @@ EXPECTED: tuple[str, ...] = (
     "note.plan.committed",
     *(f"premise.I{number}" for number in range(1, 14)),
     *(f"premise.U{number}" for number in range(1, 8)),
+    "premise.U12",
     "premise.M2",
     "premise.X5",
     "fault.declared.off",

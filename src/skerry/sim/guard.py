@@ -35,6 +35,8 @@ class Workload:
     stop_within_ms: int
     ready: bool = False
     ending: bool = False
+    ended: str = ""
+    """Why, once it is gone."""
     use: Use = field(default_factory=Use)
     asked: list[Callable[[], None]] = field(default_factory=list)
     """Who waits for its stop."""
@@ -146,6 +148,7 @@ class Guard:
         if self.workloads.get(workload.instance) is not workload:
             return
         del self.workloads[workload.instance]
+        workload.ended = reason
         self.machine.world.on_workload(self.machine, workload, "gone")
         for done in workload.asked:
             done()
