@@ -1,4 +1,4 @@
-"""U1, U3, U6, U7: what users ask for, and the rules behind it."""
+"""U1 to U7 and U12: what users ask for, and the rules behind it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from skerry.core.group.membership import machine as membership
 from skerry.core.group.membership.machine import Membership
+from skerry.core.kernel.effects import Effects, StopWorkload
 from skerry.core.stages.subscription.machine import Keeper
 from skerry.sim.options import Options
 from skerry.sim.sabotages.sabotage import Patch, Sabotage
@@ -51,6 +52,18 @@ def _beats_get_old_too_soon(patch: Patch) -> None:
     patch.setattr(membership, "FRESH_MS", 900)
 
 
+def _a_start_begins_anew(patch: Patch) -> None:
+    """A new agent ends what it finds, and starts it again as its plan says."""
+    recover = Keeper.recover
+
+    def afresh(cls: Any, me: Any, kept: Any, found: Any, *besides: Any) -> Any:
+        keeper, effects = recover(me, kept, (), *besides)
+        stops = tuple(StopWorkload(instance=process.instance, within_ms=1_000) for process in found)
+        return keeper, effects + Effects(act=stops)
+
+    patch.setattr(Keeper, "recover", classmethod(afresh))
+
+
 SABOTAGES = (
     Sabotage(name="U1: work waits for permission", plant=_waits_for_permission, noticed_by=("U1",), shape=powerless),
     Sabotage(
@@ -58,4 +71,5 @@ SABOTAGES = (
     ),
     Sabotage(name="U6: the dead stay", plant=_the_dead_stay, noticed_by=("U6",), shape=powerless),
     Sabotage(name="U7: beats get old too soon", plant=_beats_get_old_too_soon, noticed_by=("U7",), shape=quiet),
+    Sabotage(name="U12: a start begins anew", plant=_a_start_begins_anew, noticed_by=("U12",), shape=restarting),
 )
