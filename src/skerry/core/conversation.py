@@ -334,6 +334,7 @@ def document_of(said: Verified[Any], roster: Roster) -> Kept:
     document of its own, so that a node that missed some can take them one after the other.
     """
     body, signer = said.body, said.statement.signer
+    numbers: Version
     match body:
         case Roster() | SiteDocument() | CatalogueDocument() | Verdict() | Acknowledgement():
             return _kept(said, *_manager_says(said), may=signer == roster.manager)
