@@ -84,6 +84,7 @@ EXPECTED: tuple[str, ...] = (
     "state.mode.connected",
     "state.mode.isolated",
     "state.cold_start",
+    "state.runs_alone",
     *(f"state.graph.{graph}" for graph in GRAPHS),
     *(f"state.core.{core}" for core in ("whole", "reaching", "cut_off")),
     "state.guard.deadline",

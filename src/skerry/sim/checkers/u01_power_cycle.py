@@ -42,17 +42,20 @@ class PowerCycle(Checker):
                 self._known[name] = (machine.shell, now_us, given(machine.shell.agent))
             elif known[0] is not machine.shell:
                 del self._known[name]
-            elif known[2] and now_us - known[1] >= WITHIN_US:
-                self._judge(machine, machine.shell.agent, known[2])
-                self._known[name] = (machine.shell, now_us, {})
+            elif known[2]:
+                still = given(machine.shell.agent)  # what a plan took in between may have been given again just now
+                due = {i: digest for i, digest in known[2].items() if still.get(i) == digest}
+                over = now_us - known[1] >= WITHIN_US
+                if over:
+                    self._judge(machine, machine.shell.agent, due)
+                self._known[name] = (machine.shell, known[1], {} if over else due)
 
     def _judge(self, machine: Machine, agent: Agent, due: dict[InstanceId, str]) -> None:
         if agent.picture.goes(agent.picture.me):
             return  # who leaves runs nothing (X5)
-        still = given(agent)
         failed = {i.instance for i in agent.keeper.instances() if i.phase == "failed"}
-        for instance, digest in sorted(due.items()):
-            if still.get(instance) != digest or instance in failed:
+        for instance in sorted(due):
+            if instance in failed:
                 continue
             if agent.uplink.mode(self.world.manager.name) == "isolated":
                 self.premise()

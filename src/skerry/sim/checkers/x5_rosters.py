@@ -62,7 +62,8 @@ class Rosters(Checker):
                 self._unsure[name, key] = running
             elif still := running & self._unsure.get((name, key), set()):
                 self.broken(f"{name} has {key} for certain again, and goes on with what it ran by X8 (pid {still})")
-            met = held.without and granting.surrender.in_touch
+            alone = held.surrendered and not shell.agent.succession.surrendered
+            met = (held.without or alone) and granting.surrender.in_touch
             if not met:
                 self._in_touch_us.pop((name, key), None)
                 continue

@@ -1,9 +1,9 @@
 """X5 and X8: while rosters follow each other, and where exclusiveness was given up.
 
 Of X5 the search over the machines themselves has the rest (tests/core/group/succession): that a new roster waits for
-one promise and trusts nobody's own shows only where it shares no granter with the old one that heard the holder, and
-every machine that joins is silent for as long anyway (X4); that a closing is for one successor, where a manager makes
-two of one roster, which none does here.
+one promise, trusts nobody's own, and is closed by those who know their promises shows only where it shares no granter
+with the old one that heard the holder, and every machine that joins is silent for as long anyway (X4); that a closing
+is for one successor, where a manager makes two of one roster, which none does here.
 """
 
 from __future__ import annotations
@@ -12,12 +12,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import msgspec
-
 from skerry.core.actors.picture import Picture
 from skerry.core.group.granting.machine import Granting
 from skerry.core.group.succession import machine as succession
-from skerry.core.group.succession.machine import Succession
 from skerry.core.kernel.effects import Effects
 from skerry.sim.options import LENGTHS_MS, Options
 from skerry.sim.sabotages.sabotage import Patch, Sabotage
@@ -39,12 +36,6 @@ def changing(options: Options) -> Options:
     )
 
 
-def starting_again(options: Options) -> Options:
-    """The same, and agents restart."""
-    shaped = changing(options)
-    return replace(shaped, faults=(*shaped.faults, "site.agents", "agent.crash"))
-
-
 def declaring(options: Options) -> Options:
     """Operators who declare nodes dead that are cut off."""
     nodes = ("n1", "n2", "n3")
@@ -57,16 +48,6 @@ def _waiting_without_closing(patch: Patch) -> None:
         return max(editions)
 
     patch.setattr(succession, "counts_from", newest)
-
-
-def _closing_before_it_knows(patch: Patch) -> None:
-    """A node that has just started names no promises, since it has forgotten them."""
-    close = Succession._close
-
-    def knowing(self: Succession, at_ms: int, view: Any) -> Effects:
-        return close(self, at_ms, msgspec.structs.replace(view, known_from_ms=0))
-
-    patch.setattr(Succession, "_close", knowing)
 
 
 def _taken_out_and_going_on(patch: Patch) -> None:
@@ -89,13 +70,13 @@ def _going_on_after_contact(patch: Patch) -> None:
 
 SABOTAGES = (
     Sabotage(name="X5: waiting without closing", plant=_waiting_without_closing, noticed_by=("I2",), shape=changing),
-    Sabotage(
-        name="X5: closing before it knows",
-        plant=_closing_before_it_knows,
-        noticed_by=("I2",),
-        shape=starting_again,
-    ),
     Sabotage(name="X5: taken out and going on", plant=_taken_out_and_going_on, noticed_by=("X5",), shape=changing),
     Sabotage(name="X8: nobody says so", plant=_nobody_says_so, noticed_by=("I2",), shape=declaring),
-    Sabotage(name="X8: going on after contact", plant=_going_on_after_contact, noticed_by=("X5",), shape=declaring),
+    Sabotage(
+        name="X8: going on after contact",
+        plant=_going_on_after_contact,
+        seeds_known=(7,),
+        noticed_by=("X5",),
+        shape=declaring,
+    ),
 )
