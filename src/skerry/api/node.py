@@ -24,6 +24,7 @@ from skerry.core.actors import report
 from skerry.core.actors.agent import Agent
 from skerry.core.kernel.effects import Reply
 from skerry.core.stages.lookup.rules import find
+from skerry.ports.storage import NoRoom
 from skerry.shell.agent import AgentShell
 from skerry.shell.clock import boot_ms
 
@@ -82,10 +83,12 @@ class NodeApi:
         )
 
     async def _status(self, request: Request) -> Response:
-        return _json(report.status(self._agent, boot_ms()))
+        return _json(report.status(self._agent, boot_ms(), self._shell.cannot_write))
 
     async def _lookup(self, request: Request) -> Response:
-        """`?interface=`: where it is offered, best first."""
+        """`?interface=`: where it is offered, best first. A node that takes in nothing new does not know (U6)."""
+        if self._shell.cannot_write:
+            return _json({"error": f"ask another node: {self._shell.cannot_write}"}, 503)
         interface = request.query_params.get("interface", "")
         if not interface:
             return _json({"error": "give the interface that is looked for: /v1/lookup?interface=object-store.v1"}, 400)
@@ -143,6 +146,8 @@ class NodeApi:
             reply = await take(self._shell, bytes(body))
         except local.NotTaken as refused:
             return _json(refused.body, refused.status)
+        except NoRoom as full:
+            return _json({"error": str(full)}, 507)
         except TimeoutError:
             return _json({"error": "the agent did not answer in time; whether it was taken shows in its events"}, 504)
         return _json(reply.body, 200 if reply.ok else 403)

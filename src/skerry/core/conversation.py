@@ -347,6 +347,7 @@ def document_of(said: Verified[Any], roster: Roster) -> Kept:
     document of its own, so that a node that missed some can take them one after the other.
     """
     body, signer = said.body, said.statement.signer
+    numbers: Version
     match body:
         case Roster() | SiteDocument() | CatalogueDocument() | Verdict() | Acknowledgement():
             return _kept(said, *_manager_says(said), may=signer == roster.manager)
@@ -359,8 +360,8 @@ def document_of(said: Verified[Any], roster: Roster) -> Kept:
             name, numbers, may = f"{CLOSING_PREFIX}{node}", (through,), signer == node
         case Leave(node=node):
             name, numbers, may = f"{LEAVE_PREFIX}{node}", (1,), signer == node
-        case Living(node=node, generation=generation):
-            name, numbers, may = f"{DEAD_PREFIX}{node}", (generation,), signer == node
+        case Living(node=node):
+            name, numbers, may = f"{DEAD_PREFIX}{node}", body.version, signer == node
         case Plan(id=plan):
             version_of: Version = (plan.term, str(plan.leader), plan.number)
             return _kept(said, "plan", version_of, signer == plan.leader)
@@ -372,10 +373,10 @@ def document_of(said: Verified[Any], roster: Roster) -> Kept:
 def _document_of_operator(said: Verified[Any], roster: Roster) -> Kept:
     body, signer = said.body, said.statement.signer
     match body:
-        case DeclaredDead(node=node, generation=generation):
+        case DeclaredDead(node=node):
             known = roster.operators.get(signer)
             may = known is not None and DECLARE_DEAD in known.may
-            return _kept(said, f"{DEAD_PREFIX}{node}", (generation,), may)
+            return _kept(said, f"{DEAD_PREFIX}{node}", body.version, may)
         case Hold():
             return _kept(said, body.document, body.version, may_hold(signer, roster))
         case _:

@@ -24,7 +24,8 @@ class Storage(Protocol):
         ...
 
     def commit(self, changes: Iterable[Persist]) -> None:
-        """Apply all changes in order, durably, or none: then it raises `StorageError` (disk full, read-only)."""
+        """Apply all changes in order, durably, or none: then it raises `StorageError`, or `NoRoom` if the same commit
+        may succeed later."""
         ...
 
     def close(self) -> None:
@@ -37,3 +38,7 @@ DAMAGED_ADVICE = "move the folder away and join the site again, the others hold 
 
 class StorageError(Exception):
     """The state could not be read or written; says what, where and what to do."""
+
+
+class NoRoom(StorageError):
+    """The disk takes nothing now: it is full, read-only, or reports an error. What it holds is whole (N5)."""

@@ -1,8 +1,8 @@
 """The one loop of an agent: take events, step, persist, then do the rest.
 
 Events that wait together are stepped together and made durable by one commit; nothing of any of them leaves before
-that. If the disk refuses, the loop ends (N5): a node that cannot persist decides nothing. The loop is the only caller
-of the machines; everything slow runs beside it and ends in an event.
+that. If the disk is full, the loop waits for room (N5): a node that cannot persist decides nothing, says so, and keeps
+what runs. The loop is the only caller of the machines; everything slow runs beside it and ends in an event.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from skerry.core.conversation import (
 )
 from skerry.core.group.membership.machine import PresenceChanged
 from skerry.core.group.uplink.machine import CloseSession, OpenSession, SessionChanged
-from skerry.core.kernel.effects import Act, Effects, Note, OpenNewLife, Reply
+from skerry.core.kernel.effects import Act, Effects, Note, OpenNewLife, Persist, Reply
 from skerry.core.kernel.events import DeadlinePassed
 from skerry.core.kernel.expressions import Expressions
 from skerry.core.kernel.ids import ManagerId, NodeId
@@ -41,7 +41,7 @@ from skerry.inputlog.recorder import Recorder, Segments
 from skerry.inputlog.records import Recovered, logged
 from skerry.inputlog.version import core_version
 from skerry.ports.sensors import SensorError, Sensors
-from skerry.ports.storage import DAMAGED_ADVICE, Storage, StorageError
+from skerry.ports.storage import DAMAGED_ADVICE, NoRoom, Storage, StorageError
 from skerry.ports.transport import Fabric, Uplink
 from skerry.ports.workload import Workloads
 from skerry.shell import clock, entropy
@@ -59,6 +59,8 @@ REQUEST_WITHIN_S = 5.0
 DEFAULT_GRACE_MS = 10_000
 USAGE_PERIOD_S = 2.0
 FACTS_PERIOD_S = 30.0
+ROOM_PERIOD_S = 1.0
+"""How often a disk that took nothing is tried again."""
 
 
 @dataclass
@@ -86,7 +88,9 @@ class AgentShell:
         self.outside = outside
         self.stream = EventStream(settings.node)
         self.lost = 0
-        """Events that came while the queue was full."""
+        """Events that came while the queue was full, and messages while nothing could be decided."""
+        self.cannot_write = ""
+        """Why the disk takes nothing; empty: it does. Meanwhile nothing is decided, and all that is known gets old."""
         self.agent: Agent
         self._queue: deque[AgentEvent] = deque()
         self._wakeup = asyncio.Event()
@@ -123,7 +127,10 @@ class AgentShell:
             await self._close()
 
     async def request(self, event: Callable[[str], AgentEvent]) -> Reply:
-        """Post an event that wants an answer, and wait for it. Raises `TimeoutError`."""
+        """Post an event that wants an answer, and wait for it. Raises `TimeoutError`, and `NoRoom` at once while the
+        disk takes nothing."""
+        if self.cannot_write:
+            raise NoRoom(self.cannot_write)
         self._requests += 1
         name = f"{self.settings.node}-request-{self._requests}"
         answered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
@@ -200,9 +207,9 @@ class AgentShell:
             )
         except msgspec.DecodeError as error:
             raise StorageError(f"the state of {self.settings.node} is damaged ({error}); {DAMAGED_ADVICE}") from error
-        self._carry_out([effects])
+        await self._carry_out([effects])
         self._recorder.stepped(self.agent, [effects], started.wall_ms)
-        self._step_all([Started(), FactsFound(facts=self.outside.sensors.facts())])
+        await self._step_all([Started(), FactsFound(facts=self.outside.sensors.facts())])
 
     async def _open_fabric(self) -> None:
         self.outside.fabric.on_message(self._on_payload)
@@ -239,7 +246,7 @@ class AgentShell:
             if due_ms is not None and due_ms <= clock.boot_ms():
                 batch.append(DeadlinePassed())
             if batch:
-                self._step_all(batch)
+                await self._step_all(batch)
             await asyncio.sleep(0)  # what ended beside the loop gets its turn, however many events wait
 
     async def _wait(self) -> None:
@@ -258,11 +265,11 @@ class AgentShell:
         finally:
             deadline.cancel()
 
-    def _step_all(self, events: list[AgentEvent]) -> None:
+    async def _step_all(self, events: list[AgentEvent]) -> None:
         inputs = [self._input(event) for event in events]
         self._recorder.stepping(inputs)
         steps = [self.agent.step(given) for given in inputs]
-        self._carry_out(steps)
+        await self._carry_out(steps)
         self._recorder.stepped(self.agent, steps, inputs[-1].wall_ms)
         trouble = self._recorder.trouble or ""
         if trouble != self._told:
@@ -279,11 +286,11 @@ class AgentShell:
             event=event,
         )
 
-    def _carry_out(self, steps: list[Effects]) -> None:
+    async def _carry_out(self, steps: list[Effects]) -> None:
         """One commit for all, then everything else in the order of the steps."""
         changes = [change for effects in steps for change in effects.persist]
         if changes:
-            self.outside.storage.commit(changes)
+            await self._persist(changes)
         for effects in steps:
             for send in effects.send:
                 self.outside.fabric.send(send.to, encode(self.agent.seal_message(send.message)))
@@ -300,6 +307,27 @@ class AgentShell:
                 self._act(act)
             for note in effects.note:
                 self.note(note, effects.cause)
+
+    async def _persist(self, changes: list[Persist]) -> None:
+        """Until the disk has taken it nothing leaves, and nothing more is stepped: to the others this agent stands
+        still, and exclusive work ends by its guard's deadline (N5, X6). Raises `StorageError`; `NoRoom` if the agent is
+        to stop meanwhile."""
+        while True:
+            try:
+                self.outside.storage.commit(changes)
+                break
+            except NoRoom as error:
+                if self._stopping:
+                    raise
+                if not self.cannot_write:
+                    self.note(Note(what="state.unwritten", data={"why": str(error)}))
+                self.cannot_write = str(error)
+            await asyncio.sleep(ROOM_PERIOD_S)
+            if self._supervisor.failure is not None:
+                raise self._supervisor.failure
+        if self.cannot_write:
+            self.cannot_write = ""
+            self.note(Note(what="state.written"))
 
     def note(self, note: Note, cause: str = "") -> None:
         """Add to the public stream."""
@@ -321,6 +349,9 @@ class AgentShell:
 
     def _on_payload(self, payload: bytes) -> None:
         """From a peer or the manager: nothing reaches a machine before its signature was checked (N6)."""
+        if self.cannot_write:
+            self.lost += 1  # as on any network; it comes again (C2), and the queue is for what does not
+            return
         try:
             sealed = decode(payload, Sealed)
             for said in opened(sealed, self.settings.site, self._key_of, self.outside.verifier):
@@ -357,7 +388,9 @@ class AgentShell:
 
     async def _sample_usage(self) -> None:
         while True:
-            self.post(UsageSampled(usage=await self.outside.workloads.usage()))
+            usage = await self.outside.workloads.usage()
+            if not self.cannot_write:
+                self.post(UsageSampled(usage=usage))
             await asyncio.sleep(USAGE_PERIOD_S)
 
     async def _sample_facts(self) -> None:

@@ -35,6 +35,8 @@ class Workload:
     stop_within_ms: int
     ready: bool = False
     ending: bool = False
+    ended: str = ""
+    """Why it ends, or has ended."""
     use: Use = field(default_factory=Use)
     asked: list[Callable[[], None]] = field(default_factory=list)
     """Who waits for its stop."""
@@ -134,7 +136,7 @@ class Guard:
     def _end(self, workload: Workload, within_ms: int, reason: str) -> None:
         if workload.ending:
             return
-        workload.ending = True
+        workload.ending, workload.ended = True, reason
         stubborn = self._chance.happens(self.machine.world.options.stubborn_permille)
         takes_ms = within_ms if stubborn else self._chance.between(0, within_ms // 4)
         if takes_ms == 0:
@@ -146,6 +148,7 @@ class Guard:
         if self.workloads.get(workload.instance) is not workload:
             return
         del self.workloads[workload.instance]
+        workload.ended = workload.ended or reason
         self.machine.world.on_workload(self.machine, workload, "gone")
         for done in workload.asked:
             done()

@@ -70,6 +70,8 @@ class Manager:
         """When an intent was withdrawn, if it is."""
         self.heard_us = 0
         """When a word of it last reached anybody."""
+        self.heard_by_us: dict[str, int] = {}
+        """The same, of each node."""
         self.takes_ms = 0
         """How long it takes over each message."""
         self.refuses = False
@@ -341,7 +343,7 @@ class Manager:
     def _deliver(self, node: str, payload: bytes) -> None:
         shell = self.world.machines[node].shell
         if shell is not None and shell.sessions.get(self.name):
-            self.heard_us = self.world.loop.now_us
+            self.heard_us = self.heard_by_us[node] = self.world.loop.now_us
             self.world.overhear(payload)
             shell.receive(payload)
 

@@ -21,7 +21,7 @@ from skerry.core.kernel.values import encode
 from skerry.core.stages.intent import holds
 from skerry.core.stages.intent.events import LocalIntent, LocalIntentGiven
 from skerry.core.stages.intent.local import RIGHT
-from skerry.core.stages.intent.model import Intent, Site
+from skerry.core.stages.intent.model import Catalogue, Intent, Site
 from skerry.core.stages.ir.issuing import Applied, Held, Word, words_for
 from skerry.core.stages.ir.model import IntermediateRepresentation, Operator
 from skerry.core.stages.ir.rules import translate
@@ -59,6 +59,7 @@ class Office:
         self.owner = owner
         self.signers = {name: StandInSigner(name, world.options.seed) for name in OPERATORS}
         self.place = self._placed(world.book.place)
+        self.catalogue = _giving_up(world.book.catalogue) if world.options.runs_alone else world.book.catalogue
         self._said = 0
 
     def _placed(self, written: Site) -> Site:
@@ -91,7 +92,7 @@ class Office:
         book = self.world.book
         applied = Applied(
             place=self.place,
-            catalogue=book.catalogue,
+            catalogue=self.catalogue,
             text=book.catalogue_text,
             intents=manifests.intents,
             local=manifests.local,
@@ -130,7 +131,7 @@ class Office:
         book = self.world.book
         return translate(
             intent,
-            book.catalogue,
+            self.catalogue,
             expressions=book.expressions,
             owner=self.owner,
             generation=generation,
@@ -164,6 +165,17 @@ class Office:
             kind=kind_of(body), site=self.world.site, signer=name, life=name, number=self._said, body=encode(body)
         )
         return Verified(statement=statement, body=body, sealed=seal(signer, statement))
+
+
+def _giving_up(catalogue: Catalogue) -> Catalogue:
+    """The same, but what is exclusive runs without a quorum, too (X8)."""
+    roles = {
+        name: msgspec.structs.replace(role, spec=msgspec.structs.replace(role.spec, when_no_quorum="run"))
+        if role.spec.on_split == "run_once"
+        else role
+        for name, role in catalogue.roles.items()
+    }
+    return msgspec.structs.replace(catalogue, roles=roles)
 
 
 def _scaled(amount: str, percent: int) -> str:

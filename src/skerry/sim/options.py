@@ -24,6 +24,7 @@ BYTES = (4_000, 60_000, 16_000_000)
 CALM_LOSS_PERMILLE = (0, 0, 5, 30, 100)
 CALM_DELAY_MAX_MS = (3, 10, 40, 120)
 CORE_PERMILLE = 600
+RUNS_ALONE_PERMILLE = 150
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +67,8 @@ class Options:
     """Who can hear whom while nothing is healed (`graphs`)."""
     walls_wrong: bool = False
     """Machines come with wall clocks in 1970 and 2099, and the site tells nobody."""
+    runs_alone: bool = False
+    """What is exclusive runs where there is no quorum, too: the catalogue gives exclusiveness up (X8)."""
     core_permille: int = 0
     """How likely it is that only a part of the world is healed in the end (`healed`)."""
 
@@ -83,6 +86,7 @@ HARMLESS: Mapping[str, Mapping[str, Any]] = {
     "delay": {"spike_permille": 0, "delay_max_ms": min(CALM_DELAY_MAX_MS)},
     "doubles": {"duplicate_permille": 0},
     "graph": {"graph": "mesh"},
+    "surrender": {"runs_alone": False},
     "loss": {"loss_permille": 0},
 }
 """To each thing that a world can be without the options that it then has."""
@@ -157,6 +161,7 @@ def draw_options(seed: int, safety_ms: int, liveness_ms: int) -> Options:
         stubborn_permille=chance.pick((100, 300, 1_000)),
         graph="mesh" if shapes.happens(MESH_PERMILLE) else shapes.pick(GRAPHS),
         walls_wrong=shapes.happens(100),
+        runs_alone=chance.child("surrender").happens(RUNS_ALONE_PERMILLE),
         core_permille=CORE_PERMILLE,
         retention=_retention(journal) if forgetful else AS_SHIPPED,
         acknowledge_every_ms=journal.pick((1_000, 5_000)) if forgetful else ACKNOWLEDGE_EVERY_MS,

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 QUEUE_MAX = 10_000
 USAGE_PERIOD_MS = 2_000
+ROOM_PERIOD_MS = 1_000
+"""How often a disk that took nothing is tried again."""
 IDLE_SPINS_MAX = 20
 """Deadlines that pass in one millisecond of an agent: more, and its real loop would never rest."""
 
@@ -151,7 +153,9 @@ class Shell:
     # --- what comes in --------------------------------------------------------------------------------------------
 
     def receive(self, payload: bytes) -> None:
-        """Bytes from a peer or a manager."""
+        """Bytes from a peer or a manager; lost while nothing can be decided (N5)."""
+        if self.machine.disk_full and self.hung:
+            return
         self._in_turn(partial(self._open, payload))
 
     def on_presence(self, node: NodeId, present: bool) -> None:
@@ -190,9 +194,10 @@ class Shell:
 
     def _open(self, payload: bytes) -> None:
         roster = self.agent.picture.roster()
-        for said in self.world.opened(payload, roster, self.machine):
-            if self.alive:
-                self._step(Heard(said=said))
+        carried = [partial(self._step, Heard(said=said)) for said in self.world.opened(payload, roster, self.machine)]
+        while carried and self.alive and self._rest is None:
+            carried.pop(0)()
+        self._queue.extendleft(reversed(carried))
 
     # --- one step -------------------------------------------------------------------------------------------------
 
@@ -229,8 +234,7 @@ class Shell:
             return
         if effects.persist:
             if self.machine.disk_full:
-                self.world.coverage.hit("fault.disk.full.refused")
-                self.machine.end_agent()
+                self._wait_for_room(effects, given)
                 return
             self.world.before_persist(self.machine, effects.persist)
             self.machine.commit(effects.persist)
@@ -244,6 +248,16 @@ class Shell:
             self._stall(rest)
         else:
             rest()
+
+    def _wait_for_room(self, effects: Effects, given: Input[Any]) -> None:
+        """N5: the loop stands until the disk takes what this step decided; nothing of it leaves before."""
+        self.world.coverage.hit("fault.disk.full.refused")
+        self.hung, self._rest = True, partial(self._has_room, effects, given)
+        self.machine.later(ROOM_PERIOD_MS, self._end_stall)
+
+    def _has_room(self, effects: Effects, given: Input[Any]) -> None:
+        self.hung = False
+        self._carry_out(effects, given)
 
     def _do_rest(self, todo: list[Callable[[], None]], *, dying: bool) -> None:
         """What may leave once the step is durable."""

@@ -28,6 +28,7 @@ PROPERTIES = {
     "U5": "the last one or two nodes carry on, without what needs a quorum",
     "U6": "nothing dead is shown as running",
     "U7": "a link that is cut is told from a node that is dead",
+    "U12": "an agent restarts or is upgraded, and its workloads do not notice",
     "X5": "who hears that it was taken out stops all in time, and who gave exclusiveness up stops on contact",
     "M2": "a part that no manager answers is declared isolated in time",
 }

@@ -164,6 +164,8 @@ class World:
         graph = missing_links(self.options.graph, self.options.nodes, self.chance.child("graph"))
         self.network.cut(graph)
         self.coverage.hit(f"state.graph.{self.options.graph if graph else 'mesh'}")
+        if self.options.runs_alone:
+            self.coverage.hit("state.runs_alone")
         if self.options.cold:
             self.network.cut(self.network.uplinks(list(self.machines)))
             self.coverage.hit("state.cold_start")

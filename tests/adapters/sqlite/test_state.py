@@ -13,7 +13,7 @@ import pytest
 
 from skerry.adapters.sqlite.state import SqliteStorage
 from skerry.core.kernel.effects import Put
-from skerry.ports.storage import StorageError
+from skerry.ports.storage import NoRoom, StorageError
 
 HOLDER = """
 import sys, time
@@ -104,7 +104,7 @@ def test_a_full_disk_applies_nothing_and_is_told_and_room_makes_it_work_again(ti
     state.commit([Put(key="a", value=b"old")])
     ballast = tiny_disk / "ballast"
     fill(ballast)
-    with pytest.raises(StorageError, match=r"state\.db: cannot write the state .*full"):
+    with pytest.raises(NoRoom, match=r"state\.db: cannot write the state .*full"):
         state.commit([Put(key="a", value=b"new"), Put(key="large", value=bytes(100_000))])
     assert state.load() == {"a": b"old"}
     ballast.unlink()

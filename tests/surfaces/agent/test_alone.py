@@ -121,18 +121,22 @@ def test_what_is_decided_while_cut_off_is_temporary_and_status_says_so(node: Nod
     assert node.pid_of(HELLO) == pid
 
 
-def test_an_agent_that_cannot_write_ends_and_says_so_and_its_work_goes_on_until_there_is_room(node: Node) -> None:
+def test_an_agent_that_cannot_write_stays_up_and_says_so_and_decides_nothing_until_there_is_room(node: Node) -> None:
     """N5. As on a full disk, the system lets the agent write to no file; what it started is not hit by that."""
     pid = node.pid_of(HELLO)
     assert pid is not None
-    resource.prlimit(node.agent.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
-    _, complained = node.agent.communicate(timeout=WITHIN_S)
-    assert node.agent.returncode == 1
-    assert "state.db: cannot write the state" in complained and "Traceback" not in complained
-    assert node.pid_of(HELLO) == pid
-    node.begin()
-    node.until(lambda: node.state_of("hq/hello") == "satisfied, isolated")
-    assert node.pid_of(HELLO) == pid
+    unlimited = resource.RLIM_INFINITY
+    resource.prlimit(node.agent.pid, resource.RLIMIT_FSIZE, (0, unlimited))
+    told = node.until(lambda: [line for line in node("status").out.splitlines() if "cannot write the state" in line])
+    assert told[0].startswith("given up: this node decides nothing, and hears nobody: ") and "state.db" in told[0]
+    asked = node("call", "greeting.v1")
+    assert asked.code != 0 and "ask another node" in asked.err and "cannot write the state" in asked.err
+    assert (node.agent.poll(), node.pid_of(HELLO)) == (None, pid)
+    resource.prlimit(node.agent.pid, resource.RLIMIT_FSIZE, (unlimited, unlimited))
+    node.until(lambda: "cannot write" not in node("status").out)
+    node.until(lambda: node("call", "greeting.v1").code == 0)
+    assert node.state_of("hq/hello") == "satisfied, isolated"
+    assert (node.agent.poll(), node.pid_of(HELLO)) == (None, pid)
 
 
 def test_a_program_that_crashes_again_and_again_is_started_again_after_longer_pauses_and_at_last_left(

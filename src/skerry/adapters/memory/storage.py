@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from skerry.core.kernel.effects import Persist, Put
-from skerry.ports.storage import StorageError
+from skerry.ports.storage import NoRoom, StorageError
 
 
 class MemoryDisk:
@@ -46,7 +46,7 @@ class MemoryStorage:
             else:
                 content.pop(change.key, None)
         if disk.trouble is not None:
-            raise StorageError(f"memory: cannot write the state ({disk.trouble})")
+            raise NoRoom(f"memory: cannot write the state ({disk.trouble})")
         disk.content = content
 
     def close(self) -> None:

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from skerry.core.kernel.effects import Persist, Put
-from skerry.ports.storage import DAMAGED_ADVICE, StorageError
+from skerry.ports.storage import DAMAGED_ADVICE, NoRoom, StorageError
 
-_ADVICE = {
+_PASSING = {
     sqlite3.SQLITE_FULL: "the disk is full; free some space",
     sqlite3.SQLITE_READONLY: "the disk or the file is read-only; make it writable",
     sqlite3.SQLITE_IOERR: "the disk reports an error, or is full; check it",
@@ -76,7 +76,7 @@ class SqliteStorage:
         return row[0] if row is not None else None
 
     def commit(self, changes: Iterable[Persist]) -> None:
-        """Apply all changes or none; durable on return. Raises `StorageError`."""
+        """Apply all changes or none; durable on return. Raises `NoRoom`, `StorageError`."""
         try:
             self._db.execute("BEGIN IMMEDIATE")
             for change in changes:
@@ -112,8 +112,9 @@ class SqliteStorage:
         code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
         if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
             return StorageError(f"{self._path}: {_DAMAGED} ({error})")
-        advice = _ADVICE.get(code, "nothing was changed; try again")
-        return StorageError(f"{self._path}: cannot {doing} the state ({error}); {advice}")
+        kind = NoRoom if code in _PASSING else StorageError
+        advice = _PASSING.get(code, "nothing was changed; try again")
+        return kind(f"{self._path}: cannot {doing} the state ({error}); {advice}")
 
 
 def _take(folder: Path) -> int:

@@ -27,8 +27,9 @@ from skerry.core.stages.subscription.rules import paused_by
 JOURNAL_PAGE_MAX = 500
 
 
-def status(agent: Agent, at_ms: int) -> dict[str, Any]:
-    """One screen: who is there, who leads, which mode since when, what runs, what is given up."""
+def status(agent: Agent, at_ms: int, cannot_write: str = "") -> dict[str, Any]:
+    """One screen: who is there, who leads, which mode since when, what runs, what is given up. `cannot_write` is why
+    the disk takes nothing, if it does not (N5)."""
     picture, leadership = agent.picture, agent.election.leadership
     plan, roster = picture.plan(), picture.roster()
     contacts = picture.contacts()
@@ -65,7 +66,10 @@ def status(agent: Agent, at_ms: int) -> dict[str, Any]:
         "forks": agent.journal.forks.chains,
         "refused": agent.refused,
         "holds": hold_rows(picture.holds()),
-        "given_up": _given_up(agent, plan, len(roster.members), len(contacts) + 1),
+        "given_up": [
+            *([f"this node decides nothing, and hears nobody: {cannot_write}"] if cannot_write else []),
+            *_given_up(agent, plan, len(roster.members), len(contacts) + 1),
+        ],
     }
 
 

@@ -170,17 +170,14 @@ class Player:
         self._start_again(now)
 
     def _start_again(self, now: Round) -> None:
-        """What a service manager does: an agent that ended by itself is started. On a full disk it has to end (N5)."""
+        """What a service manager does: an agent that ended by itself is started, and told of."""
         for node in self._lab.state.nodes:
             agent = self._lab.state.processes.get(f"agent {node}")
             if agent is None or agent.alive:
                 continue
-            full = any(fault.kind is Kind.FILL and node in fault.nodes for fault in now.faults)
-            self._mark("ended", round=now.number, node=node, expected=full)
-            if not full:
-                self.ended.append(
-                    f"round {now.number}: {node}: {building.tail(self._lab.folder / f'{node}.log')[-SAID_MAX:]}"
-                )
+            self._mark("ended", round=now.number, node=node)
+            said = building.tail(self._lab.folder / f"{node}.log")[-SAID_MAX:]
+            self.ended.append(f"round {now.number}: {node}: {said}")
             self._lab.start(node)
 
 

@@ -30,6 +30,7 @@ from skerry.sim.checkers.u04_operated_locally import OperatedLocally
 from skerry.sim.checkers.u05_last_survivor import LastSurvivor
 from skerry.sim.checkers.u06_nothing_dead import NothingDead
 from skerry.sim.checkers.u07_cut_is_not_dead import CutIsNotDead
+from skerry.sim.checkers.u12_unnoticed import Unnoticed
 from skerry.sim.checkers.x5_rosters import Rosters
 
 CHECKERS: tuple[type[Checker], ...] = (
@@ -59,6 +60,7 @@ CHECKERS: tuple[type[Checker], ...] = (
     LastSurvivor,
     NothingDead,
     CutIsNotDead,
+    Unnoticed,
     Rosters,
     States,
 )

@@ -78,5 +78,7 @@ class RunOnce(Checker):
             self.broken(f"{key} is active twice: " + ", ".join(f"on {node} (pid {pid})" for node, pid in running))
 
     def _is_given_up(self, key: str, node: str) -> bool:
-        """X8 is a premise only where somebody was declared dead who is not off, or has been back since."""
-        return self._given_up.get((node, key), False) and self.world.somebody_lives_who_was_declared_dead()
+        """X8 is a premise only where the catalogue gives exclusiveness up, or who was declared dead is not off, or has
+        been back since."""
+        might = self.world.options.runs_alone or self.world.somebody_lives_who_was_declared_dead()
+        return might and self._given_up.get((node, key), False)

@@ -13,6 +13,7 @@ from skerry.core.conversation import KINDS, Exchange
 from skerry.core.group.custody.machine import DOCUMENT_PREFIX
 from skerry.core.group.election.machine import FOLLOWED_KEY
 from skerry.core.group.election.wire import Follow
+from skerry.core.group.granting.model import DeclaredDead, Living
 from skerry.core.group.journal.chain import BASE_PREFIX, ENTRY_PREFIX, Base, stored_piece
 from skerry.core.group.journal.model import Acknowledgement
 from skerry.core.group.succession.machine import COUNTING_KEY
@@ -110,6 +111,8 @@ def _version(raw: bytes) -> tuple[object, ...]:
             return (number,)
         case Hold(number=number, lifted=lifted):
             return (number, lifted)
+        case DeclaredDead() | Living():
+            return body.version
         case Closing(through=through):
             return (through,)
         case Acknowledgement(number=number):

@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from skerry.core.kernel.ids import InstanceId
-from skerry.core.stages.negotiation.model import SITE
-from skerry.core.stages.subscription.rules import paused_by
 from skerry.sim.checkers.checker import Checker
+from skerry.sim.checkers.given import given
 
 if TYPE_CHECKING:
     from skerry.core.actors.agent import Agent
@@ -40,20 +39,23 @@ class PowerCycle(Checker):
                 continue
             known = self._known.get(name)
             if known is None:
-                self._known[name] = (machine.shell, now_us, _given(machine.shell.agent))
+                self._known[name] = (machine.shell, now_us, given(machine.shell.agent))
             elif known[0] is not machine.shell:
                 del self._known[name]
-            elif known[2] and now_us - known[1] >= WITHIN_US:
-                self._judge(machine, machine.shell.agent, known[2])
-                self._known[name] = (machine.shell, now_us, {})
+            elif known[2]:
+                still = given(machine.shell.agent)  # what a plan took in between may have been given again just now
+                due = {i: digest for i, digest in known[2].items() if still.get(i) == digest}
+                over = now_us - known[1] >= WITHIN_US
+                if over:
+                    self._judge(machine, machine.shell.agent, due)
+                self._known[name] = (machine.shell, known[1], {} if over else due)
 
     def _judge(self, machine: Machine, agent: Agent, due: dict[InstanceId, str]) -> None:
         if agent.picture.goes(agent.picture.me):
             return  # who leaves runs nothing (X5)
-        still = _given(agent)
         failed = {i.instance for i in agent.keeper.instances() if i.phase == "failed"}
-        for instance, digest in sorted(due.items()):
-            if still.get(instance) != digest or instance in failed:
+        for instance in sorted(due):
+            if instance in failed:
                 continue
             if agent.uplink.mode(self.world.manager.name) == "isolated":
                 self.premise()
@@ -66,17 +68,3 @@ def _is_well(machine: Machine) -> bool:
     shell = machine.shell
     able = machine.starts_fail_permille == 0 and machine.crashes_after_ms is None and machine.step_takes_ms == 0
     return able and machine.answers and shell is not None and not shell.stands and machine.owner_takes.memory_bytes == 0
-
-
-def _given(agent: Agent) -> dict[InstanceId, str]:
-    """What may run anywhere and is this node's by the plan and the mode that it holds, and held by no operator (R4)."""
-    plan, modes, irs = agent.picture.plan(), agent.picture.modes(), agent.picture.irs()
-    paused, drained = agent.picture.paused(), agent.identity.node in agent.picture.drained()
-    return {
-        instance: assignment.digest
-        for intent, section in (plan.sections.items() if plan is not None else ())
-        if intent != SITE and intent in irs and not irs[intent].withdrawn
-        for instance, assignment in section.of(modes.get(intent, "connected")).items()
-        if assignment.holder == agent.identity.node and assignment.key is None
-        if not drained and not paused_by(instance, paused)
-    }

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 CALM_FOR_US = 6_000_000
 FOUND_BY_US = 10_000_000
 """A site that was just switched on finds itself in this time."""
-LOSS_MAX_PERMILLE = 5
 LOST = ("contact.lost", "node.given_up")
 
 
@@ -40,8 +39,8 @@ class CutIsNotDead(Checker):
     def _well(self) -> tuple[str, ...]:
         """Those of whom that can be said now."""
         world, options, now_us = self.world, self.world.options, self.world.loop.now_us
-        if options.loss_permille > LOSS_MAX_PERMILLE or options.spike_permille > 0:
-            return ()
+        if options.loss_permille > 0 or options.spike_permille > 0:
+            return ()  # two beats in a row may be lost of somebody who is well
         if world.healed_us is not None:
             return world.core.nodes if now_us - world.healed_us >= CALM_FOR_US else ()
         calm = not world.faults.inside and now_us - world.faults.inside_changed_us >= CALM_FOR_US

@@ -1,4 +1,4 @@
-"""Faults of disks: they take nothing, for a moment or for long, or cannot be read.
+"""Faults of disks: they take nothing more, or nothing for a while, or cannot be read.
 
 A commit of SQLite is all or nothing, so a write that was lost or torn is one that was never made: `crash_in_step` with
 its variants. What a disk held when it was read for the last time is what it holds when it is read again.
@@ -18,12 +18,8 @@ if TYPE_CHECKING:
 End = Callable[[], None]
 
 
-AGAIN_MS = (1_000, 4_000)
-"""Until whoever watches over an agent starts it again."""
-
-
 def refuses(world: World, chance: Chance) -> End | None:
-    """A disk takes nothing: the agent ends before anything leaves (N5)."""
+    """A disk fails under a commit: the agent ends before anything leaves (N5)."""
     machine = any_up(world, chance)
     if machine is None or machine.shell is None:
         return None
@@ -31,23 +27,15 @@ def refuses(world: World, chance: Chance) -> End | None:
 
 
 def full(world: World, chance: Chance) -> End | None:
-    """A disk is full, and stays so for a while: the agent ends at its first commit (N5), is started again, and ends
-    again, as often as it is started; what runs goes on under the guard."""
+    """A disk is full, and stays so for a while: from its next commit on the agent decides nothing (N5); what runs goes
+    on under the guard."""
     machine = holder_or_any(world, chance)
     if machine is None or machine.disk_full:
         return None
     machine.disk_full = True
 
-    def again() -> None:
-        if machine.disk_full:
-            machine.start_agent()
-            world.loop.after(chance.between(*AGAIN_MS) * 1_000, again)
-
-    again()
-
     def end() -> None:
         machine.disk_full = False
-        machine.start_agent()
 
     return end
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from skerry.sim.sabotages import exclusiveness, holding, journal, leadership, metering, plans, trust, users
+from skerry.sim.sabotages import exclusiveness, holding, journal, leadership, metering, plans, rosters, trust, users
 from skerry.sim.sabotages.sabotage import Sabotage
 
 SABOTAGES: tuple[Sabotage, ...] = (
     *exclusiveness.SABOTAGES,
+    *rosters.SABOTAGES,
     *leadership.SABOTAGES,
     *trust.SABOTAGES,
     *plans.SABOTAGES,

@@ -70,11 +70,11 @@ def _fences_are_forgotten(patch: Patch) -> None:
 
 
 SABOTAGES = (
-    Sabotage(name="X2: no drift margin", plant=_no_drift_margin, seeds_known=(3, 7), noticed_by=("I2",), shape=apart),
+    Sabotage(name="X2: no drift margin", plant=_no_drift_margin, seeds_known=(1,), noticed_by=("I2",), shape=apart),
     Sabotage(
         name="X2: lease counted from the answer",
         plant=_lease_from_the_answer,
-        seeds_known=(0, 1),
+        seeds_known=(6,),
         noticed_by=("I2",),
         shape=apart,
     ),
@@ -82,14 +82,14 @@ SABOTAGES = (
     Sabotage(
         name="X4: no wait after a start",
         plant=_no_wait_after_a_start,
-        seeds_known=(0, 3),
+        seeds_known=(1,),
         noticed_by=("I2",),
         shape=forgetting,
     ),
     Sabotage(
         name="X6: the guard forgets deadlines",
         plant=_guard_forgets_deadlines,
-        seeds_known=(2,),
+        seeds_known=(1,),
         noticed_by=("I4", "I2"),
         shape=restarting,
     ),
@@ -103,7 +103,7 @@ SABOTAGES = (
     Sabotage(
         name="X9: fences are forgotten",
         plant=_fences_are_forgotten,
-        seeds_known=(3,),
+        seeds_known=(4,),
         noticed_by=("I2",),
         shape=restarting,
     ),

@@ -36,6 +36,7 @@ SABOTAGES = (
     Sabotage(
         name="R4: an old copy sets again what was lifted",
         plant=_an_old_copy_sets_again_what_was_lifted,
+        seeds_known=(2,),
         noticed_by=("R4", "I10"),
         shape=held,
     ),

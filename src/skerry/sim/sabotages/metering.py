@@ -93,7 +93,13 @@ def _what_a_lost_node_had_not_copied_is_forgotten(patch: Patch) -> None:
 
 SABOTAGES = (
     Sabotage(name="H1: seconds count twice", plant=_seconds_count_twice, noticed_by=("I6",)),
-    Sabotage(name="H1: a restart counts again", plant=_a_restart_counts_again, noticed_by=("I6",), shape=restarting),
+    Sabotage(
+        name="H1: a restart counts again",
+        plant=_a_restart_counts_again,
+        seeds_known=(2,),
+        noticed_by=("I6",),
+        shape=restarting,
+    ),
     Sabotage(name="H1: repeats are added up", plant=_repeats_are_added_up, noticed_by=("I6",)),
     Sabotage(
         name="H3: what a lost node had not copied is forgotten",

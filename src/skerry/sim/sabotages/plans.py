@@ -83,14 +83,18 @@ SABOTAGES = (
     Sabotage(
         name="P3: the ledger says yes",
         plant=_the_ledger_says_yes,
-        seeds_known=(17, 6),
+        seeds_known=(17,),
         noticed_by=("I3",),
         shape=crowded,
     ),
     Sabotage(name="P2: holds never end", plant=_holds_never_end, noticed_by=("I13",), shape=quiet),
     Sabotage(name="G1: committed without assent", plant=_committed_without_assent, noticed_by=("I1",)),
     Sabotage(
-        name="I9: withdrawals are overlooked", plant=_withdrawals_are_overlooked, noticed_by=("I9", "I12"), shape=moving
+        name="I9: withdrawals are overlooked",
+        plant=_withdrawals_are_overlooked,
+        seeds_known=(3,),
+        noticed_by=("I9", "I12"),
+        shape=moving,
     ),
     Sabotage(name="I10: plans go back", plant=_plans_go_back, noticed_by=("I10",), shape=spied_on),
 )

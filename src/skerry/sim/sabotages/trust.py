@@ -77,9 +77,13 @@ SABOTAGES = (
         name="N6: signatures are not checked", plant=_signatures_are_not_checked, noticed_by=("I8",), shape=spied_on
     ),
     Sabotage(
-        name="I8: replays are heard", plant=_replays_are_heard, seeds_known=(1, 4), noticed_by=("I8",), shape=spied_on
+        name="I8: replays are heard", plant=_replays_are_heard, seeds_known=(1,), noticed_by=("I8",), shape=spied_on
     ),
     Sabotage(
-        name="J1: changed entries are believed", plant=_changed_entries_are_believed, noticed_by=("I8",), shape=overseen
+        name="J1: changed entries are believed",
+        plant=_changed_entries_are_believed,
+        seeds_known=(1,),
+        noticed_by=("I8",),
+        shape=overseen,
     ),
 )

@@ -1,16 +1,23 @@
-"""U1, U3, U6, U7: what users ask for, and the rules behind it."""
+"""U1 to U7 and U12: what users ask for, and the rules behind it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+
+from skerry.core.actors import agent, report, views
+from skerry.core.group.granting.model import Electorate
 from skerry.core.group.membership import machine as membership
 from skerry.core.group.membership.machine import Membership
+from skerry.core.group.uplink.machine import Uplink
+from skerry.core.kernel.effects import Effects, StopWorkload
+from skerry.core.stages.intent import local
 from skerry.core.stages.subscription.machine import Keeper
 from skerry.sim.options import Options
 from skerry.sim.sabotages.sabotage import Patch, Sabotage
-from skerry.sim.sabotages.shapes import cut_off, quiet, restarting
+from skerry.sim.sabotages.shapes import cut_off, quiet, reconnecting, restarting
 
 
 def powerless(options: Options) -> Options:
@@ -51,11 +58,152 @@ def _beats_get_old_too_soon(patch: Patch) -> None:
     patch.setattr(membership, "FRESH_MS", 900)
 
 
+def _a_start_begins_anew(patch: Patch) -> None:
+    """A new agent ends what it finds, and starts it again as its plan says."""
+    recover = Keeper.recover
+
+    def afresh(cls: Any, me: Any, kept: Any, found: Any, *besides: Any) -> Any:
+        keeper, effects = recover(me, kept, (), *besides)
+        stops = tuple(StopWorkload(instance=process.instance, within_ms=1_000) for process in found)
+        return keeper, effects + Effects(act=stops)
+
+    patch.setattr(Keeper, "recover", classmethod(afresh))
+
+
+def long_gone(options: Options) -> Options:
+    """The way to the manager is gone for nearly all the time, and head office changes its mind meanwhile."""
+    faults = ("uplink.cut", "manager.raises_limit")
+    return replace(reconnecting(options), faults=faults, fault_lengths_ms=((60_000, 80_000),))
+
+
+def on_its_own(options: Options) -> Options:
+    """A site that was never connected, and operators who hand in what they want."""
+    return replace(cut_off(options), faults=("operator.hands_in", "link.alone"), core_permille=1_000)
+
+
+def widowed(options: Options) -> Options:
+    """Two machines, of which one loses its power for good."""
+    nodes = ("n1", "n2")
+    return replace(
+        restarting(options),
+        nodes=nodes,
+        drift_ppm=dict.fromkeys(nodes, 0),
+        faults=("machine.power",),
+        fault_gap_max_ms=60_000,
+        fault_lengths_ms=((80_000, 90_000),),
+        safety_ms=60_000,
+        core_permille=1_000,
+        runs_alone=False,
+    )
+
+
+def surrendering(options: Options) -> Options:
+    """The same, where the catalogue gives exclusiveness up."""
+    return replace(widowed(options), runs_alone=True)
+
+
+def _half_is_a_quorum(patch: Patch) -> None:
+    def half(self: Electorate, nodes: Any, without: Any = frozenset()) -> bool:
+        counted = self.members - without
+        return 2 * len(nodes & counted) >= len(counted)
+
+    patch.setattr(Electorate, "is_quorum", half)
+
+
+def _status_keeps_silent(patch: Patch) -> None:
+    patch.setattr(report, "_given_up", lambda *of: [])
+
+
+def _nobody_runs_alone(patch: Patch) -> None:
+    patch.setattr(views, "_runs_alone", lambda picture: frozenset())
+
+
+def _the_longer_the_cut_the_longer_the_wait(patch: Patch) -> None:
+    """Whoever was not answered for long asks again after as long."""
+    question = Uplink._question
+
+    def patient(self: Uplink, manager: Any, at_ms: int, view: Any) -> Effects:
+        line, pauses = self._lines[manager], vars(self).setdefault("pauses", {})
+        silent_ms = at_ms - self._known_ms[manager]
+        if silent_ms > 2 * view.settings.lost_after_ms and not line.session:
+            pauses[manager] = at_ms + silent_ms
+        if at_ms < pauses.get(manager, 0):
+            return Effects()
+        return question(self, manager, at_ms, view)
+
+    patch.setattr(Uplink, "_question", patient)
+
+
+def _anybody_may_hand_in(patch: Patch) -> None:
+    def trusting(given: Any, roster: Any, irs: Any) -> Effects:
+        everybody = {n: msgspec.structs.replace(o, may=(*o.may, local.RIGHT)) for n, o in roster.operators.items()}
+        return local.take(given, msgspec.structs.replace(roster, operators=everybody), irs)
+
+    patch.setattr(agent, "take", trusting)
+
+
+def _what_is_handed_in_waits_for_the_manager(patch: Patch) -> None:
+    """Leaders plan what their manager knows."""
+    survey = views._survey
+
+    def known(picture: Any, *of: Any) -> Any:
+        found = survey(picture, *of)
+        return msgspec.structs.replace(found, irs={i: ir for i, ir in found.irs.items() if not ir.local})
+
+    patch.setattr(views, "_survey", known)
+
+
 SABOTAGES = (
-    Sabotage(name="U1: work waits for permission", plant=_waits_for_permission, noticed_by=("U1",), shape=powerless),
+    Sabotage(
+        name="U1: work waits for permission",
+        plant=_waits_for_permission,
+        seeds_known=(11,),
+        noticed_by=("U1",),
+        shape=powerless,
+    ),
+    Sabotage(
+        name="U2: the longer the cut, the longer the wait",
+        plant=_the_longer_the_cut_the_longer_the_wait,
+        noticed_by=("U2",),
+        shape=long_gone,
+    ),
+    Sabotage(
+        name="U4: what is handed in waits for the manager",
+        plant=_what_is_handed_in_waits_for_the_manager,
+        seeds_known=(1,),
+        noticed_by=("U4",),
+        shape=on_its_own,
+    ),
+    Sabotage(
+        name="U4: anybody may hand in",
+        plant=_anybody_may_hand_in,
+        seeds_known=(1,),
+        noticed_by=("U4",),
+        shape=on_its_own,
+    ),
     Sabotage(
         name="U3: work is restarted on isolation", plant=_restarts_on_isolation, noticed_by=("U3",), shape=cut_off
     ),
+    Sabotage(
+        name="U5: half is a quorum", plant=_half_is_a_quorum, seeds_known=(26,), noticed_by=("U5",), shape=widowed
+    ),
+    Sabotage(
+        name="U5: status keeps silent", plant=_status_keeps_silent, seeds_known=(1,), noticed_by=("U5",), shape=widowed
+    ),
+    Sabotage(
+        name="U5: nobody runs alone",
+        plant=_nobody_runs_alone,
+        seeds_known=(26,),
+        noticed_by=("U5",),
+        shape=surrendering,
+    ),
     Sabotage(name="U6: the dead stay", plant=_the_dead_stay, noticed_by=("U6",), shape=powerless),
-    Sabotage(name="U7: beats get old too soon", plant=_beats_get_old_too_soon, noticed_by=("U7",), shape=quiet),
+    Sabotage(
+        name="U7: beats get old too soon",
+        plant=_beats_get_old_too_soon,
+        seeds_known=(1,),
+        noticed_by=("U7",),
+        shape=quiet,
+    ),
+    Sabotage(name="U12: a start begins anew", plant=_a_start_begins_anew, noticed_by=("U12",), shape=restarting),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from skerry.core.group.granting.machine import Granting, GrantingView
-from skerry.core.group.granting.model import Electorate, Living
+from skerry.core.group.granting.model import DeclaredDead, Electorate, Living
 from skerry.core.group.granting.wire import GrantAsk, GrantGive, GrantRelease
 from skerry.core.kernel.ids import GrantKey, LifeId
 from tests.core.things import A, B, C, D
@@ -196,6 +196,22 @@ def test_x8_who_was_declared_dead_stops_what_it_has_and_only_then_says_that_it_l
     lives = Living(node=A, generation=5)
     assert t >> sees(in_use=frozenset()) << publishes("dead/a", lambda v: v == lives)
     assert t >> sees(declared={}) << says(None, GrantAsk, keys={KEY: 0})
+
+
+def test_x8_the_nodes_own_word_counts_against_one_of_the_same_generation() -> None:
+    """Operators of two parts, one of whom said it twice: otherwise each word would stay with those who heard it."""
+    twice, answer = DeclaredDead(node=A, generation=2), Living(node=A, generation=2)
+    assert DeclaredDead(node=A, generation=1).version < twice.version < answer.version
+
+
+def test_x9_whoever_hears_of_a_higher_fence_keeps_its_own_until_it_has_one_above() -> None:
+    """Somebody had the key by X8 meanwhile, and has given it up."""
+    t = holder()
+    assert t >> until(20 + LEASE_MS // 4) << says(None, ask(3, fence=1)) << anything
+    assert t >> heard(B, give(3, 5)) << keeps("granting/fence/") << says(None, ask(4, fence=6))
+    assert t.machine.held[KEY].fence == 1
+    assert t >> heard(B, give(4, 6)) << notes("grant.held", KEY)
+    assert t.machine.held[KEY].fence == 6
 
 
 def test_x8_who_is_in_contact_is_not_dead() -> None:

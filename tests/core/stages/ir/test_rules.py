@@ -70,6 +70,12 @@ def test_a_run_once_role_gets_a_key_of_intent_and_element_and_others_none() -> N
     assert keyed.sets["isolated"].elements["placement"].key == "the/map"
 
 
+def test_x8_a_role_may_give_exclusiveness_up_where_there_is_no_quorum() -> None:
+    assert ir_of().sets["isolated"].elements["placement"].when_no_quorum == "stop"
+    giving_up = ir_of(changed(CATALOGUE, ("onSplit: run_once", "onSplit: run_once\n  whenNoQuorum: run")))
+    assert giving_up.sets["isolated"].elements["placement"].when_no_quorum == "run"
+
+
 def test_the_isolated_set_leaves_one_role_out_has_one_more_instance_and_larger_headroom() -> None:
     connected, isolated = (ir_of().sets[mode].elements for mode in ("connected", "isolated"))
     assert set(connected) - set(isolated) == {"migrate"}

@@ -64,9 +64,20 @@ class DeclaredDead(Value, frozen=True, kw_only=True, tag="declared_dead"):
     node: NodeId
     generation: int
 
+    @property
+    def version(self) -> tuple[int, int]:
+        """Of the document."""
+        return (self.generation, 0)
+
 
 class Living(Value, frozen=True, kw_only=True, tag="living"):
     """The answer of a node that was declared dead, once all that it had exclusively is gone: it counts again."""
 
     node: NodeId
     generation: int
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Of the document. Another operator, elsewhere, may have come to the same generation by saying it twice: then
+        the node's own word counts, or each would stay with those who heard it first."""
+        return (self.generation, 1)

@@ -34,7 +34,6 @@ KINDS_MADE = ("IntermediateRepresentation", "RoleFit", "Plan", "Agreement", "Sub
 
 NOT_YET: dict[str, frozenset[str]] = {
     "Functionality": frozenset({"spec.offers.lookup"}),
-    "Role": frozenset({"spec.whenNoQuorum"}),
     "Intent": frozenset({"spec.onLimit"}),
     "Site": frozenset({"spec.uplink.quietHours", "spec.changeWindow"}),
     "Node": frozenset({"spec.declares.counted"}),
