@@ -244,7 +244,10 @@ def _journal(world: World) -> str | None:
     store, site = world.manager.store, world.manager.site
     missing = sorted(key for key in world.due if key not in store)
     key = next((key for key in missing if site is None or not stands_for(site, key)), None)
-    return f"{NOT_ARRIVED} {key}" if key is not None else None
+    if key is not None:
+        return f"{NOT_ARRIVED} {key}"
+    owed = site.restored.behind(site.journal) if site is not None else {}
+    return f"of {min(owed)} the manager still asks for what it once acknowledged (J3)" if owed else None
 
 
 def stands_for(site: ManagerSite, key: str) -> bool:

@@ -90,7 +90,8 @@ class JournalArrives(Checker):
     def _is_gone(self, chain: str, first: int, last: int) -> None:
         for number in range(first, last + 1):
             key = f"{ENTRY_PREFIX}{chain}/{number:08d}"
-            holder = next((name for name, machine in self.world.machines.items() if key in machine.disk), None)
+            # Whoever stays out of reach cannot have been asked.
+            holder = next((name for name in self.world.core.nodes if key in self.world.machines[name].disk), None)
             if holder is not None and number == first:  # who was away and has less than all of it cannot give it
                 self.broken(f"the manager takes {key} for lost, and {holder} has it")
             if number > self._signed.get(chain, 0):
