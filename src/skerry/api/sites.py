@@ -31,9 +31,8 @@ def notices(site: ManagerSite) -> list[str]:
     what of its journal is missing or lost (J3), and whose was written twice (J1)."""
     said = [] if site.may_speak else ["not heard since this manager started: until then nothing new is said to it"]
     for name in sorted(site.restored.found):
-        said.append(
-            f"{name}: found at the site, this manager did not know that it had said so; apply or delete it anew"
-        )
+        settled = "it stands" if name.startswith("roster/") else "apply or delete it anew"
+        said.append(f"{name}: found at the site, this manager did not know that it had said so; {settled}")
     for chain, number in sorted(site.journal.forks.chains.items()):
         said.append(f"journal {chain}: written twice, from entry {number} on: somebody else has this node's key")
     for chain, have in sorted(site.restored.behind(site.journal).items()):

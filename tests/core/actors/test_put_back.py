@@ -112,6 +112,19 @@ def test_j4_what_was_found_is_shown_until_somebody_says_something_newer(backup: 
     assert not backup.site.manager.restored.found
 
 
+def test_j4_rosters_that_were_found_are_settled_by_the_next_one(backup: Backup) -> None:
+    for _ in range(2):
+        backup.site.step(Authored(documents=(backup.site.manager.next_roster(),)))
+    there = backup.own()
+    backup.put_back()
+    for name in ("roster/000002", "roster/000003"):
+        backup.gives(there[name])
+    assert set(backup.site.manager.restored.found) == {"roster/000002", "roster/000003"}
+    backup.asks()
+    backup.site.step(Authored(documents=(backup.site.manager.next_roster(),)))
+    assert not backup.site.manager.restored.found
+
+
 def test_j4_a_verdict_that_was_found_is_not_given_a_second_time(backup: Backup) -> None:
     backup.site.hears(A, plan(assigned(B), number=2))
     backup.asks()

@@ -51,11 +51,12 @@ class Restored:
         return self._kept() + Effects(note=(note,))
 
     def settle(self, name: str) -> Effects:
-        """The manager has a newer word on this."""
-        if name not in self.found:
-            return Effects()
-        del self.found[name]
-        return self._kept()
+        """The manager has a newer word on this; the next roster is one on all before."""
+        is_roster = name.startswith("roster/")
+        settled = [one for one in self.found if one == name or (is_roster and one.startswith("roster/"))]
+        for one in settled:
+            del self.found[one]
+        return self._kept() if settled else Effects()
 
     def lacks(self, journal: Journal) -> dict[str, int]:
         """Of each chain that is not held as far as it was acknowledged, up to where it is; also of those with lost
