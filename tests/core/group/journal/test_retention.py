@@ -203,6 +203,18 @@ def test_j2_a_sum_that_reaches_below_what_was_dropped_is_taken_whole(written_bef
     assert new.held("a/1")[-1] == old.journal.heads["a/1"] == new.journal.heads["a/1"]
 
 
+def test_n1_an_older_image_that_goes_on_behind_what_all_others_dropped_links_to_the_end_of_that() -> None:
+    old = Disk(A)
+    old.write(*"ab")
+    image = Disk(A, life="2", kept=dict(old.kept))
+    old.write(*"cde")
+    image.hears(a_1=4)
+    assert image.copy(old, "a/1", after=4) == [True]
+    image.start("3")
+    image.write("x")
+    assert opened(image.journal.entries("a/3", 0)[0]).body.predecessor == old.journal.chains["a/1"].hash
+
+
 def test_c2_what_the_manager_has_is_copied_no_more() -> None:
     disk = Disk(A)
     disk.write(*"abc")

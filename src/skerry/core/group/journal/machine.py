@@ -142,7 +142,12 @@ class Journal:
         return self._instead(chain, piece) if self._is_acknowledged_before(chain.name, piece) else Effects()
 
     def _instead(self, chain: Chain, piece: Piece) -> Effects:
-        drops = tuple(Drop(key=piece_key(chain.name, held.last)) for held in chain.pieces(0, self.shelf))
+        """Hold this one in the place of all that is held of a chain. If my last own entry was among that, it is the one
+        before this now."""
+        held = list(chain.pieces(0, self.shelf))
+        if self._last_own in {chain.hash, *(one.hash for one in held)}:
+            self._last_own = piece.before
+        drops = tuple(Drop(key=piece_key(chain.name, one.last)) for one in held)
         return Effects(persist=drops) + self._begin_with(chain.name, piece)
 
     def _begin(self, name: str, piece: Piece) -> Effects:
