@@ -77,7 +77,7 @@ def roster(version: int, members: tuple[str, ...], former: tuple[str, ...], wall
 
 
 def test_the_newest_life_may_go_on_now(told: Told) -> None:
-    assert told.of("1") == Life(over_wall_ms=NOW, heard_wall_ms=1_000)
+    assert told.of("1") == Life(over_wall_ms=NOW)
 
 
 def test_one_after_which_another_began_was_over_by_then_and_is_whole_if_that_one_names_its_last_entry(
@@ -85,15 +85,15 @@ def test_one_after_which_another_began_was_over_by_then_and_is_whole_if_that_one
 ) -> None:
     told.restart("2")
     told.write(5_000)
-    assert told.of("1") == Life(over_wall_ms=5_000, heard_wall_ms=1_000, whole=True)
-    assert told.of("2") == Life(over_wall_ms=NOW, heard_wall_ms=5_000)
+    assert told.of("1") == Life(over_wall_ms=5_000, whole=True)
+    assert told.of("2") == Life(over_wall_ms=NOW)
 
 
 def test_one_whose_last_entries_are_not_here_is_not_whole(told: Told) -> None:
     told.write(2_000, told=False)
     told.restart("2")
     told.write(5_000)
-    assert told.of("1") == Life(over_wall_ms=5_000, heard_wall_ms=1_000)
+    assert told.of("1") == Life(over_wall_ms=5_000)
 
 
 def test_of_a_life_that_begins_with_a_sum_what_was_summed_first_tells_by_when_it_had_begun(told: Told) -> None:
@@ -102,17 +102,17 @@ def test_of_a_life_that_begins_with_a_sum_what_was_summed_first_tells_by_when_it
     told.write(7_000, told=False)
     told.folds()
     told.tell()
-    assert (told.of("1").over_wall_ms, told.of("2").heard_wall_ms) == (7_000, 7_000)
+    assert told.of("1").over_wall_ms == 7_000
 
 
 def test_that_of_a_node_that_was_taken_out_was_over_by_then(told: Told) -> None:
     rosters = [roster(1, (A, B), (), 0), roster(2, (B,), (A,), 30_000), roster(3, (), (A, B), 60_000)]
-    assert told.of("1", *rosters) == Life(over_wall_ms=30_000, heard_wall_ms=1_000)
+    assert told.of("1", *rosters) == Life(over_wall_ms=30_000)
     told.restart("2")
     told.write(40_000)
-    assert told.of("1", *rosters) == Life(over_wall_ms=30_000, heard_wall_ms=1_000, whole=True)
+    assert told.of("1", *rosters) == Life(over_wall_ms=30_000, whole=True)
 
 
 def test_what_nobody_has_any_more_is_told(told: Told) -> None:
     told.manager.lose("a/1", 7)
-    assert told.of("1") == Life(over_wall_ms=NOW, heard_wall_ms=1_000, lost=((2, 7),))
+    assert told.of("1") == Life(over_wall_ms=NOW, lost=((2, 7),))

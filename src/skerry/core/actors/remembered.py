@@ -45,29 +45,25 @@ def lives(journal: Journal, rosters: Iterable[Roster], now_wall_ms: int) -> dict
     removed = _removals(rosters)
     begun: dict[str, list[tuple[int, Chain]]] = {}
     for chain in journal.chains.values():
-        began_wall_ms = min(_wall_ms(chain, 0), default=0)  # or a little later, if others have dropped its beginning
-        begun.setdefault(chain.name.rpartition("/")[0], []).append((began_wall_ms, chain))
+        begun.setdefault(chain.name.rpartition("/")[0], []).append((_begun_wall_ms(chain), chain))
     found: dict[tuple[str, str], Life] = {}
     for node, chains in begun.items():
         over_wall_ms, following = removed.get(node, now_wall_ms), ""
         for began_wall_ms, chain in sorted(chains, key=lambda one: (one[0], one[1].name), reverse=True):
             found[node, chain.name.rpartition("/")[2]] = Life(
-                over_wall_ms=over_wall_ms,
-                heard_wall_ms=max(_wall_ms(chain, -1), default=0),
-                whole=following != "" and following == chain.hash,
-                lost=chain.base.lost,
+                over_wall_ms=over_wall_ms, whole=following != "" and following == chain.hash, lost=chain.base.lost
             )
             over_wall_ms = min(over_wall_ms, began_wall_ms)
             following = chain.recent[0].before if chain.recent else ""
     return found
 
 
-def _wall_ms(chain: Chain, place: int) -> list[int]:
-    """When the first or the last piece that is here was written; of a sum, when what it sums was."""
+def _begun_wall_ms(chain: Chain) -> int:
+    """By when a life had begun: it had written the first of its entries that are here."""
     if not chain.recent:
-        return []
-    body = body_of(decode(chain.recent[place].sealed.statement, Statement))
-    return [body.wall_ms] if isinstance(body, Entry) else [said.wall_ms for said in body.readings]
+        return 0
+    body = body_of(decode(chain.recent[0].sealed.statement, Statement))
+    return body.wall_ms if isinstance(body, Entry) else min((said.wall_ms for said in body.readings), default=0)
 
 
 def _removals(rosters: Iterable[Roster]) -> Mapping[str, int]:

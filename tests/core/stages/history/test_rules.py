@@ -43,12 +43,12 @@ def served(at_s: float, *ranges: tuple[int, int], mode: str = "connected", **mor
 
 def crashed(at_s: int = 1_000, *, lost: tuple[tuple[int, int], ...] = ()) -> Life:
     """All that it wrote is here, and the next life has begun."""
-    return Life(over_wall_ms=at_s * 1000, heard_wall_ms=0, whole=True, lost=lost)
+    return Life(over_wall_ms=at_s * 1000, whole=True, lost=lost)
 
 
-def unheard(at_s: int, *, last_s: int = 0) -> Life:
-    """It may have written more than what it wrote last: it goes on, or was over by then and nobody has the rest."""
-    return Life(over_wall_ms=at_s * 1000, heard_wall_ms=last_s * 1000)
+def unheard(at_s: int) -> Life:
+    """It may have written more: it goes on, or was over by then and nobody has the rest."""
+    return Life(over_wall_ms=at_s * 1000)
 
 
 def lives(readings: tuple[Reading, ...], life: Life) -> dict[tuple[str, str], Life]:
@@ -105,9 +105,10 @@ def test_h3_of_one_that_is_not_heard_of_all_that_time_is_unknown_until_its_readi
     assert (late["connected_s"], late["unknown_s"]) == (470, 0)
 
 
-def test_h3_of_one_that_ended_while_its_agent_wrote_of_other_things_at_most_a_period_is_unknown() -> None:
-    assert row_of(active(0), seconds(10, 10), life=unheard(500, last_s=29))["unknown_s"] == 490
-    assert row_of(active(0), seconds(10, 10), life=unheard(500, last_s=30))["unknown_s"] == F_S
+def test_h3_a_final_reading_is_an_end_whatever_is_recorded_first() -> None:
+    final = seconds(14, 14, final=True, number=200)
+    assert row_of(active(0), seconds(10, 10), stopped(14), final, life=unheard(500))["unknown_s"] == 0
+    assert row_of(active(0), seconds(10, 10), final, life=unheard(500))["unknown_s"] == 0
 
 
 def test_h3_what_a_node_lost_for_good_had_not_copied_is_unknown_until_it_was_taken_out() -> None:

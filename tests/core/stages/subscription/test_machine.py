@@ -365,7 +365,7 @@ def test_x2_the_plan_of_another_part_stops_no_exclusive_work_while_its_grant_las
 
 def test_x6_what_the_guard_ended_with_its_lease_is_no_failure_and_starts_again_with_the_next_grant() -> None:
     t = exclusive()
-    assert t >> at(2_000, WorkloadExited(instance=DB, reason=DEADLINE)) << notes("role.ended")
+    assert t >> at(2_000, WorkloadExited(instance=DB, reason=DEADLINE)) << writes("role.stopped") << notes("role.ended")
     assert (phase(t, DB), t.machine.keys_in_use()) == ("waiting", frozenset())
     assert t >> sees(held=held(fence=2, until_ms=9_000)) << keeps("subscription/") << does(StartWorkload, fence=2)
 
@@ -377,7 +377,8 @@ def test_d15_after_a_crash_it_starts_again_on_the_same_port_after_a_pause_that_d
     t = serving()
     now = 1_000
     for number in range(FAILURES_MAX - 1):
-        assert t >> at(now, WorkloadExited(instance=STORE, reason="exit 1")) << notes("role.failed", STORE)
+        t >> at(now, WorkloadExited(instance=STORE, reason="exit 1")) << notes("role.failed", STORE)
+        assert t << writes("role.stopped", why="exit 1") if number == 0 else t  # later ones were never active
         now += RETRY_MIN_MS * 2**number
         assert t >> at(now - 1) >> at(now) << keeps(ON_DISK) << does(StartWorkload, port=4_000)
     assert t >> at(now, WorkloadFailed(instance=STORE, reason="never ready")) << notes("role.failed", STORE, failures=5)
@@ -389,7 +390,8 @@ def test_d15_after_a_minute_without_failures_they_are_forgotten() -> None:
     t = serving()
     for number in range(2 * FAILURES_MAX):
         at_ms = 1_000 + number * 61_000
-        assert t >> at(at_ms, WorkloadExited(instance=STORE, reason="exit 1")) << notes("role.failed", failures=1)
+        exited = at(at_ms, WorkloadExited(instance=STORE, reason="exit 1"))
+        assert t >> exited << writes("role.stopped") << notes("role.failed", failures=1)
         assert t >> at(at_ms + RETRY_MIN_MS) << anything >> ready() << anything
     assert phase(t) == "active"
 

@@ -34,8 +34,6 @@ class Life(Value, frozen=True, kw_only=True):
     over_wall_ms: int
     """When it was over at the latest: its node's next life had begun, or its node was taken out of the roster. Now, if
     it may go on."""
-    heard_wall_ms: int
-    """When it wrote the last of its entries that are here."""
     whole: bool = False
     """Whether its journal is here to the last entry, as the next life names it."""
     lost: tuple[tuple[int, int], ...] = ()

@@ -2,9 +2,9 @@
 
 Only holders count seconds, in cumulative readings of which the highest counts, so repeats do no harm. The validator's
 figures stand beside them and add none. What an instance did after its last reading is unknown unless its end was
-recorded, neither used nor forgotten (H3): at most the reading period if its agent wrote more, or all that it wrote is
-here; else until its agent's life was over at the latest (docs/decisions/0012). Seconds are compared by wall time, with
-the error of the nodes' clocks (T1, H4).
+recorded, neither used nor forgotten (H3): at most the reading period if its agent wrote of the next, or all that it
+wrote is here; else until its agent's life was over at the latest (docs/decisions/0012). Seconds are compared by wall
+time, with the error of the nodes' clocks (T1, H4).
 """
 
 from __future__ import annotations
@@ -128,14 +128,15 @@ def _open_ends(readings: Iterable[Reading], lives: Lives, every_s: int, *, clien
                 since.pop(chain, None)
                 if reading.what == "role.active":
                     since[chain] = reading
-            case "instance.seconds" if not (clients and reading.data.get("final")):
+            case "instance.seconds" if not reading.data.get("final"):
                 since[chain] = reading
+            case "instance.seconds" if not clients:
+                since.pop(chain, None)
             case _:
                 pass  # says nothing of how long somebody provided something
     for chain, last in sorted(since.items()):
         life = lives[chain[1:]]
-        silent = life.heard_wall_ms - last.wall_ms >= 2 * every_s * 1000  # else it would have written of it since
-        end(chain, last, life.over_wall_ms, bounded=(life.whole or silent) and not _misses(life, last.number))
+        end(chain, last, life.over_wall_ms, bounded=life.whole and not _misses(life, last.number))
     return found
 
 

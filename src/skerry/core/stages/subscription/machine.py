@@ -200,9 +200,11 @@ class Keeper:
                 return Effects()
 
     def _failed(self, instance: InstanceId, run: Run, reason: str, at_ms: int) -> Effects:
-        """Try again after a pause that doubles; after five failures within a minute say so, for the leader to see."""
+        """Try again after a pause that doubles; after five failures within a minute say so, for the leader to see. What
+        was active is so no more, and its account ends (H3)."""
         if run.phase == "stopping":
             return Effects()  # its `WorkloadStopped` is still to come
+        ended = Effects(record=(_end(instance, reason),) if run.phase in ("active", "draining") else ())
         if reason == DEADLINE:  # the guard ended it with its lease, as it must: no fault of the program's
             run.phase, run.reason, run.endpoint, run.pid, run.fence, run.kill_at_ms = (
                 "waiting",
@@ -212,7 +214,7 @@ class Keeper:
                 None,
                 None,
             )
-            return Effects(note=(Note(what="role.ended", about=instance, data={"reason": reason}),))
+            return ended + Effects(note=(Note(what="role.ended", about=instance, data={"reason": reason}),))
         run.failures_ms = [t for t in run.failures_ms if at_ms - t < FAILURES_WITHIN_MS] + [at_ms]
         pause_ms = min(RETRY_MIN_MS * 2 ** (len(run.failures_ms) - 1), RETRY_MAX_MS)
         gave_up = len(run.failures_ms) >= FAILURES_MAX
@@ -220,7 +222,7 @@ class Keeper:
         run.retry_ms = at_ms + (FAILURES_WITHIN_MS if gave_up else pause_ms)
         run.fence = run.kill_at_ms = None
         data = {"reason": reason, "failures": len(run.failures_ms), "again_in_ms": run.retry_ms - at_ms}
-        return Effects(note=(Note(what="role.failed", about=instance, data=data),))
+        return ended + Effects(note=(Note(what="role.failed", about=instance, data=data),))
 
     def _stopped(self, instance: InstanceId, run: Run) -> Effects:
         """Gone, on disk as well; only now may its key be released (X7)."""
@@ -229,7 +231,7 @@ class Keeper:
         return Effects(
             persist=(Drop(key=SUBSCRIPTION_PREFIX + instance),),
             note=(Note(what="role.stopped", about=instance, data={"why": run.reason}),),
-            record=(Record(kind="decision", what="role.stopped", about=instance, data={"why": run.reason}),),
+            record=(_end(instance, run.reason),),
         )
 
     # --- what is wanted -------------------------------------------------------------------------------------------
@@ -471,3 +473,7 @@ class Keeper:
 
     def _wake(self, at_ms: int) -> None:
         self._deadline_ms = at_ms if self._deadline_ms is None else min(self._deadline_ms, at_ms)
+
+
+def _end(instance: InstanceId, why: str) -> Record:
+    return Record(kind="decision", what="role.stopped", about=instance, data={"why": why})
