@@ -104,9 +104,14 @@ def _parts(agents: dict[str, Agent]) -> list[dict[str, Agent]]:
 def _documents(agents: dict[str, Agent], besides: dict[str, dict[str, Version]]) -> str | None:
     versions = besides | {name: agent.picture.custody.versions() for name, agent in agents.items()}
     first = next(iter(versions.values()))
+
+    def passes(name: str) -> bool:
+        """What the manager has stored, it says again as long as journals grow."""
+        return name == "acknowledged" or (bool(besides) and _is_foreign(name, agents))
+
     for name, held in versions.items():
         if held != first:
-            differ = sorted(k for k in {*held, *first} if held.get(k) != first.get(k) and not _is_foreign(k, agents))
+            differ = sorted(k for k in {*held, *first} if held.get(k) != first.get(k) and not passes(k))
             if differ:
                 return f"{name} and {next(iter(versions))} hold other versions of {differ}"
     if "plan" not in first:
@@ -115,11 +120,9 @@ def _documents(agents: dict[str, Agent], besides: dict[str, dict[str, Version]])
 
 
 def _is_foreign(name: str, agents: dict[str, Agent]) -> bool:
-    """What a node outside says of itself, and whom it was told to be dead there, may reach the manager alone, or only
-    those of the core that hear it: who holds it leaves it to its author to tell the others, as long as it hears the
-    author (C2; docs/reliability.md). And what the manager has stored, it says again as long as journals grow."""
+    """What a node outside says of itself, and whom it was told to be dead there, may reach the manager alone."""
     kind, _, author = name.partition("/")
-    return kind in ("acknowledged", "dead") or (kind in ("fit", "closing", "leave") and author not in agents)
+    return kind == "dead" or (kind in ("fit", "closing", "leave") and author not in agents)
 
 
 def _modes(world: World, agents: dict[str, Agent]) -> str | None:

@@ -20,7 +20,7 @@ from skerry.core.kernel.events import Reconsider
 from skerry.core.kernel.sealing import Sealed, Statement
 from skerry.core.kernel.values import decode
 from tests.core.actors.test_agent import WISH
-from tests.core.things import A, B
+from tests.core.things import A, B, C
 from tests.scenarios.world import Node, World
 
 SETTLED_MS = 20_000
@@ -130,6 +130,24 @@ def test_c2_the_leader_gets_what_it_lacks_from_whoever_holds_it_by_the_least_nam
     c.picture.facets.carried[B] = ahead
     lacks = c.picture._entries_lacking(A, {}, A, c.journal)
     assert {decode(entry.statement, Statement).signer for entry in lacks} <= {"c"}, "its own it tells itself"
+
+
+def test_c2_what_its_author_cannot_tell_somebody_is_told_by_whoever_sees_that_it_is_lacked(resting: World) -> None:
+    """Where not everybody hears everybody: each leaves it to the author only if author and peer are in contact."""
+    c = resting.nodes["c"].agent
+    assert c is not None
+    picture = c.picture
+    held = msgspec.structs.replace(picture.carried(B), holdings=Holdings(versions=picture.custody.versions()))
+    picture.facets.carried[B] = held
+    assert {"fit/b", "fit/c"} & told(picture._documents_lacking(A, {}, None)) == {"fit/c"}
+    picture.contacts()[B] = msgspec.structs.replace(picture.contacts()[B], hears={C: c.identity.life})
+    assert {"fit/b", "fit/c"} <= told(picture._documents_lacking(A, {}, None))
+
+
+def told(items: list[Sealed]) -> set[str]:
+    """The fits among them."""
+    statements = [decode(item.statement, Statement) for item in items]
+    return {f"fit/{said.signer}" for said in statements if said.kind == "role_fit"}
 
 
 def test_a_beat_that_says_what_the_one_before_said_makes_no_machine_look_again(resting: World) -> None:

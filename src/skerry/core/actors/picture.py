@@ -299,9 +299,10 @@ class Picture:
     ) -> list[Sealed]:
         if theirs is None:
             return []
-        holders = {
-            node: versions for node in self.contacts() if (versions := self.carried(node).holdings.versions) is not None
-        }
+        hears = self.contacts()[peer].hears
+        # Of those who could send it: whom `peer` does not hear, or who does not hear it, never will (C2).
+        able = [node for node, contact in self.contacts().items() if node in hears and peer in contact.hears]
+        holders = {n: versions for n in able if (versions := self.carried(n).holdings.versions) is not None}
         return self.custody.lacking(peer, theirs, holders, leader)
 
     def _entries_lacking(

@@ -8,7 +8,7 @@ are dropped.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,6 +67,7 @@ class _Peer:
     is, and only what was proven is a past life."""
     token_gone: bool = False
     in_contact_since_ms: int | None = None
+    hears: Mapping[NodeId, LifeId] = field(default_factory=dict)
     carried: bytes = b""
 
 
@@ -160,7 +161,7 @@ class Membership:
         peer.hears_me, peer.proven = hears_me, peer.proven or hears_me
         if not peer.hears_me:
             self._beat_wanted = True
-        peer.carried = heard.body.carried
+        peer.hears, peer.carried = heard.body.hears, heard.body.carried
 
     def _token(self, node: NodeId, present: bool) -> None:
         peer = self._peers.get(node)
@@ -196,7 +197,14 @@ class Membership:
         since_ms, known = peer.in_contact_since_ms, self.contacts.get(node)
         if known is not None and (known.heard_ms, known.since_ms) == (peer.heard_ms, since_ms):
             return notes
-        contact = Contact(node=node, life=peer.life, since_ms=since_ms, heard_ms=peer.heard_ms, carried=peer.carried)
+        contact = Contact(
+            node=node,
+            life=peer.life,
+            since_ms=since_ms,
+            heard_ms=peer.heard_ms,
+            hears=peer.hears,
+            carried=peer.carried,
+        )
         self.changed.append(node)
         if known is not None:
             self.contacts[node] = contact

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from skerry.core.kernel.ids import LifeId, NodeId
 from skerry.core.kernel.values import Value
 
@@ -22,5 +24,7 @@ class Contact(Value, frozen=True, kw_only=True):
     since_ms: int
     heard_ms: int
     """When its latest beat arrived, by my boot-time."""
+    hears: Mapping[NodeId, LifeId] = {}
+    """Whom it hears."""
     carried: bytes
     """What the beat carries; the actor knows what it is."""
