@@ -16,14 +16,16 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from bench.disconnect import samples, tables
 from bench.disconnect.samples import Case, Sample
-from bench.disconnect.systems.base import Failed, Figures, System, removed
+from bench.disconnect.systems.base import Failed, Figures, System, pause, removed
 from bench.disconnect.systems.etcd import Etcd
 from bench.disconnect.systems.nats import Nats
 from bench.disconnect.systems.pacemaker import Pacemaker
+from bench.disconnect.systems.patroni import Patroni
 from bench.disconnect.systems.serf import Serf
 from bench.disconnect.systems.skerry import Skerry
 from skerry.lab import wires
@@ -31,10 +33,12 @@ from skerry.lab.draws import draw
 from skerry.lab.interrupting import Interrupted, interruptible
 from skerry.shell.clock import wall_ms
 
-SYSTEMS: tuple[type[System], ...] = (Skerry, Etcd, Serf, Nats, Pacemaker)
+SYSTEMS: tuple[type[System], ...] = (Skerry, Etcd, Serf, Nats, Pacemaker, Patroni)
 OUT = Path("build/bench-disconnect")
 PHASE_MS = 5_000
 """A trial begins so much later at most, drawn from the seed: against timers that nobody set."""
+REST_FIRST_S = 40.0
+"""After a start, before anything is counted at rest."""
 FAILURES_MAX = 3
 """In a row, after which a case is given up."""
 
@@ -84,6 +88,7 @@ class Runner:
         self._file = options.out / f"{case.system}.jsonl"
         self._kept = list(samples.read([self._file])) if options.resume and self._file.exists() else []
         self._failed = 0
+        self._version = ""
 
     def run(self) -> None:
         """All of its repeats that are not there yet."""
@@ -91,23 +96,33 @@ class Runner:
         left = [n for n in range(1, self._options.repeats + 1) if n not in self._done("trial")]
         while (rest or left) and self._failed < FAILURES_MAX:
             with removed(self._system(self._case.setting, self._case.nodes)) as system:
-                if not self._tried(system, "rest", 0, lambda system=system: (system.up(), {})[1], keep=False):
+                if not self._tried("rest", 0, partial(self._up, system), keep=False):
                     continue
                 if rest:
                     rest = []
-                    self._tried(system, "rest", 0, lambda: system.rest(self._options.rest_minutes * 60))
+                    self._tried("rest", 0, partial(self._rest, system))
                 while left and self._failed < FAILURES_MAX:
                     wait_ms = draw(self._options.seed, self._case, left[0], "phase", below=PHASE_MS)
-                    went_well = self._tried(system, "trial", left[0], lambda: system.trial(wait_ms))
+                    went_well = self._tried("trial", left[0], partial(system.trial, wait_ms))
                     if went_well:
                         left.pop(0)
                     if system.afresh or not went_well:
                         break
 
+    def _up(self, system: System) -> Figures:
+        system.up()
+        self._version = system.version()
+        return {}
+
+    def _rest(self, system: System) -> Figures:
+        for_s = self._options.rest_minutes * 60
+        pause(min(REST_FIRST_S, for_s))
+        return system.rest(for_s)
+
     def _done(self, part: str) -> set[int]:
         return samples.done(self._kept, self._case, part)
 
-    def _tried(self, system: System, part: str, repeat: int, do: Callable[[], Figures], *, keep: bool = True) -> bool:
+    def _tried(self, part: str, repeat: int, do: Callable[[], Figures], *, keep: bool = True) -> bool:
         """Do it, tell of it and keep what came of it; returns whether it went well."""
         figures, failed = Figures(), ""
         try:
@@ -117,7 +132,7 @@ class Runner:
         self._failed = self._failed + 1 if failed else 0
         sample = Sample(
             case=self._case,
-            version=system.version(),
+            version=self._version,
             part="rest" if part == "rest" else "trial",
             repeat=repeat,
             figures=figures,
@@ -142,13 +157,21 @@ def _tell(text: str) -> None:
     sys.stderr.flush()
 
 
+def _words(text: str) -> list[str]:
+    return text.split(",")
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(word) for word in text.split(",")]
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="what a silent link costs, of Skerry and of others")
-    words = {"type": lambda text: text.split(","), "default": []}
-    parser.add_argument("--only", **words, metavar="SYSTEM,...", help=", ".join(system.name for system in SYSTEMS))
-    parser.add_argument("--settings", **words, metavar="SETTING,...", help="defaults, tuned")
-    numbers = {"type": lambda text: [int(word) for word in text.split(",")], "default": [3, 5, 24]}
-    parser.add_argument("--nodes", **numbers, metavar="N,...", help="sizes (default: 3,5,24)")
+    parser.add_argument(
+        "--only", type=_words, default=[], metavar="SYSTEM,...", help=", ".join(system.name for system in SYSTEMS)
+    )
+    parser.add_argument("--settings", type=_words, default=[], metavar="SETTING,...", help="defaults, tuned")
+    parser.add_argument("--nodes", type=_numbers, default=[3, 5, 24], metavar="N,...", help="sizes (default: 3,5,24)")
     parser.add_argument("--repeats", type=int, default=20, help="trials of each case (default: 20)")
     parser.add_argument("--rest-minutes", type=float, default=10, help="how long to watch each at rest; 0: not at all")
     parser.add_argument("--seed", type=int, default=1, help="of the moments at which links are cut")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol, TypeVar
 
 from bench.disconnect import watching
-from skerry.lab import interrupting, processes, wires
+from skerry.lab import interrupting, processes, profiles, wires
 from skerry.shell.clock import boot_ms
 
 T = TypeVar("T")
@@ -83,13 +83,14 @@ def pause(for_s: float) -> None:
 
 
 class Lan:
-    """Network namespaces, one a node, joined by a switch; processes in them; a folder."""
+    """Network namespaces, one a node, joined by a switch; processes in them; a folder on a memory disk, as a lab's nodes
+    have it."""
 
     def __init__(self, nodes: int) -> None:
         self.id = secrets.token_hex(8)
         self.nodes = [f"n{number}" for number in range(1, nodes + 1)]
         self.network = wires.Wires(f"bench-{self.id[:8]}", self.nodes)
-        self.folder = Path(tempfile.mkdtemp(prefix="disconnect-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="disconnect-", dir=profiles.MEMORY_DISK))
         self.desk = self.network.space(wires.DESK)
 
     def up(self) -> None:

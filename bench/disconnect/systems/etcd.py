@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import urllib.request
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, ClassVar
@@ -23,6 +24,8 @@ CLIENTS, PEERS = 2379, 2380
 TUNED = ("--heartbeat-interval", "50", "--election-timeout", "500")
 SETTLED_WITHIN_S = 60.0
 ROLE = "writes"
+INDEXES_BEHIND_MAX = 50
+"""Writes go on while a member catches up: so far behind is on a level."""
 NONE = "0"
 """How a member names a leader that it does not have."""
 
@@ -48,16 +51,7 @@ class Etcd:
     def up(self) -> None:
         """Start it and wait until it has settled. Raises `Failed`."""
         self._lan.up()
-        urls = {node: f"http://{self._lan.address(node)}" for node in self._lan.nodes}
-        cluster = ",".join(f"{node}={url}:{PEERS}" for node, url in urls.items())
-        for node, url in urls.items():
-            self._lan.start(
-                node,
-                *("etcd", "--name", node, "--data-dir", str(self._lan.folder / node), "--logger", "zap"),
-                *("--listen-peer-urls", f"{url}:{PEERS}", "--initial-advertise-peer-urls", f"{url}:{PEERS}"),
-                *("--listen-client-urls", f"{url}:{CLIENTS}", "--advertise-client-urls", f"{url}:{CLIENTS}"),
-                *("--initial-cluster", cluster, *self._tuning),
-            )
+        start_members(self._lan, self._tuning)
         self._settled()
 
     def down(self) -> None:
@@ -99,11 +93,9 @@ class Etcd:
         return self._names.get(leaders.pop())
 
     def _status(self, node: str) -> dict[str, Any]:
-        import urllib.request
-
         url = f"http://{self._lan.address(node)}:{CLIENTS}/v3/maintenance/status"
         try:
-            with wires.inside(self._lan.desk), urllib.request.urlopen(url, b"{}", timeout=0.5) as answer:  # noqa: S310 - of our own making
+            with wires.inside(self._lan.desk), urllib.request.urlopen(url, b"{}", timeout=0.5) as answer:
                 value: dict[str, Any] = json.loads(answer.read())
         except (OSError, ValueError) as error:
             raise Failed(f"{node}: {error}") from error
@@ -125,8 +117,18 @@ class Etcd:
             record.add(boot_ms(), Kind.LED, node, self._names.get(leader, ""))
 
 
-INDEXES_BEHIND_MAX = 50
-"""Writes go on while a member catches up: so far behind is on a level."""
+def start_members(lan: Lan, tuning: tuple[str, ...]) -> None:
+    """Start a member on each node of a LAN."""
+    urls = {node: f"http://{lan.address(node)}" for node in lan.nodes}
+    cluster = ",".join(f"{node}={url}:{PEERS}" for node, url in urls.items())
+    for node, url in urls.items():
+        lan.start(
+            node,
+            *("etcd", "--name", node, "--data-dir", str(lan.folder / node), "--logger", "zap"),
+            *("--listen-peer-urls", f"{url}:{PEERS}", "--initial-advertise-peer-urls", f"{url}:{PEERS}"),
+            *("--listen-client-urls", f"{url}:{CLIENTS}", "--advertise-client-urls", f"{url}:{CLIENTS}"),
+            *("--initial-cluster", cluster, *tuning),
+        )
 
 
 def _b64(text: str) -> str:

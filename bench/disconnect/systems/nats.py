@@ -143,6 +143,7 @@ class _Link:
         self._writer = writer
         self._waiting: dict[str, asyncio.Future[bytes]] = {}
         self._asked = 0
+        self._hearing = asyncio.get_running_loop().create_task(self._hear())
         self.closed = False
 
     @classmethod
@@ -151,7 +152,6 @@ class _Link:
         link = cls(*await asyncio.open_connection(address, PORT))
         words = {"verbose": False, "pedantic": False, "headers": True, "no_responders": True}
         link._writer.write(f"CONNECT {json.dumps(words)}\r\nSUB {INBOX}.* 1\r\n".encode())
-        link._hearing = asyncio.get_running_loop().create_task(link._hear())
         return link
 
     async def ask(self, subject: str, body: bytes) -> bytes:

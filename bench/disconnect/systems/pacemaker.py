@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -96,7 +97,8 @@ class Pacemaker:
             (folder / "corosync.conf").write_text(CONFIGURATION.format(token=self._token, nodes="\n".join(listed)))
             apart = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--ipc", "--uts"]
             wrappers[node] = self._lan.start(node, "unshare", *apart, "bash", str(SCRIPT), node, str(folder))
-        self._machines = {node: until("a machine is there", lambda: _child(pid), 10) for node, pid in wrappers.items()}
+        for node, pid in wrappers.items():
+            self._machines[node] = until(f"{node} is a machine", partial(_child, pid), 10)
         self._inodes = {self._lan.network.inode(node): node for node in self._lan.nodes}
         first = self._lan.nodes[0]
         until("there is a quorum", lambda: "with quorum" in self._on(first, "crm_mon", "-1"), UP_WITHIN_S, 1.0)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from bench.disconnect.sightings import Kind, Record
-from bench.disconnect.systems.base import Failed, Figures, Lan, command, pause, until
+from bench.disconnect.systems.base import Figures, Lan, command, pause, until
 from bench.disconnect.systems.losing import Loss, lose
 from skerry.lab.draws import draw
 from skerry.shell.clock import boot_ms
