@@ -1,4 +1,4 @@
-"""`make disconnection`: what a silent link costs, of Skerry and of others, in network namespaces of this machine.
+"""`make bench-disconnect`: what a silent link costs, of Skerry and of others, in network namespaces of this machine.
 
     python -m bench.disconnect.run [--only skerry,etcd] [--settings defaults,tuned] [--nodes 3,5,24] [--repeats 20]
         [--rest-minutes 10] [--seed 1] [--out FOLDER] [--resume]

@@ -83,8 +83,7 @@ def pause(for_s: float) -> None:
 
 
 class Lan:
-    """Network namespaces, one a node, joined by a switch; processes in them; a folder on a memory disk, as a lab's nodes
-    have it."""
+    """Network namespaces, one a node, joined by a switch; processes in them; a folder on a memory disk, as in a lab."""
 
     def __init__(self, nodes: int) -> None:
         self.id = secrets.token_hex(8)
