@@ -45,9 +45,9 @@ FAILURES_MAX = 3
 
 def main() -> int:
     """Run it, or show what came of it; returns the exit code."""
-    options = _options()
-    if options.table:
-        sys.stdout.write(tables.page(list(samples.read(sorted(options.out.glob("*.jsonl"))))))
+    wanted = options(sys.argv[1:])
+    if wanted.table:
+        sys.stdout.write(tables.page(list(samples.read(sorted(wanted.out.glob("*.jsonl"))))))
         return 0
     reason = wires.why_not()
     if reason is not None:
@@ -55,17 +55,18 @@ def main() -> int:
         return 2
     try:
         with interruptible():
-            for system, case in _cases(options):
-                Runner(system, case, options).run()
+            for system, case in cases(wanted):
+                Runner(system, case, wanted).run()
     except Interrupted as interrupted:
         sys.stderr.write(f"interrupted by {interrupted}; nothing is left running; --resume goes on\n")
         return 130
     return 0
 
 
-def _cases(options: argparse.Namespace) -> Iterator[tuple[type[System], Case]]:
+def cases(wanted: argparse.Namespace) -> Iterator[tuple[type[System], Case]]:
+    """What is to be run; says what is left out for want of a program."""
     for system in SYSTEMS:
-        if options.only and system.name not in options.only:
+        if wanted.only and system.name not in wanted.only:
             continue
         lacks = {program: package for program, package in system.packages.items() if shutil.which(program) is None}
         if lacks:
@@ -74,26 +75,26 @@ def _cases(options: argparse.Namespace) -> Iterator[tuple[type[System], Case]]:
             continue
         for nodes in system.nodes:
             for setting in system.settings:
-                if nodes in options.nodes and (not options.settings or setting in options.settings):
+                if nodes in wanted.nodes and (not wanted.settings or setting in wanted.settings):
                     yield system, Case(system.name, setting, nodes)
 
 
 class Runner:
     """Runs one case."""
 
-    def __init__(self, system: type[System], case: Case, options: argparse.Namespace) -> None:
+    def __init__(self, system: type[System], case: Case, wanted: argparse.Namespace) -> None:
         self._system = system
         self._case = case
-        self._options = options
-        self._file = options.out / f"{case.system}.jsonl"
-        self._kept = list(samples.read([self._file])) if options.resume and self._file.exists() else []
+        self._wanted = wanted
+        self._file = wanted.out / f"{case.system}.jsonl"
+        self._kept = list(samples.read([self._file])) if wanted.resume and self._file.exists() else []
         self._failed = 0
         self._version = ""
 
     def run(self) -> None:
         """All of its repeats that are not there yet."""
-        rest = [0] if self._options.rest_minutes and 0 not in self._done("rest") else []
-        left = [n for n in range(1, self._options.repeats + 1) if n not in self._done("trial")]
+        rest = [0] if self._wanted.rest_minutes and 0 not in self._done("rest") else []
+        left = [n for n in range(1, self._wanted.repeats + 1) if n not in self._done("trial")]
         while (rest or left) and self._failed < FAILURES_MAX:
             with removed(self._system(self._case.setting, self._case.nodes)) as system:
                 if not self._tried("rest", 0, partial(self._up, system), keep=False):
@@ -102,7 +103,7 @@ class Runner:
                     rest = []
                     self._tried("rest", 0, partial(self._rest, system))
                 while left and self._failed < FAILURES_MAX:
-                    wait_ms = draw(self._options.seed, self._case, left[0], "phase", below=PHASE_MS)
+                    wait_ms = draw(self._wanted.seed, self._case, left[0], "phase", below=PHASE_MS)
                     went_well = self._tried("trial", left[0], partial(system.trial, wait_ms))
                     if went_well:
                         left.pop(0)
@@ -115,7 +116,7 @@ class Runner:
         return {}
 
     def _rest(self, system: System) -> Figures:
-        for_s = self._options.rest_minutes * 60
+        for_s = self._wanted.rest_minutes * 60
         pause(min(REST_FIRST_S, for_s))
         return system.rest(for_s)
 
@@ -129,7 +130,10 @@ class Runner:
             figures = do()
         except (Failed, OSError) as error:
             failed = str(error)
-        self._failed = self._failed + 1 if failed else 0
+        if failed:
+            self._failed += 1
+        elif keep:  # that it comes up says nothing yet
+            self._failed = 0
         sample = Sample(
             case=self._case,
             version=self._version,
@@ -165,7 +169,8 @@ def _numbers(text: str) -> list[int]:
     return [int(word) for word in text.split(",")]
 
 
-def _options() -> argparse.Namespace:
+def options(words: list[str]) -> argparse.Namespace:
+    """Of a command line."""
     parser = argparse.ArgumentParser(description="what a silent link costs, of Skerry and of others")
     parser.add_argument(
         "--only", type=_words, default=[], metavar="SYSTEM,...", help=", ".join(system.name for system in SYSTEMS)
@@ -178,7 +183,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=OUT, metavar="FOLDER", help=f"of the samples (default: {OUT})")
     parser.add_argument("--resume", action="store_true", help="leave out what is there already")
     parser.add_argument("--table", action="store_true", help="measure nothing; print what the samples come to")
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 if __name__ == "__main__":
