@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -31,6 +32,7 @@ from bench.disconnect.systems.skerry import Skerry
 from skerry.lab import wires
 from skerry.lab.draws import draw
 from skerry.lab.interrupting import Interrupted, interruptible
+from skerry.lab.state import LabError
 from skerry.shell.clock import wall_ms
 
 SYSTEMS: tuple[type[System], ...] = (Skerry, Etcd, Serf, Nats, Pacemaker, Patroni)
@@ -39,6 +41,7 @@ PHASE_MS = 5_000
 """A trial begins so much later at most, drawn from the seed: against timers that nobody set."""
 REST_FIRST_S = 40.0
 """After a start, before anything is counted at rest."""
+FAILURES = (Failed, LabError, wires.WiresError, OSError, subprocess.SubprocessError)
 FAILURES_MAX = 3
 """In a row, after which a case is given up."""
 
@@ -128,7 +131,7 @@ class Runner:
         figures, failed = Figures(), ""
         try:
             figures = do()
-        except (Failed, OSError) as error:
+        except FAILURES as error:
             failed = str(error)
         if failed:
             self._failed += 1
