@@ -34,6 +34,7 @@ from skerry.lab.draws import draw
 from skerry.lab.interrupting import Interrupted, interruptible
 from skerry.lab.state import LabError
 from skerry.shell.clock import wall_ms
+from skerry.shell.settings import SettingsError
 
 SYSTEMS: tuple[type[System], ...] = (Skerry, Etcd, Serf, Nats, Pacemaker, Patroni)
 OUT = Path("build/bench-disconnect")
@@ -41,7 +42,7 @@ PHASE_MS = 5_000
 """A trial begins so much later at most, drawn from the seed: against timers that nobody set."""
 REST_FIRST_S = 40.0
 """After a start, before anything is counted at rest."""
-FAILURES = (Failed, LabError, wires.WiresError, OSError, subprocess.SubprocessError)
+FAILURES = (Failed, LabError, SettingsError, wires.WiresError, OSError, subprocess.SubprocessError)
 FAILURES_MAX = 3
 """In a row, after which a case is given up."""
 
