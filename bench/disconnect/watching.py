@@ -7,7 +7,8 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 from bench.disconnect.sightings import Kind, Record
 from skerry.lab import wires
@@ -20,6 +21,10 @@ UNABLE = (b"T", b"t", b"Z", b"X", b"")
 
 Look = Callable[[int], tuple[str, str] | None]
 """Node and role of a process, by what `/proc` says of it; None if it is no copy of a role."""
+
+
+Said = Callable[[bytes], tuple[Kind, str] | None]
+"""What a line of a log comes to; None if nothing."""
 
 
 def read(path: str) -> bytes:
@@ -73,6 +78,41 @@ class Processes:
         for pid in able.keys() - self._able.keys():
             self._record.add(now_ms, Kind.BEGAN, *able[pid])
         self._able = able
+
+
+class Logs:
+    """Reads logs as they grow, from now on, and writes down what counts as a word. A context manager."""
+
+    def __init__(
+        self, record: Record, files: Mapping[str, Path], said: Callable[[bytes], tuple[Kind, str] | None]
+    ) -> None:
+        """`files`: to each node its log. `said`: what a line comes to, if anything."""
+        self._record = record
+        self._files = {node: open(path, "rb") for node, path in files.items()}  # noqa: SIM115 - while it reads
+        self._said = said
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Logs:
+        for file in self._files.values():
+            file.seek(0, os.SEEK_END)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+        for file in self._files.values():
+            file.close()
+
+    def _run(self) -> None:
+        rest = dict.fromkeys(self._files, b"")
+        while not self._over.wait(TICK_S):
+            for node, file in self._files.items():
+                *lines, rest[node] = (rest[node] + file.read()).split(b"\n")
+                for line in lines:
+                    if (word := self._said(line)) is not None:
+                        self._record.add(boot_ms(), word[0], node, word[1])
 
 
 def pss_mib(pids: Iterable[int]) -> float:

@@ -6,12 +6,14 @@ The few words of its protocol that are needed are spoken here: CONNECT, SUB, PUB
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import shutil
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, ClassVar
 
+from bench.disconnect import watching
 from bench.disconnect.clients import Clients
 from bench.disconnect.sightings import Kind, Record
 from bench.disconnect.systems.base import INSIDE, OUTSIDE, Failed, Figures, Lan, command, pause, until
@@ -22,6 +24,7 @@ from skerry.shell.clock import boot_ms
 PORT, ROUTES = 4222, 6222
 REPLICAS = 3
 STREAM, SUBJECT = "bench", "bench.put"
+LEADS = b"new stream leader for"
 INBOX = "_INBOX.bench"
 ROLE = "stream"
 SETTLED_WITHIN_S = 300.0
@@ -74,9 +77,16 @@ class Nats:
         writers = [_Writer(self._lan.address(node), record, OUTSIDE) for node in self._lan.nodes]
         inside = _Writer(self._lan.address(leader), record, INSIDE)
         asks = [writer.put for writer in writers]
-        with Clients(self._lan.desk, *asks), Clients(self._lan.network.space(leader), inside.put):
+        logs = [
+            watching.Logs(record, {node: self._lan.folder / f"{node}.log"}, partial(_said, node)) for node in others
+        ]
+        with contextlib.ExitStack() as watched:
+            watched.enter_context(Clients(self._lan.desk, *asks))
+            watched.enter_context(Clients(self._lan.network.space(leader), inside.put))
+            for log in logs:
+                watched.enter_context(log)
             pause(2 + wait_ms / 1_000)
-            loss = Loss(self._lan, leader, others, ROLE, record, told=(), hold_s=HOLD_S)
+            loss = Loss(self._lan, leader, others, ROLE, record, told=("new_leader_ms",), hold_s=HOLD_S)
             return lose(loss, lambda: self._leader() is not None)
 
     def rest(self, for_s: float) -> Figures:
@@ -113,6 +123,11 @@ class Nats:
         except (OSError, TimeoutError, ValueError) as error:
             raise Failed(f"{node}: {subject}: {error}") from error
         return value
+
+
+def _said(node: str, line: bytes) -> tuple[Kind, str] | None:
+    """A server says of itself that it leads the stream."""
+    return (Kind.LED, node) if LEADS in line and STREAM.encode() in line else None
 
 
 class _Writer:

@@ -8,17 +8,20 @@ a process under `ocf:heartbeat:anything`, and what runs is seen in `/proc`.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 from bench.disconnect import watching
-from bench.disconnect.sightings import Record
+from bench.disconnect.sightings import Kind, Record
 from bench.disconnect.systems.base import Figures, Lan, command, pause, until
 from bench.disconnect.systems.losing import Loss, lose
 
 SCRIPT = Path(__file__).with_name("pacemaker_node.sh")
+LOG = "/var/log/pacemaker/pacemaker.log"
+LOST = re.compile(rb"Node (\S+) state is now lost")
 ROLE = "resource"
 TUNED = "token: 1000"
 UP_WITHIN_S, SETTLED_WITHIN_S = 120.0, 180.0
@@ -115,9 +118,11 @@ class Pacemaker:
         holder = self._settled()
         record = Record()
         others = [node for node in self._lan.nodes if node != holder]
-        with watching.Processes(record, self._look):
+        files = {node: Path(f"/proc/{self._machines[node]}/root{LOG}") for node in others}
+        with watching.Processes(record, self._look), watching.Logs(record, files, _said):
             pause(2 + wait_ms / 1_000)
-            loss = Loss(self._lan, holder, others, ROLE, record, by_process=True, told=(), hold_s=HOLD_S)
+            told = ("node_noticed_ms",)
+            loss = Loss(self._lan, holder, others, ROLE, record, by_process=True, told=told, hold_s=HOLD_S)
             return lose(loss, lambda: self._holder() is not None)
 
     def rest(self, for_s: float) -> Figures:
@@ -160,6 +165,11 @@ def _pids() -> list[str]:
 def _child(pid: int) -> int | None:
     found = watching.read(f"/proc/{pid}/task/{pid}/children").split()
     return int(found[0]) if found else None
+
+
+def _said(line: bytes) -> tuple[Kind, str] | None:
+    found = LOST.search(line)
+    return (Kind.LOST, found[1].decode()) if found is not None else None
 
 
 def _is_daemon(pid: int) -> bool:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from typing import ClassVar
 
+from bench.disconnect import watching
 from bench.disconnect.sightings import Kind, Record
 from bench.disconnect.systems.base import Figures, Lan, command, pause, until
 from bench.disconnect.systems.losing import Loss, lose
 from skerry.lab.draws import draw
-from skerry.shell.clock import boot_ms
 
 PROFILES = {"defaults": "lan", "tuned": "local"}
 SETTLED_WITHIN_S = 90.0
-LOOK_AGAIN_S = 0.01
 FAILED = b"EventMemberFailed: "
 
 
@@ -55,7 +53,8 @@ class Serf:
         self._settled()
         record, others = Record(), list(self._lan.nodes)
         victim = others.pop(draw(wait_ms, "victim", below=len(others)))
-        with Logs(self._lan, others, record):
+        files = {node: self._lan.folder / f"{node}.log" for node in others}
+        with watching.Logs(record, files, _said):
             pause(2 + wait_ms / 1_000)
             loss = Loss(self._lan, victim, others, "", record, told=("node_noticed_ms",))
             return lose(loss, self._all_alive)
@@ -75,32 +74,5 @@ class Serf:
         return True
 
 
-class Logs:
-    """Reads the members' logs as they grow, from now on."""
-
-    def __init__(self, lan: Lan, nodes: list[str], record: Record) -> None:
-        self._files = {node: open(lan.folder / f"{node}.log", "rb") for node in nodes}  # noqa: SIM115 - while it reads
-        self._record = record
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Logs:
-        for file in self._files.values():
-            file.seek(0, 2)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-        for file in self._files.values():
-            file.close()
-
-    def _run(self) -> None:
-        rest = dict.fromkeys(self._files, b"")
-        while not self._over.wait(LOOK_AGAIN_S):
-            for node, file in self._files.items():
-                *lines, rest[node] = (rest[node] + file.read()).split(b"\n")
-                for line in lines:
-                    if FAILED in line:
-                        self._record.add(boot_ms(), Kind.LOST, node, line.partition(FAILED)[2].split()[0].decode())
+def _said(line: bytes) -> tuple[Kind, str] | None:
+    return (Kind.LOST, line.partition(FAILED)[2].split()[0].decode()) if FAILED in line else None
