@@ -20,8 +20,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from bench.disconnect import samples, tables
-from bench.disconnect.samples import Case, Sample
+from bench.disconnect import tables
+from bench.disconnect.sample import Case, Sample, append, done, read
 from bench.disconnect.systems.base import Failed, Figures, System, pause, removed
 from bench.disconnect.systems.etcd import Etcd
 from bench.disconnect.systems.nats import Nats
@@ -51,7 +51,7 @@ def main() -> int:
     """Run it, or show what came of it; returns the exit code."""
     wanted = options(sys.argv[1:])
     if wanted.table:
-        sys.stdout.write(tables.page(list(samples.read(sorted(wanted.out.glob("*.jsonl"))))))
+        sys.stdout.write(tables.page(list(read(sorted(wanted.out.glob("*.jsonl"))))))
         return 0
     reason = wires.why_not()
     if reason is not None:
@@ -91,7 +91,7 @@ class Runner:
         self._case = case
         self._wanted = wanted
         self._file = wanted.out / f"{case.system}.jsonl"
-        self._kept = list(samples.read([self._file])) if wanted.resume and self._file.exists() else []
+        self._kept = list(read([self._file])) if wanted.resume and self._file.exists() else []
         self._failed = 0
         self._version = ""
 
@@ -125,7 +125,7 @@ class Runner:
         return system.rest(for_s)
 
     def _done(self, part: str) -> set[int]:
-        return samples.done(self._kept, self._case, part)
+        return done(self._kept, self._case, part)
 
     def _tried(self, part: str, repeat: int, do: Callable[[], Figures], *, keep: bool = True) -> bool:
         """Do it, tell of it and keep what came of it; returns whether it went well."""
@@ -149,7 +149,7 @@ class Runner:
             failed=failed,
         )
         if keep or failed:
-            samples.append(self._file, sample)
+            append(self._file, sample)
             shown = failed or ", ".join(f"{name} {_shown(values)}" for name, values in figures.items())
             named = f"{self._case.system} {self._case.setting}, {self._case.nodes} nodes, {part} {repeat}"
             _tell(f"{named} (load {sample.load}): {shown}")

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from bench.disconnect.samples import Case, Sample
+from bench.disconnect.sample import Case, Sample
 
 NONE = "–"
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import pytest
 
 from bench.disconnect import run
-from bench.disconnect.samples import Case, read
+from bench.disconnect.sample import Case, read
 from bench.disconnect.systems.base import Failed, Figures
 
 

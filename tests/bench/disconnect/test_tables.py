@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.disconnect import tables
-from bench.disconnect.samples import Case, Sample, read
+from bench.disconnect.sample import Case, Sample, read
 from tests.tidy.tree import ROOT
 
 KEPT = ROOT / "bench" / "disconnect" / "samples"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.disconnect.samples import Case, Sample, append, done, read
+from bench.disconnect.sample import Case, Sample, append, done, read
 
 CASE = Case("etcd", "tuned", 3)
 
