@@ -14,10 +14,10 @@ MUTMUT         := build/mutants/.complete-$(MUTMUT_VERSION)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test campaign chaos regressions mutants fuzz lint format wheel bench lock clean
+.PHONY: help setup demo test campaign chaos regressions mutants fuzz lint format wheel bench bench-disconnect lock clean
 
 help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## build .venv (the others do it when it is needed)
 
@@ -69,6 +69,9 @@ wheel: $(STAMP) ## build dist/skerry-*.whl
 
 bench: $(STAMP) ## measure and print the figures: half an hour (ARGS="--only idle --json FILE")
 	$(BIN)/python -m bench.run $(ARGS)
+
+bench-disconnect: $(STAMP) ## cut links under Skerry and its peers, as root, and measure: hours (ARGS="--only skerry,etcd --repeats 5")
+	$(BIN)/python -m bench.disconnect.run --resume $(ARGS)
 
 lock: ## pin the dependencies anew: as they are, or newer with ARGS=--upgrade
 	$(PYTHON) -m venv build/lock

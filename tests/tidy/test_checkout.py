@@ -26,7 +26,7 @@ def test_no_file_names_a_folder_of_the_machine_it_was_written_on() -> None:
 
 
 def make_targets() -> set[str]:
-    return set(re.findall(r"^([a-z]+):.*## ", texts()["Makefile"], re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):.*## ", texts()["Makefile"], re.MULTILINE))
 
 
 def test_every_make_command_in_the_documents_exists() -> None:
@@ -35,7 +35,7 @@ def test_every_make_command_in_the_documents_exists() -> None:
         (path, target)
         for path, text in texts().items()
         if path.endswith(".md")
-        for target in re.findall(r"(?:^\s*(?:\$ )?|`)make ([a-z]+)", text, re.MULTILINE)
+        for target in re.findall(r"(?:^\s*(?:\$ )?|`)make ([a-z-]+)", text, re.MULTILINE)
     }
     assert {(path, target) for path, target in told if target not in make_targets()} == set()
     assert {"demo", "test"} <= {target for path, target in told if path == "README.md"}
