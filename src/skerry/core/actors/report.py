@@ -48,6 +48,7 @@ def status(agent: Agent, at_ms: int, cannot_write: str = "") -> dict[str, Any]:
         "roster_counting": agent.succession.counting,
         "belongs": picture.me in roster.members,
         "dead": _dead(agent),
+        "managers": _managers(agent, at_ms),
         "modes": {manager: _mode(agent, state) for manager, state in agent.uplink.modes.items()},
         "uplink": {
             manager: {"answered_age_ms": report.answered_age_ms, "session": report.session}
@@ -108,6 +109,24 @@ def hold_rows(documents: Iterable[Kept]) -> list[dict[str, Any]]:
         }
         for document in documents
     ]
+
+
+def _managers(agent: Agent, at_ms: int) -> list[dict[str, Any]]:
+    """Whose intents count here, in order of precedence, with each one's own connection (D25)."""
+    reports = agent.uplink.reports(at_ms)
+    found: list[dict[str, Any]] = []
+    for manager in agent.picture.managers():
+        mine = reports.get(manager)
+        found.append(
+            {
+                "manager": manager,
+                "home": manager == agent.picture.roster().manager,
+                "mode": agent.uplink.mode(manager),
+                "answered_age_ms": mine.answered_age_ms if mine is not None else None,
+                "session": mine is not None and mine.session,
+            }
+        )
+    return found
 
 
 def _mode(agent: Agent, state: ModeState) -> dict[str, Any]:
@@ -185,6 +204,8 @@ def _functionality(
     return {
         "intent": ir.intent,
         "functionality": ir.functionality,
+        "owner": ir.owner,
+        "priority": ir.priority,
         "generation": ir.generation,
         "mode": mode,
         "state": "paused" if ir.intent in paused and not ir.withdrawn else _state(ir, roles),

@@ -101,6 +101,8 @@ class Draft:
     unfilled: dict[IntentId, dict[str, str]] = field(default_factory=dict)
     reviewed: dict[Slot, tuple[Wanted, Assignment]] = field(default_factory=dict)
     """Slots that are well filled, where somebody else might be so much better that a move is worth it (D18)."""
+    made_room: bool = False
+    """Something has yielded: nothing is asked for before the plan says so."""
 
     def put(self, slot: Slot, intent: IntentId, assignment: Assignment) -> None:
         """Give a slot to somebody."""
@@ -109,6 +111,15 @@ class Draft:
     def remove(self, slot: Slot, intent: IntentId) -> None:
         """Take a slot back."""
         self.sections[intent][slot.set].pop(slot.instance, None)
+
+    def leave_open(self, slot: Slot, intent: IntentId, why: str) -> None:
+        """Nobody has agreed to fill a slot; whoever fills it now, and was to be relieved, goes on."""
+        present = self.present(slot)
+        if present is not None:
+            self.put(slot, intent, present)
+        else:
+            self.remove(slot, intent)
+            self.unfilled.setdefault(intent, {})[str(slot)] = why
 
     def present(self, slot: Slot) -> Assignment | None:
         """Whoever has a slot that another is asked to take over, and goes on until that one has agreed."""
