@@ -153,8 +153,9 @@ class ManagerSite:
 
     @classmethod
     def visit(cls, site: str, manager: ManagerId, signer: Signer, handed_in: HandedIn, told: list[Kept]) -> ManagerSite:
-        """A site at which this manager is a guest from now on, by what its home manager told (D25). It may have been
-        one before, and not know it any more: so it says nothing before a member was heard (J4)."""
+        """A site at which this manager is a guest from now on, by what its home manager told (D25). What is to be kept
+        waits in `founding()`. It may have been one before, and not know it: it says nothing before a member was heard
+        (J4)."""
         visited = cls.recover(site, manager, signer, handed_in, {}, told)
         persist = (Put(key=stored_key(name), value=encode(kept.sealed)) for name, kept in visited.custody.kept.items())
         visited._founding = tuple(persist)
