@@ -17,7 +17,8 @@ import msgspec
 from skerry.adapters.store.store import Applied, Store, StoreError
 from skerry.api.refusing import NotDone, check_speaks
 from skerry.core.actors.handed_in import HandedIn, Translate
-from skerry.core.actors.manager import Authored, ManagerEvent, ManagerSite, SiteSaid, opened_events
+from skerry.core.actors.hearing import opened_events
+from skerry.core.actors.manager import Authored, ManagerEvent, ManagerSite, SiteSaid
 from skerry.core.conversation import Refused, kind_of, life_from, stored_documents
 from skerry.core.group.custody.model import Kept
 from skerry.core.kernel.effects import Effects, Note, Put

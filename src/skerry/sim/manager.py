@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from skerry.core.actors.handed_in import HandedIn
-from skerry.core.actors.manager import Authored, ManagerEvent, ManagerSite, SiteSaid, opened_events
+from skerry.core.actors.hearing import opened_events
+from skerry.core.actors.manager import Authored, ManagerEvent, ManagerSite, SiteSaid
 from skerry.core.conversation import Refused, kind_of, life_from, stored_documents
 from skerry.core.group.custody.machine import stored_key
 from skerry.core.group.custody.model import Version

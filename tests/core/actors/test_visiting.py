@@ -9,14 +9,15 @@ import pytest
 
 from skerry.adapters.keys.ed25519 import NaclVerifier, NodeSigner
 from skerry.core.actors.handed_in import HandedIn
+from skerry.core.actors.hearing import opened_events
 from skerry.core.actors.manager import Authored, ManagerSite, SiteSaid
-from skerry.core.conversation import Exchange, Leave, kind_of, open_sealed, stored_documents
+from skerry.core.conversation import Exchange, Leave, Refused, kind_of, open_sealed, stored_documents
 from skerry.core.group.custody.model import Version
 from skerry.core.group.uplink.wire import Answer, Question
 from skerry.core.kernel.effects import Effects, Put
 from skerry.core.kernel.ids import IntentId, ManagerId, NodeId
 from skerry.core.kernel.inputs import Input
-from skerry.core.kernel.sealing import Statement, Verified, seal
+from skerry.core.kernel.sealing import Sealed, Statement, Verified, seal
 from skerry.core.kernel.values import decode, encode
 from skerry.core.stages.ir.model import Guest, Roster, RosterEntry, SiteDocument
 from skerry.core.stages.negotiation.model import Section
@@ -133,15 +134,15 @@ def test_d25_what_was_decided_without_the_home_manager_alone_is_not_temporary_fo
     assert [v.temporary for v in visit.guest.verdicts] == [False]
 
 
-@pytest.mark.parametrize("what", ["home's intent", "a forged verdict", "a roster that follows nothing", "a goodbye"])
+@pytest.mark.parametrize("what", ["home's intent", "a forged intent", "a forged roster", "a goodbye"])
 def test_d25_what_is_not_its_business_changes_nothing(visit: Visit, what: str) -> None:
     visit.asked()
     before = dict(visit.kept)
-    forged = msgspec.structs.replace(visit.guest.roster(), version=3, predecessor="0" * 16)
+    forged = msgspec.structs.replace(visit.guest.roster(), version=3)
     said = {
         "home's intent": (HQ, ir(element())),
-        "a forged verdict": (A, THEIRS),
-        "a roster that follows nothing": (HQ, forged),
+        "a forged intent": (A, THEIRS),
+        "a forged roster": (A, forged),
         "a goodbye": (A, Leave(node=NodeId(A))),
     }
     signer, body = said[what]
@@ -149,19 +150,32 @@ def test_d25_what_is_not_its_business_changes_nothing(visit: Visit, what: str) -
     assert visit.kept == before
 
 
-def test_n4_it_takes_the_next_roster_from_the_site(visit: Visit) -> None:
-    visit.step(visit.home, Authored(documents=(visit.home.roster_without(B),)))
-    (newest,) = [k for k in visit.home.own_documents() if k.name == "roster/000003"]
-    visit.step(
-        visit.guest,
-        SiteSaid(
-            node=NodeId(A),
-            said=Verified(
-                statement=decode(newest.sealed.statement, Statement), body=newest.value, sealed=newest.sealed
-            ),
-        ),
-    )
-    assert visit.guest.roster() == visit.home.roster()
+def test_d25_it_learns_of_who_joined_after_it_was_invited_from_that_very_node(visit: Visit) -> None:
+    late = NodeSigner(b"l" * 32)
+    members = {**visit.home.roster().members, "late": RosterEntry(node="late", public_key=late.public_key)}
+    visit.step(visit.home, Authored(documents=(visit.home.next_roster(members=members),)))
+
+    def asks(*items: Sealed) -> list[Any]:
+        carried = encode(Exchange(items=items))
+        question = Statement(
+            kind="question",
+            site="shop",
+            signer="late",
+            life="1",
+            number=1,
+            body=encode(Question(number=1, carried=carried)),
+        )
+        payload = encode(seal(late, question))
+        return opened_events(NodeId("late"), payload, "shop", visit.guest.roster(), NaclVerifier())
+
+    with pytest.raises(Refused, match="not in the roster"):
+        asks()
+    forged = seal(late, decode(visit.home.held_roster().sealed.statement, Statement))
+    with pytest.raises(Refused, match="not in the roster"):
+        asks(forged)
+    for event in asks(visit.home.held_roster().sealed):
+        visit.step(visit.guest, event)
+    assert visit.guest.roster() == visit.home.roster() and visit.guest.heard_from == "late"
 
 
 def test_d25_it_is_what_it_was_after_a_start_from_its_store(visit: Visit) -> None:

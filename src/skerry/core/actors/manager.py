@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -17,7 +16,7 @@ import msgspec
 from skerry.core.actors.dealings import Dealings, Stock
 from skerry.core.actors.handed_in import HandedIn
 from skerry.core.actors.judging import Judging
-from skerry.core.actors.owners import concerns_manager, follows
+from skerry.core.actors.owners import concerns_manager
 from skerry.core.actors.parts import by_leader, plan_of, plans_in_force, versions_for
 from skerry.core.actors.remembered import pieces, readings
 from skerry.core.actors.restored import RESTORED_KEY, Restored
@@ -27,11 +26,8 @@ from skerry.core.conversation import (
     Exchange,
     Refused,
     document_of,
-    key_in,
     kind_of,
-    open_sealed,
     with_former,
-    with_proof,
 )
 from skerry.core.group.custody.machine import Custody
 from skerry.core.group.custody.model import CARRY_MAX, Kept, Version
@@ -43,7 +39,7 @@ from skerry.core.kernel.effects import Effects, Instruct, Note, Persist, Put
 from skerry.core.kernel.ids import IntentId, LifeId, ManagerId, NodeId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.once import Once
-from skerry.core.kernel.sealing import Sealed, Signer, Statement, Verified, Verifier, body_digest, seal
+from skerry.core.kernel.sealing import Sealed, Signer, Statement, Verified, body_digest, seal
 from skerry.core.kernel.values import Value, decode, encode
 from skerry.core.stages.history.model import Reading
 from skerry.core.stages.ir.issuing import Held
@@ -321,8 +317,6 @@ class ManagerSite:
             return Effects()
         if document.author == self.manager:
             return self._take_over(document)
-        if isinstance(document.value, Roster) and not follows(document.value, self.held_roster()):
-            return Effects()
         note = Note(what="site.said", about=document.name, data={"version": list(document.version)})
         done = self.custody.keep(document) + Effects(note=(note,))
         if isinstance(document.value, IntermediateRepresentation):
@@ -474,23 +468,6 @@ class ManagerSite:
         if self._behind_since_ms is None:
             self._behind_since_ms = at_ms
         return at_ms - self._behind_since_ms < BEHIND_FOR_MS
-
-
-def opened_events(node: NodeId, payload: bytes, site: str, roster: Roster, verifier: Verifier) -> list[ManagerEvent]:
-    """What a member's statement is for a manager: what it carries, each piece verified by itself, then itself, so that
-    all of it is kept before it is answered. Raises `Refused` for the statement itself, `DecodeError`."""
-    key_of = partial(key_in, roster)
-    said = open_sealed(decode(payload, Sealed), site, key_of, verifier)
-    events: list[ManagerEvent] = []
-    if node in roster.former:
-        return [SiteSaid(node=node, said=said)]
-    for item in decode(said.body.carried, Exchange).items if isinstance(said.body, Question) else ():
-        try:
-            carried = open_sealed(item, site, key_of, verifier)
-            events += [SiteSaid(node=node, said=one) for one in with_proof(carried, site, key_of, verifier)]
-        except Refused as refused:
-            events.append(ItemRefused(node=node, sealed=item, why=str(refused)))
-    return [*events, SiteSaid(node=node, said=said)]
 
 
 def _kept_verdict(verdict: Verdict) -> Put:
