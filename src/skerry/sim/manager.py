@@ -193,7 +193,9 @@ class Manager:
 
     def hold(self, said: Verified[Hold]) -> bool:
         """An operator's hold, or the end of one; whether it was kept (R4)."""
-        if not self.may_speak or not may_hold(said.statement.signer, said.body, self.site.roster()):
+        if self.site is None or not self.site.may_speak:
+            return False
+        if not may_hold(said.statement.signer, said.body, self.site.roster()):
             return False
         known = self.site.custody.kept.get(said.body.document)
         irs = {ir.intent: ir for ir in self.site.irs()}
