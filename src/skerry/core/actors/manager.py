@@ -29,7 +29,7 @@ from skerry.core.conversation import (
     kind_of,
     with_former,
 )
-from skerry.core.group.custody.machine import Custody
+from skerry.core.group.custody.machine import Custody, stored_key
 from skerry.core.group.custody.model import CARRY_MAX, Kept, Version
 from skerry.core.group.journal.chain import piece_key
 from skerry.core.group.journal.machine import Journal

@@ -17,6 +17,7 @@ class Isolation(Checker):
     """Knows which links to the manager really work. Judges leaders, since a member learns the mode from its leader."""
 
     property_id = "M2"
+    of_each_manager = True
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -25,7 +26,7 @@ class Isolation(Checker):
 
     def on_tick(self) -> None:
         """Every leader of a part that is cut off knows it."""
-        now_us, manager = self.world.loop.now_us, self.world.manager
+        now_us, manager = self.world.loop.now_us, self.manager
         for name in self.world.machines:
             if manager.reachable(name):
                 self._since_us.pop(name, None)
@@ -39,7 +40,7 @@ class Isolation(Checker):
         if shell is None or shell.hung or not machine.answers or shell.agent.election.leadership.leader != name:
             self._leads.pop(name, None)
             return
-        agent, manager = shell.agent, self.world.manager.name
+        agent, manager = shell.agent, self.manager.name
         known, since_us = self._leads.setdefault(name, (shell, now_us))
         part = agent.election.leadership.part
         if known is not shell or not all(n in self._since_us for n in part):
@@ -53,4 +54,4 @@ class Isolation(Checker):
         if silent_us > grace_us:
             self.premise()
         if silent_us > grace_us + SLACK_US and agent.uplink.mode(manager) != "isolated":
-            self.broken(f"{name} leads {sorted(part)}, nobody of them reaches the manager for {silent_us // 1000} ms")
+            self.broken(f"{name} leads {sorted(part)}, nobody of them reaches {manager} for {silent_us // 1000} ms")

@@ -137,9 +137,9 @@ class FaultDriver:
         self._over = True
         self.changed_us = world.loop.now_us
         self._ends.clear()
-        world.network.mend_for_good(core.links(world.manager.name))
-        if core.uplinks:
-            world.manager.mend()
+        world.network.mend_for_good(core.links())
+        for name in core.managers:
+            world.managers[name].mend()
         for name in self.chance.shuffled(core.nodes):
             world.machines[name].mend()
 
