@@ -15,7 +15,7 @@ from skerry.core.kernel.sealing import Sealed, Statement, Verified, body_digest
 from skerry.core.kernel.values import digest, encode
 from skerry.core.stages.ir.model import CatalogueDocument, Guest, Roster, RosterEntry, SiteDocument
 from skerry.core.stages.ratification.model import Verdict
-from tests.core.things import ANYBODY, HQ, SHOP, A, element, instance, ir, plan
+from tests.core.things import ANYBODY, HQ, SHOP, A, element, instance, ir, mib, plan
 from tests.scenarios.world import World
 
 BRANCH = ManagerId("branch")
@@ -228,3 +228,12 @@ def test_n2_a_roster_of_an_older_version_reads_on_and_its_successor_names_what_w
 def test_u4_what_is_handed_in_at_the_site_is_the_home_managers() -> None:
     local = msgspec.structs.replace(OURS, local=True)
     assert document_of(said(A, local), roster(GUEST)).name == f"intent/{SHOP}"
+
+
+def test_d25_a_person_is_told_how_strong_a_claim_is_and_why_it_is_open() -> None:
+    wants_all = element("store", resources=mib(900), instances=3)
+    world = settled(ir(wants_all), ir(wants_all, intent=NOTES))
+    told = report.explain(agent(world), instance(intent=NOTES))
+    assert told["claim"] == "essential, manager 2 of 2 (branch), priority 100"
+    assert "memory: 900Mi needed" in str(told["open"])
+    assert report.explain(agent(world), instance())["claim"] == "essential, manager 1 of 2 (hq), priority 100"
