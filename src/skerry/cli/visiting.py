@@ -34,13 +34,17 @@ _VISIT = """\b
 Example:
   skerry manager visit harbour.json --server https://branch.example.org:8443"""
 
+_DISMISS = """\b
+Example:
+  skerry manager dismiss branch --site harbour --server https://hq.example.org:8443"""
+
 
 def add_to(app: typer.Typer) -> None:
     """Add these verbs."""
     app.command(epilog=_CARD)(card)
     app.command(epilog=_ADMIT)(admit)
     app.command(epilog=_VISIT)(visit)
-    app.command()(dismiss)
+    app.command(epilog=_DISMISS)(dismiss)
 
 
 def card(
