@@ -56,13 +56,18 @@ def whole(site: ManagerSite) -> dict[str, Any]:
         "roster_version": site.roster().version,
         "members": sorted(site.roster().members),
         "parts": [
-            {"plan": str(p.id), "leader": p.id.leader, "members": list(p.members), "temporary": bool(p.isolated_from)}
+            {
+                "plan": str(p.id),
+                "leader": p.id.leader,
+                "members": list(p.members),
+                "temporary": site.manager in p.isolated_from,
+            }
             for p in site.plans()
         ],
         "documents": {name: list(version) for name, version in site.versions().items()},
         "journal": site.journal.heads,
         "plan_digests": {i: s.digest for i, s in plan.sections.items() if i != SITE} if plan is not None else {},
-        "plan_temporary": bool(plan.isolated_from) if plan is not None else False,
+        "plan_temporary": plan is not None and site.manager in plan.isolated_from,
         "verdicts": {
             intent: {
                 "word": v.word,

@@ -137,7 +137,8 @@ def _is_foreign(name: str, agents: dict[str, Agent]) -> bool:
 
 
 def _modes(world: World, agents: dict[str, Agent]) -> str | None:
-    for manager in world.managers.values():
+    in_force = next(iter(agents.values())).picture.managers()
+    for manager in (world.managers[name] for name in in_force):
         modes = {name: agent.uplink.mode(manager.name) for name, agent in agents.items()}
         if len(set(modes.values())) != 1:
             return f"modes for {manager.name}: {modes}"

@@ -146,7 +146,8 @@ class World:
             self.adversary.begin()
         while self.loop.now_us < self.options.safety_ms * 1_000 + self.slept_us:
             self.loop.run(self.options.safety_ms * 1_000 + self.slept_us)
-        managers = () if self.options.absent else tuple(self.managers)
+        in_force = self.manager.roster.managers
+        managers = () if self.options.absent else tuple(name for name in self.managers if name in in_force)
         self.heal(draw_core(self.members(), managers, self.options.core_permille, self.chance.child("core")))
         self._settle()
         for checker in self.checkers:

@@ -19,6 +19,7 @@ from skerry.core.kernel.ids import IntentId, ManagerId, NodeId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed, Statement, Verified, seal
 from skerry.core.kernel.values import decode, encode
+from skerry.core.stages.intent.holds import Hold
 from skerry.core.stages.ir.model import Guest, Roster, RosterEntry, SiteDocument
 from skerry.core.stages.negotiation.model import Section
 from tests.core.things import ANYBODY, HQ, SHOP, A, B, assigned, element, ir, plan
@@ -185,3 +186,18 @@ def test_d25_it_is_what_it_was_after_a_start_from_its_store(visit: Visit) -> Non
     visit.guest = ManagerSite.recover("shop", BRANCH, KEYS[BRANCH], handed_in(), visit.kept, opened)
     assert visit.guest.irs() == [THEIRS] and not visit.guest.is_home and not visit.guest.may_speak
     assert visit.asked() == [THEIRS]
+
+
+@pytest.mark.parametrize(("subject", "takes"), [(NOTES, True), (SHOP, False)])
+def test_d25_its_pause_of_what_it_owns_goes_to_the_site_as_its_own_word(
+    visit: Visit, subject: str, takes: bool
+) -> None:
+    visit.asked()
+    visit.step(visit.guest, Authored(documents=(THEIRS,)))
+    pause = Hold(what="pause", subject=subject, place=BRANCH, number=1)
+    if takes:
+        visit.step(visit.guest, Authored(documents=(pause,)))
+        assert pause in visit.asked()
+    else:
+        with pytest.raises(Refused, match="may not say"):
+            visit.step(visit.guest, Authored(documents=(pause,)))

@@ -359,7 +359,8 @@ class ManagerSite:
         """Sign a document of mine and keep it."""
         if isinstance(value, Roster):
             value = msgspec.structs.replace(value, wall_ms=self._wall_ms)
-        number = next((n for n in (getattr(value, f, None) for f in ("version", "generation", "number")) if n), 0)
+        counted = (getattr(value, name, None) for name in ("version", "generation", "number"))
+        number = next((n for n in counted if isinstance(n, int) and n), 0)
         statement = Statement(
             kind=kind_of(value), site=self.site, signer=self.manager, life="-", number=number, body=encode(value)
         )

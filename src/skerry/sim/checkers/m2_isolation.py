@@ -46,6 +46,8 @@ class Isolation(Checker):
         if known is not shell or not all(n in self._since_us for n in part):
             self._leads[name] = (shell, now_us)
             return
+        if manager not in agent.picture.managers():
+            return  # it was dismissed: nobody asks it any more
         flap = agent.uplink._flaps.get(manager)
         grace_us = self.world.options.lost_after_ms * 1_000 * (flap.factor if flap is not None else 1)
         # A link may have worked for less than a look lasts.

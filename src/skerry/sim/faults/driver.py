@@ -76,6 +76,7 @@ KINDS: Mapping[str, Begin] = {
     "roster.join": rosters.joins,
     "roster.leave": rosters.leaves,
     "roster.replace": rosters.replaces,
+    "roster.dismiss": rosters.dismisses,
     "link.slow": links.slow,
     "uplink.of_leader": links.uplink_of_leader,
     "uplink.one_way": links.uplink_one_way,
