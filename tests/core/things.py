@@ -75,7 +75,7 @@ def ir(*elements: ElementSpec, isolated: tuple[ElementSpec, ...] = (), **fields:
     given: dict[str, Any] = {"intent": SHOP, "generation": 1, "governance": ANYBODY, **fields}
     return IntermediateRepresentation(
         name=str(given["intent"]).split("/")[1],
-        owner=HQ,
+        owner=ManagerId(str(given["intent"]).split("/")[0]),
         functionality="files",
         offers_interface=given.pop("offers_interface", "files.v1"),
         offers_at=ElementName(given.pop("offers_at", "store")),
@@ -104,16 +104,21 @@ def fit(
     *,
     memory: int = 1_000,
     intent: IntentId = SHOP,
+    more: IntentId | None = None,
     version: int = 1,
     **facts: Any,
 ) -> RoleFit:
-    """A node's report, by element."""
+    """A node's report, by element; the same of another intent, too."""
     return RoleFit(
         node=node,
         version=version,
         facts=NodeFacts(caps=mib(memory), programs=("program",), hardware="hw", **facts),
         free=mib(memory),
-        measured={f"{intent}/{name}": {m.configuration: m for m in of} for name, of in (found or {}).items()},
+        measured={
+            f"{one}/{name}": {m.configuration: m for m in of}
+            for one in (intent, more or intent)
+            for name, of in (found or {}).items()
+        },
     )
 
 

@@ -29,7 +29,7 @@ from skerry.api import accounts, sites
 from skerry.api.node import NodeApi
 from skerry.core.actors import report
 from skerry.core.actors.agent import Agent, Identity
-from skerry.core.actors.manager import opened_events
+from skerry.core.actors.hearing import opened_events
 from skerry.core.conversation import KINDS, Refused, Started, life_from, stored_documents
 from skerry.core.kernel.effects import Put, Reply, said_in
 from skerry.core.kernel.events import DeadlinePassed

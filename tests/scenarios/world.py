@@ -49,7 +49,7 @@ from skerry.core.kernel.effects import (
 )
 from skerry.core.kernel.events import DeadlinePassed
 from skerry.core.kernel.expressions import Remembering
-from skerry.core.kernel.ids import InstanceId, NodeId
+from skerry.core.kernel.ids import InstanceId, ManagerId, NodeId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed, Statement, Verified, seal
 from skerry.core.kernel.values import encode
@@ -57,7 +57,7 @@ from skerry.core.stages.capability.events import FactsFound
 from skerry.core.stages.capability.model import NodeFacts
 from skerry.core.stages.fit.events import TrialFinished
 from skerry.core.stages.intent import holds
-from skerry.core.stages.ir.model import IntermediateRepresentation, Operator, Roster, RosterEntry, SiteDocument
+from skerry.core.stages.ir.model import Guest, IntermediateRepresentation, Operator, Roster, RosterEntry, SiteDocument
 from skerry.core.stages.monitoring.events import InstanceChecked, InstanceMeasured, UnattendedAnswered
 from skerry.core.stages.subscription.events import WorkloadDrained, WorkloadExited, WorkloadReady, WorkloadStopped
 from skerry.core.stages.subscription.machine import DEADLINE
@@ -100,13 +100,26 @@ class Node:
     spins: tuple[int, int] = (0, 0)
 
 
+@dataclass
+class Desk:
+    """A manager's: what it has said, and what it knows that the site holds."""
+
+    signer: StandInSigner
+    issued: dict[str, Sealed] = field(default_factory=dict)
+    holds: dict[str, Version] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
+    """The names of all documents of which questions told."""
+
+
 Watcher = Callable[[Node, Input[Any], Effects], None]
 
 
 class World:
-    """The site `shop`, its manager, and the time."""
+    """The site `shop`, its manager and that one's guests, and the time."""
 
-    def __init__(self, names: str, *irs: IntermediateRepresentation, watch: Watcher | None = None) -> None:
+    def __init__(
+        self, names: str, *irs: IntermediateRepresentation, watch: Watcher | None = None, guests: tuple[str, ...] = ()
+    ) -> None:
         self.now_ms = 0
         self.watch = watch
         self.cut: set[frozenset[str]] = set()
@@ -115,30 +128,33 @@ class World:
         self._queue: list[tuple[int, int, Callable[[], None]]] = []
         self._asked = 0
         self._pids = 0
-        signers = {name: StandInSigner(name, 0) for name in (*names, HQ, OPERATOR)}
+        signers = {name: StandInSigner(name, 0) for name in (*names, HQ, OPERATOR, *guests)}
         self.verifier = StandInVerifier(list(signers.values()))
-        self.hq, self._operator = signers[HQ], signers[OPERATOR]
+        self._operator = signers[OPERATOR]
+        self.desks = {name: Desk(signers[name]) for name in (HQ, *guests)}
         self.nodes = {n: Node(name=NodeId(n), signer=signers[n], ops=200 + 50 * i) for i, n in enumerate(names)}
         self.roster = Roster(
             site="shop",
             version=1,
             predecessor="",
             manager=HQ,
-            manager_key=self.hq.public_key,
+            manager_key=signers[HQ].public_key,
             members={n: RosterEntry(node=n, public_key=signers[n].public_key) for n in names},
             operators={
                 OPERATOR: Operator(name=OPERATOR, public_key=self._operator.public_key, may=(holds.RIGHT, HAND_OVER))
             },
+            guests=tuple(Guest(name=ManagerId(g), public_key=signers[g].public_key) for g in guests),
         )
         site = SiteDocument(
             name="shop", generation=1, governance=ANYBODY, uplink_lost_after_ms=2_000, uplink_back_after_ms=3_000
         )
-        self.issued: dict[str, Sealed] = {}
-        self.hq_holds: dict[str, Version] = {}
-        for document in (self.roster, site, *irs):
+        for document in (self.roster, site):
             self.issue(document)
+        for ir in irs:
+            self.issue(ir, ir.owner)
         for node in self.nodes.values():
-            node.disk.update({f"document/{name}": encode(sealed) for name, sealed in self.issued.items()})
+            for desk in self.desks.values():
+                node.disk.update({f"document/{name}": encode(sealed) for name, sealed in desk.issued.items()})
 
     # --- time -----------------------------------------------------------------------------------------------------
 
@@ -182,9 +198,9 @@ class World:
                     self.cut |= {frozenset(pair) for pair in ((a, b) for a in one for b in other)}
         self._review()
 
-    def part_from_manager(self) -> None:
-        """Cut the uplink of every node."""
-        self.cut |= {frozenset((n, HQ)) for n in self.nodes}
+    def part_from_manager(self, *managers: str) -> None:
+        """Cut the uplink of every node to these managers, or to all."""
+        self.cut |= {frozenset((n, manager)) for n in self.nodes for manager in managers or self.desks}
         self._review()
 
     def heal(self) -> None:
@@ -203,12 +219,13 @@ class World:
         )
         self.step(self.nodes[name], FactsFound(facts=facts))
 
-    def issue(self, document: Any) -> None:
-        """The manager's word; the site gets it with the next answer."""
-        sealed = self._sealed(HQ, self.hq, document)
+    def issue(self, document: Any, by: str = HQ) -> None:
+        """A manager's word; the site gets it with the next answer."""
+        desk = self.desks[by]
+        sealed = self._sealed(by, desk.signer, document)
         kept = document_of(opened(sealed, "shop", self._key, self.verifier)[0], self.roster)
-        self.issued[kept.name] = sealed
-        self.hq_holds[kept.name] = kept.version
+        desk.issued[kept.name] = sealed
+        desk.holds[kept.name] = kept.version
 
     def word(self, body: Any) -> Verified[Any]:
         """What the operator signs."""
@@ -268,7 +285,7 @@ class World:
                 if other is not node and send.to in (None, other.name):
                     self._carry(node, other, payload)
         for report in effects.report:
-            self._to_manager(node, agent.seal_message(report.message))
+            self._to_manager(node, report.manager, agent.seal_message(report.message))
         for act in effects.act:
             self._act(node, act)
         for instance in node.workloads:
@@ -331,29 +348,30 @@ class World:
                     if node is not other:
                         there = other.agent is not None and self.linked(node.name, other.name)
                         self.step(node, PresenceChanged(node=other.name, present=there))
-                if HQ in node.sessions:
-                    self.step(node, SessionChanged(manager=HQ, up=self.linked(node.name, HQ)))
+                for manager in sorted(node.sessions):
+                    up = self.linked(node.name, manager)
+                    self.step(node, SessionChanged(manager=ManagerId(manager), up=up))
 
         self.after(LEASE_MS if self.cut else MESSAGE_MS, tell)
 
     # --- the manager ----------------------------------------------------------------------------------------------
 
-    def _to_manager(self, node: Node, sealed: Sealed) -> None:
-        if HQ not in node.sessions or not self.linked(node.name, HQ):
+    def _to_manager(self, node: Node, manager: str, sealed: Sealed) -> None:
+        if manager not in node.sessions or not self.linked(node.name, manager):
             return
+        desk = self.desks[manager]
         for said in opened(sealed, "shop", self._key, self.verifier):
             if isinstance(said.body, Question):
                 theirs = msgspec.msgpack.decode(said.body.carried, type=Exchange)
-                self.hq_holds.update({n: v for n, v in theirs.versions.items() if n.startswith(("fit/", "plan"))})
-                lacking = tuple(
-                    s for n, s in sorted(self.issued.items()) if theirs.versions.get(n, ()) < self.hq_holds[n]
-                )
-                carried = encode(Exchange(versions=self.hq_holds, heads=theirs.heads, items=lacking))
-                answer = self._sealed(HQ, self.hq, Answer(number=said.body.number, carried=carried))
-                self.after(2 * MESSAGE_MS, partial(self._from_manager, node, answer))
+                desk.told |= set(theirs.versions)
+                desk.holds.update({n: v for n, v in theirs.versions.items() if n.startswith(("fit/", "plan"))})
+                lacking = tuple(s for n, s in sorted(desk.issued.items()) if theirs.versions.get(n, ()) < desk.holds[n])
+                carried = encode(Exchange(versions=desk.holds, heads=theirs.heads, items=lacking))
+                answer = self._sealed(manager, desk.signer, Answer(number=said.body.number, carried=carried))
+                self.after(2 * MESSAGE_MS, partial(self._from_manager, node, manager, answer))
 
-    def _from_manager(self, node: Node, sealed: Sealed) -> None:
-        if self.linked(node.name, HQ):
+    def _from_manager(self, node: Node, manager: str, sealed: Sealed) -> None:
+        if self.linked(node.name, manager):
             for said in opened(sealed, "shop", self._key, self.verifier):
                 self.step(node, Heard(said=said))
 

@@ -47,8 +47,8 @@ RUN = """
 import sys
 from pathlib import Path
 from skerry.bootstrap.manager import run_manager
-folder, api, uplink = sys.argv[1:]
-run_manager(Path(folder), "hq", api, uplink, None, (), lambda line: print(line, flush=True))
+folder, name, api, uplink = sys.argv[1:]
+run_manager(Path(folder), name, api, uplink, None, (), lambda line: print(line, flush=True))
 """
 
 
@@ -64,6 +64,7 @@ class RunningManager:
     """One manager's folder and addresses, and the process that runs it now."""
 
     folder: Path
+    name: str = "hq"
     api_address: str = field(default_factory=lambda: f"127.0.0.1:{free_port()}")
     uplink_address: str = field(default_factory=lambda: f"127.0.0.1:{free_port()}")
     process: subprocess.Popen[str] | None = None
@@ -88,7 +89,7 @@ class RunningManager:
 
     def begin(self) -> subprocess.Popen[str]:
         """Start it."""
-        argv = [sys.executable, "-c", RUN, str(self.folder), self.api_address, self.uplink_address]
+        argv = [sys.executable, "-c", RUN, str(self.folder), self.name, self.api_address, self.uplink_address]
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
         self.process = subprocess.Popen(
             argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.folder.parent

@@ -15,10 +15,13 @@ from typing import Any
 import msgspec
 
 from skerry.adapters.store.store import Applied, Store, StoreError
+from skerry.api.refusing import NotDone, check_speaks
 from skerry.core.actors.handed_in import HandedIn, Translate
-from skerry.core.actors.manager import Authored, ManagerEvent, ManagerSite, SiteSaid, opened_events
+from skerry.core.actors.hearing import opened_events
+from skerry.core.actors.manager import Authored, ManagerEvent, ManagerSite, SiteSaid
 from skerry.core.conversation import Refused, kind_of, life_from, stored_documents
-from skerry.core.kernel.effects import Effects, Note
+from skerry.core.group.custody.model import Kept
+from skerry.core.kernel.effects import Effects, Note, Put
 from skerry.core.kernel.ids import ManagerId, NodeId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Signer, Statement, Verified, Verifier, seal
@@ -36,10 +39,15 @@ Adopt = Callable[[str, str], Applied]
 """How manifests that were handed in at a site, and taken over, are kept: (site, text)."""
 Due = Callable[[str], Iterable[Any]]
 """What a site is to be told that had to wait until it was heard (J4)."""
+Trust = Callable[[Iterable[str]], None]
+"""Lets nodes in whose certificates are of these authorities, PEM, beside this manager's own; counts from when the hub
+opens next."""
+AUTHORITY_KEY = "authority"
+"""Under which the store keeps who vouches for the nodes of a site that this manager is a guest at."""
 
 
 class Correspondence:
-    """One manager's dealings with all of its sites."""
+    """One manager's dealings with all of its sites, those that it is a guest at among them."""
 
     def __init__(
         self,
@@ -52,6 +60,7 @@ class Correspondence:
         translate: Translate,
         adopt: Adopt,
         due: Due,
+        trust: Trust,
     ) -> None:
         self.name = ManagerId(name)
         self.store = store
@@ -65,6 +74,8 @@ class Correspondence:
         self._translate = translate
         self._adopt = adopt
         self._due = due
+        self._trust = trust
+        self._authorities: dict[str, str] = {}
         self._turn = asyncio.Lock()
         self._doubted: set[str] = set()
         self._heard: set[str] = set()
@@ -81,6 +92,9 @@ class Correspondence:
         self._supervisor = Supervisor(failed)
         for site, kept in (await self.store.sites()).items():
             self.sites[site] = self._recovered(site, kept)
+            if AUTHORITY_KEY in kept:
+                self._authorities[site] = kept[AUTHORITY_KEY].decode()
+        self._trust(self._authorities.values())
         self._hub.on_message(self._on_payload)
         await self._hub.admit(sorted(self.sites))
         await self._hub.open()
@@ -118,6 +132,26 @@ class Correspondence:
                 self.sites.pop(site, None)
             self._doubted.discard(site)
 
+    def at_home(self, site: str) -> ManagerSite:
+        """A site of which this manager is the home, and may speak to. Raises `NotDone`."""
+        place = self.sites.get(site)
+        if place is None:
+            raise NotDone(f"there is no site {site!r}; known: {', '.join(sorted(self.sites)) or 'none'}", 404)
+        if not place.is_home:
+            raise NotDone(f"{place.roster().manager} is the home manager of site {site}: that is its business")
+        check_speaks(place)
+        return place
+
+    async def visit(self, site: str, told: list[Kept], authority: str) -> None:
+        """Be a guest at a site, by what its home manager told, and let in the nodes that this authority vouches for.
+        Within `acting()`. Raises `StoreError`, `TransportError`."""
+        visited = ManagerSite.visit(site, self.name, self._signer, self._handed_in(site), told)
+        persist = (*visited.founding(), Put(key=AUTHORITY_KEY, value=authority.encode()))
+        await self.store.commit({site: persist}, (), clock.wall_ms())
+        self.sites[site], self._authorities[site] = visited, authority
+        self._trust(self._authorities.values())
+        await self._hub.admit(sorted(self.sites))
+
     def found(self, roster: Roster) -> ManagerSite:
         """A site that nobody has joined yet; it counts once something was said to it."""
         return ManagerSite.found(roster, self._signer, self._handed_in(roster.site))
@@ -135,7 +169,8 @@ class Correspondence:
         Within `acting()`. Raises `StoreError`, `TransportError`."""
         self._doubted |= {*words, *(new or {})}
         self.sites.update(new or {})
-        done = {site: [self._step(site, Authored(documents=tuple(documents)))] for site, documents in words.items()}
+        said = {site: tuple(documents) for site, documents in words.items()}
+        done = {s: [self._step(s, Authored(documents=one))] if one else [] for s, one in said.items()}
         await self._keep(done, applied, forgotten, token)
         self._doubted -= {*words, *(new or {})}
         if new:

@@ -15,7 +15,7 @@ from skerry.adapters.keys.x509 import Authority, CertificateError, requested_key
 from skerry.adapters.store.store import Store
 from skerry.adapters.zenoh.keys import is_name
 from skerry.api.correspondence import Correspondence
-from skerry.api.refusing import NotDone, check_speaks
+from skerry.api.refusing import NotDone
 from skerry.core.actors.manager import ManagerSite
 from skerry.core.kernel.values import Value, encode
 from skerry.core.stages.ir.model import RosterEntry
@@ -84,10 +84,9 @@ class Enrolling:
     async def remove(self, site: str, node: str) -> None:
         """Take a node out: the next roster is without it. Raises `NotDone`, `StoreError`."""
         async with self._correspondence.acting():
-            place = self._correspondence.sites.get(site)
-            if place is None or node not in place.roster().members:
+            place = self._correspondence.at_home(site)
+            if node not in place.roster().members:
                 raise NotDone(f"there is no node {node!r} at a site {site!r}", 404)
-            check_speaks(place)
             await self._correspondence.say({site: (place.roster_without(node),)})
 
     async def join(self, asked: Joining) -> Joined:
@@ -98,7 +97,7 @@ class Enrolling:
             state = await self._correspondence.store.token_state(hash_, asked.site, asked.name, clock.wall_ms())
             if state != "good" or asked.site not in self._correspondence.sites:
                 raise NotDone(_TOKEN_WORDS.get(state, f"there is no site {asked.site!r}"), 403)
-            place = self._correspondence.sites[asked.site]
+            place = self._correspondence.at_home(asked.site)
             _check_place(place, asked)
             try:
                 public_key = requested_key(asked.request.encode())
@@ -158,9 +157,11 @@ def _check_place(place: ManagerSite, asked: Joining) -> None:
     if node in place.roster().former:
         said = f"site {place.site} had a node {node!r} once; a name stands for one key and its word: choose another"
         raise NotDone(said)
+    roster = place.roster()
+    if node in {roster.manager, *(guest.name for guest in roster.guests), *roster.operators}:
+        raise NotDone(f"{node!r} is the name of a manager or an operator of site {place.site}; choose another")
     if len(members) >= NODES_MAX:
         raise NotDone(f"site {place.site} has {NODES_MAX} nodes, and no more are taken")
-    check_speaks(place)
 
 
 def _hash(secret: str) -> str:

@@ -28,6 +28,7 @@ from skerry.api.enrolling import Joining, certificate_digest
 from skerry.api.office import Office
 from skerry.api.refusing import NotDone
 from skerry.api.serving import caller
+from skerry.api.visiting import Card, Invitation, paper
 from skerry.core.actors.report import all_holds, journal_page
 from skerry.core.stages.ir.rules import TranslationError
 
@@ -73,6 +74,34 @@ async def remove(site: str, node: str, request: Ask) -> dict[str, str]:
     """Take a node out of its site's roster (X5)."""
     await _office(request).enrolling.remove(site, node)
     return {"removed": node}
+
+
+@get("/v1/card", sync_to_thread=False)
+def card(request: Ask) -> Response[bytes]:
+    """What the operators of another manager need to admit this one to a site (D25)."""
+    return Response(_JSON.encode(_office(request).visiting.card()), media_type="application/json")
+
+
+@post("/v1/sites/{site:str}/guests", status_code=200)
+async def admit(site: str, request: Ask) -> Response[bytes]:
+    """Let another manager own intents at a site, by its card; the answer is what it needs to know of it."""
+    invitation = await _office(request).visiting.admit(site, paper(await request.body(), Card))
+    return Response(_JSON.encode(invitation), media_type="application/json")
+
+
+@delete("/v1/sites/{site:str}/guests/{name:str}", status_code=200)
+async def dismiss(site: str, name: str, request: Ask) -> dict[str, str]:
+    """Let a guest go; what it wants at the site counts as withdrawn."""
+    await _office(request).visiting.dismiss(site, name)
+    return {"dismissed": name}
+
+
+@post("/v1/visits", status_code=200)
+async def visit(request: Ask) -> dict[str, str]:
+    """Know a site that this manager was admitted to, by an invitation."""
+    invitation = paper(await request.body(), Invitation)
+    await _office(request).visiting.visit(invitation)
+    return {"site": invitation.site, "home": invitation.home}
 
 
 @post("/v1/holds", status_code=200)
@@ -195,13 +224,15 @@ def prometheus(request: Ask) -> str:
 
 def application(office: Office) -> Litestar:
     """The routes of one manager."""
-    changing = Router("/", guards=[_operators], route_handlers=[apply, withdraw, remove, hold, token])
+    changing = Router(
+        "/", guards=[_operators], route_handlers=[apply, withdraw, remove, hold, token, admit, dismiss, visit]
+    )
     reading = Router(
         "/",
         guards=[_readers],
         route_handlers=[
-            all_sites, one_site, holds, plan, explain, fits, irs, verdicts, journal, intents, catalogue, history, use,
-            events, prometheus,
+            card, all_sites, one_site, holds, plan, explain, fits, irs, verdicts, journal, intents, catalogue, history,
+            use, events, prometheus,
         ],
     )  # fmt: skip
     return Litestar(

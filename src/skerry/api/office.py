@@ -15,9 +15,10 @@ import msgspec
 from skerry.adapters.keys.x509 import Authority
 from skerry.adapters.manifests import check, dump, load, refuse
 from skerry.adapters.store.store import Applied, Store
-from skerry.api.correspondence import Correspondence
+from skerry.api.correspondence import Correspondence, Trust
 from skerry.api.enrolling import Enrolling
 from skerry.api.refusing import NotDone, check_speaks
+from skerry.api.visiting import Visiting
 from skerry.core.actors.manager import ManagerSite
 from skerry.core.actors.operators import HAND_OVER
 from skerry.core.conversation import DECLARE_DEAD, Refused, document_of, key_in, open_sealed
@@ -51,8 +52,10 @@ class Office:
         verifier: Verifier,
         expressions: Expressions,
         operators: Mapping[str, bytes],
+        trust: Trust,
     ) -> None:
-        """`uplink` is the endpoint that joining nodes are told; `operators` are those that may act at any site."""
+        """`uplink` is the endpoint that joining nodes are told; `operators` are those that may act at any site; `trust`
+        lets in nodes that others' authorities vouch for."""
         self.name = ManagerId(name)
         self.catalogue = Catalogue()
         self.intents: dict[str, Intent] = {}
@@ -73,8 +76,10 @@ class Office:
             translate=self._translated_here,
             adopt=self._adopted,
             due=self._due,
+            trust=trust,
         )
         self.enrolling = Enrolling(self.correspondence, authority, uplink)
+        self.visiting = Visiting(self.correspondence, authority, public_key, verifier, uplink)
 
     @property
     def sites(self) -> Mapping[str, ManagerSite]:
@@ -103,14 +108,14 @@ class Office:
 
     def _new_operators(self, site: ManagerSite) -> tuple[Any, ...]:
         known = self._operators_of_all()
-        if site.roster().operators == known:
+        if not site.is_home or site.roster().operators == known:
             return ()
         return (site.next_roster(operators=known),)
 
     def _due(self, site: str) -> tuple[Any, ...]:
         """What operators did since this manager started, before the site was heard (J4)."""
         place = self.sites[site]
-        words = self._words_for(place, self.site_manifests[site], self.catalogue, self.intents, frozenset())
+        words = self._words_for(place, self.site_manifests.get(site), self.catalogue, self.intents, frozenset())
         return (*self._new_operators(place), *words)
 
     def _operators_of_all(self) -> dict[str, Operator]:
@@ -145,12 +150,15 @@ class Office:
             intents = {**self.intents, **{m.metadata.name: m for m in given if isinstance(m, Intent)}}
             places = {**self.site_manifests, **{m.metadata.name: m for m in given if isinstance(m, Site)}}
             new = {name: self._founded(name) for name in places if name not in self.sites}
-            words = {
-                name: self._words_for(site, places[name], catalogue, intents, self._named(given))
-                for name, site in {**self.sites, **new}.items()
-                if name in places
-            }
             sites = {**self.sites, **new}
+            for name in places:
+                if not sites[name].is_home:
+                    raise NotDone(f"nothing was applied: site {name} is {sites[name].roster().manager}'s")
+            words = {
+                name: self._words_for(site, places.get(name), catalogue, intents, self._named(given))
+                for name, site in sites.items()
+                if name in places or not site.is_home
+            }
             refuse(
                 [one for name, said in words.items() for one in issuing.wrong_leases(sites[name].held(), said)],
                 documents,
@@ -185,6 +193,8 @@ class Office:
         async with self.correspondence.acting():
             known = self.sites[site]
             check_speaks(known)
+            if not known.is_home:
+                return await self._pause_as_guest(known, raw)
             try:
                 said = open_sealed(decode(raw, Sealed), site, lambda s: key_in(known.roster(), s), self._verifier)
                 document = document_of(said, known.roster())
@@ -205,6 +215,24 @@ class Office:
             await self.correspondence.hear(site, said)
             return {"hold": said.body.name, "lifted": said.body.lifted}
 
+    async def _pause_as_guest(self, place: ManagerSite, raw: bytes) -> dict[str, Any]:
+        """What an operator of a guest holds is the guest's own word there: the site knows its key, and not theirs."""
+        try:
+            said = open_sealed(decode(raw, Sealed), place.site, self._operators.get, self._verifier)
+        except (msgspec.DecodeError, Refused) as error:
+            raise NotDone(f"not a statement of an operator of {self.name}: {error}", 403) from error
+        if not isinstance(said.body, holds.Hold) or not holds.may_hold(self.name, said.body, place.roster()):
+            raise NotDone(
+                f"at site {place.site} {self.name} is a guest: it may pause what it owns, and nothing else", 403
+            )
+        before = place.custody.kept.get(said.body.document)
+        known = before.value if before is not None else None
+        why = holds.against(said.body, known, self.name, place.roster(), {ir.intent: ir for ir in place.irs()})
+        if why is not None:
+            raise NotDone(why)
+        await self.correspondence.say({place.site: (said.body,)})
+        return {"hold": said.body.name, "lifted": said.body.lifted}
+
     # --- what that means for a site -------------------------------------------------------------------------------
 
     def _founded(self, name: str) -> ManagerSite:
@@ -223,7 +251,7 @@ class Office:
     def _words_for(
         self,
         site: ManagerSite,
-        place: Site,
+        place: Site | None,
         catalogue: Catalogue,
         intents: Mapping[str, Intent],
         named: frozenset[str],

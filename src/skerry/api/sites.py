@@ -15,6 +15,8 @@ def line(site: ManagerSite) -> dict[str, Any]:
     plan = site.plan()
     return {
         "site": site.site,
+        "home": site.roster().manager,
+        "managers": list(site.roster().managers),
         "nodes": len(site.roster().members),
         "heard_age_ms": None if site.heard_wall_ms is None else wall_ms() - site.heard_wall_ms,
         "heard_from": site.heard_from,
@@ -30,6 +32,8 @@ def notices(site: ManagerSite) -> list[str]:
     """What a person has to know of this site: what was found there after the manager was put back to a backup (J4),
     what of its journal is missing or lost (J3), and whose was written twice (J1)."""
     said = [] if site.may_speak else ["not heard since this manager started: until then nothing new is said to it"]
+    if site.manager not in site.roster().managers:
+        said = [f"{site.roster().manager} has dismissed this manager: what it wants here counts as withdrawn"]
     for name in sorted(site.restored.found):
         settled = "it stands" if name.startswith("roster/") else "apply or delete it anew"
         said.append(f"{name}: found at the site, this manager did not know that it had said so; {settled}")
@@ -51,13 +55,18 @@ def whole(site: ManagerSite) -> dict[str, Any]:
         "roster_version": site.roster().version,
         "members": sorted(site.roster().members),
         "parts": [
-            {"plan": str(p.id), "leader": p.id.leader, "members": list(p.members), "temporary": bool(p.isolated_from)}
+            {
+                "plan": str(p.id),
+                "leader": p.id.leader,
+                "members": list(p.members),
+                "temporary": site.manager in p.isolated_from,
+            }
             for p in site.plans()
         ],
         "documents": {name: list(version) for name, version in site.versions().items()},
         "journal": site.journal.heads,
         "plan_digests": {i: s.digest for i, s in plan.sections.items() if i != SITE} if plan is not None else {},
-        "plan_temporary": bool(plan.isolated_from) if plan is not None else False,
+        "plan_temporary": plan is not None and site.manager in plan.isolated_from,
         "verdicts": {
             intent: {
                 "word": v.word,

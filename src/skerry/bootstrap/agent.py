@@ -8,19 +8,24 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from skerry.adapters.cel import CelExpressions
 from skerry.adapters.keys.ed25519 import KeyFileError, NaclVerifier, NodeSigner, load_key
+from skerry.adapters.keys.files import write_public
 from skerry.adapters.keys.tls import TlsFiles
 from skerry.adapters.sensors.machine import MachineSensors
 from skerry.adapters.sqlite.state import SqliteStorage
 from skerry.adapters.workload.process import ProcessWorkloads
 from skerry.adapters.zenoh.fabric import ZenohFabric
+from skerry.adapters.zenoh.keys import named
 from skerry.adapters.zenoh.uplink import ZenohUplink
 from skerry.api.node import NodeApi
 from skerry.api.serving import ApiError
 from skerry.bootstrap.programs import PROBE, own_programs
 from skerry.core.conversation import Refused
-from skerry.core.kernel.ids import ManagerId, NodeId
+from skerry.core.kernel.ids import NodeId
+from skerry.core.stages.ir.model import Guest
 from skerry.inputlog.ring import Ring
 from skerry.ports.sensors import SensorError
 from skerry.ports.storage import StorageError
@@ -29,6 +34,9 @@ from skerry.ports.workload import WorkloadError
 from skerry.shell.agent import AgentShell, Outside
 from skerry.shell.settings import INPUTS_FOLDER, NODE_FILE, AgentSettings, SettingsError, load_settings
 from skerry.shell.twin import TwinError
+
+GUESTS_FOLDER = "guests"
+"""In the agent's folder: the authorities of managers that are guests at its site."""
 
 
 def run_agent(folder: Path, ready: Callable[[str], None]) -> None:
@@ -61,12 +69,12 @@ def _outside(folder: Path, settings: AgentSettings) -> Outside:
     data_root = Path(settings.data_root) if settings.data_root is not None else folder / "workloads"
     own = own_programs()
 
-    def uplink_of(manager: ManagerId, lease_ms: int) -> Uplink:
+    def uplink_of(guest: Guest | None, lease_ms: int) -> Uplink:
         return ZenohUplink(
             site=settings.site,
             node=NodeId(settings.node),
-            manager=settings.uplink,
-            tls=tls,
+            manager=settings.uplink if guest is None else guest.uplink,
+            tls=tls if guest is None else _tls_for(folder, tls, guest),
             lease_ms=lease_ms,
         )
 
@@ -100,6 +108,18 @@ def _outside(folder: Path, settings: AgentSettings) -> Outside:
         uplink_of=uplink_of,
         log=Ring(folder / INPUTS_FOLDER, settings.input_log_bytes),
     )
+
+
+def _tls_for(folder: Path, tls: TlsFiles, guest: Guest) -> TlsFiles:
+    """This node's own certificate towards a guest, and towards it whom the roster says. Raises `TransportError`."""
+    place = folder / GUESTS_FOLDER
+    try:
+        place.mkdir(exist_ok=True, mode=0o700)
+        authority = place / f"{named(guest.name, 'guest')}.pem"
+        write_public(authority, guest.authority.encode())
+    except OSError as error:
+        raise TransportError(f"{place}: the authority of {guest.name} cannot be written: {error.strerror}") from error
+    return msgspec.structs.replace(tls, authority=authority)
 
 
 def main() -> int:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 from skerry.adapters.cel import CelExpressions
 from skerry.adapters.keys import ed25519, x509
 from skerry.adapters.keys.files import write_public
@@ -24,6 +26,9 @@ from skerry.api.refusing import NotDone
 from skerry.api.serving import serving
 
 ADMIN = "admin"
+TRUSTED_FILE = "trusted.pem"
+"""Whose nodes may connect: those that this manager's own authority vouches for, and at sites where it is a guest those
+of the home manager's."""
 HOSTS = ("localhost", "127.0.0.1")
 
 
@@ -78,7 +83,8 @@ async def _run(
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-        hub = ZenohHub(listen=(f"tls/{uplink}",), tls=tls)
+        trusted = folder / TRUSTED_FILE
+        hub = ZenohHub(listen=(f"tls/{uplink}",), tls=msgspec.structs.replace(tls, authority=trusted))
         office = _office(folder, name, uplink, database, tls, authority, hub)
         try:
             await office.open(stopped)
@@ -142,6 +148,9 @@ def _office(
         verifier=ed25519.NaclVerifier(),
         expressions=CelExpressions(),
         operators=operators,
+        trust=lambda others: write_public(
+            folder / TRUSTED_FILE, b"".join((authority.certificate_pem, *(one.encode() for one in sorted(set(others)))))
+        ),
     )
 
 

@@ -41,6 +41,9 @@ Folder = Annotated[
     Path,
     typer.Option("--folder", envvar=VARIABLE, show_envvar=True, help="The lab's folder.", show_default=str(FOLDER)),
 ]
+ManagerName = Annotated[
+    str | None, typer.Option("--manager", help="Only this one, where there are several.", metavar="NAME")
+]
 Node = Annotated[str, typer.Argument(help="A node's name, as `status` shows it.", metavar="NODE")]
 
 
@@ -86,6 +89,9 @@ def up(
         bool,
         typer.Option("--netns", help="Each node a network namespace with cables of its own; needs root and iproute2."),
     ] = False,
+    managers: Annotated[
+        int, typer.Option("--managers", help="How many managers; all but the first, hq, are guests: m2, m3, ...")
+    ] = 1,
     joined_only: Annotated[bool, typer.Option("--joined-only", help="Let the nodes join, and start no agent.")] = False,
     folder: Folder = FOLDER,
 ) -> None:
@@ -110,6 +116,7 @@ def up(
         files=tuple(files or ()),
         first_port=ports,
         netns=netns,
+        managers=managers,
     )
     console = Console(stderr=True)
     with told(), interruptible(), console.status("starting") as spinner:
@@ -147,18 +154,18 @@ def status(output: Output = Format.TABLE, folder: Folder = FOLDER) -> None:
 
 
 @app.command()
-def cut(folder: Folder = FOLDER) -> None:
-    """Cut the site off from its manager: everything is swallowed and nothing is closed."""
+def cut(manager: ManagerName = None, folder: Folder = FOLDER) -> None:
+    """Cut the site off from its managers, or from one: everything is swallowed and nothing is closed."""
     with told():
-        counts = opened(folder).cut()
+        counts = opened(folder).cut(manager)
     typer.echo(f"Cut; {counts['open']} connections hang." if "open" in counts else "Cut; the manager's cable is out.")
 
 
 @app.command()
-def heal(folder: Folder = FOLDER) -> None:
-    """Let the uplink forward again; in a lab of namespaces (--netns), mend every cable."""
+def heal(manager: ManagerName = None, folder: Folder = FOLDER) -> None:
+    """Let the uplinks forward again, or one; in a lab of namespaces (--netns), mend every cable."""
     with told():
-        counts = opened(folder).heal()
+        counts = opened(folder).heal(manager)
     leaked = counts.get("bytes_while_cut")
     what = "all cables are whole" if leaked is None else f"{leaked} bytes went through while it was cut"
     typer.echo(f"Healed; {what}.")
@@ -258,6 +265,9 @@ def _screen(found: dict[str, Any]) -> Iterator[Any]:
     uplink, manager = found["uplink"], found["manager"]
     link, runs = "cut" if uplink["cut"] else "forwards", "runs" if manager["runs"] else "is off"
     yield f"site {found['site']} · uplink {link} · manager {runs} at {manager['api']}"
+    for name, guest in found["guests"].items():
+        link, runs = "cut" if guest["cut"] else "forwards", "runs" if guest["runs"] else "is off"
+        yield f"guest {name} · uplink {link} · manager {runs} at {guest['api']}"
     if found["network"] is not None:
         yield f"each node is a namespace: ip netns exec {found['network']}-{next(iter(found['nodes']))} ip address"
     rows = [_row(name, row) for name, row in found["nodes"].items()]

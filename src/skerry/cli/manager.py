@@ -6,14 +6,16 @@ from typing import Annotated
 
 import typer
 
+from skerry.cli import visiting
 from skerry.cli.hooks import ManagerPlace, TokenWish, hooks_of
 from skerry.cli.words import ManagerFolder, host_port, seconds
 
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Run a manager, and make the tokens that nodes join with.",
+    help="Run a manager, make the tokens that nodes join with, and let managers be guests at each other's sites.",
 )
+visiting.add_to(app)
 
 Database = Annotated[
     str | None,

@@ -207,7 +207,7 @@ def explain(
     asked = node_first(server, identity)
     only_node(asked, "the scores of candidates")
     value = asked.get(f"/v1/explain?instance={quote(instance, safe='')}")
-    if not value["assignments"] and not value["rankings"]:
+    if not value["assignments"] and not value["rankings"] and not value["open"]:
         raise _unknown("instance", instance, _instances_in(asked))
     show(value, output, lambda: _explained(value))
 
@@ -218,6 +218,10 @@ def _explained(value: dict[str, Any]) -> Iterable[RenderableType]:
         for a in value["assignments"]
     ]
     yield table(("set", "holder", "configuration", "fit", "agreed", "since plan"), held)
+    if value["claim"]:
+        yield f"\nits claim, where the site cannot hold everything: {value['claim']}"
+    for slot, why in sorted(value["open"].items()):
+        yield f"\nopen: {slot}: {why}"
     if value["paused"]:
         yield f"\nit does not run: {value['paused']}"
     for node, why in sorted(value["drained"].items()):

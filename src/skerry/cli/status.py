@@ -82,23 +82,21 @@ def held(hold: dict[str, Any]) -> str:
 
 
 def _links(found: dict[str, Any]) -> Iterable[RenderableType]:
-    """Each manager: the mode that the site declared, and what this node itself sees of it."""
-    for manager in sorted({*found["modes"], *found["uplink"]}):
-        mode = found["modes"].get(manager, {"mode": "connected", "since_wall_ms": None})
-        own = found["uplink"].get(manager, {"session": False, "answered_age_ms": None})
-        answered = own["answered_age_ms"]
-        if not own["session"]:
+    """Each manager, in order of precedence: the mode that the site declared, and what this node itself sees of it."""
+    for manager in found["managers"]:
+        name = manager["manager"] + ("" if manager["home"] else " (a guest)")
+        answered = manager["answered_age_ms"]
+        if not manager["session"]:
             heard = "this node has no session with it"
         else:
             heard = f"it answered {age(answered)} ago" if answered is not None else "it has not answered yet"
-        since = f" since {wall(mode['since_wall_ms'])}" if mode["since_wall_ms"] else ""
-        if mode["mode"] == "isolated":
-            yield _styled(f"CUT OFF from {manager}{since}; {heard}", BAD)
+        declared = found["modes"].get(manager["manager"])
+        since = f" since {wall(declared['since_wall_ms'])}" if declared is not None else ""
+        if manager["mode"] == "isolated":
+            yield _styled(f"CUT OFF from {name}{since}; {heard}", BAD)
         else:
-            fresh = own["session"] and answered is not None and answered < FRESH_MS
-            yield _styled(f"connected to {manager}{since}; {heard}", GOOD if fresh else MIDDLING)
-    if not found["modes"] and not found["uplink"]:
-        yield "connected: no cut has been declared; this node itself asks no manager"
+            fresh = manager["session"] and answered is not None and answered < FRESH_MS
+            yield _styled(f"connected to {name}{since}; {heard}", GOOD if fresh else MIDDLING)
 
 
 def _member(member: dict[str, Any]) -> tuple[Any, ...]:

@@ -43,7 +43,7 @@ from skerry.core.stages.fit.events import TrialFinished
 from skerry.core.stages.fit.model import RoleFit
 from skerry.core.stages.intent.events import LocalIntent, LocalIntentGiven
 from skerry.core.stages.intent.holds import Hold, HoldAsked, may_hold
-from skerry.core.stages.ir.model import CatalogueDocument, IntermediateRepresentation, Roster, SiteDocument
+from skerry.core.stages.ir.model import CatalogueDocument, IntermediateRepresentation, Roster, SiteDocument, owns
 from skerry.core.stages.monitoring.events import MonitoringEvent, UnattendedAnswered
 from skerry.core.stages.monitoring.model import Verification
 from skerry.core.stages.negotiation.model import Plan
@@ -303,11 +303,12 @@ def with_proof(
 
 
 def key_in(roster: Roster, signer: str) -> bytes | None:
-    """Whose word is read at a site: that of members, of the home manager, and of operators (N4, U4). That of former
-    members, too: what they signed as members is still there, and they have to be told. What counts of it is decided
-    by whoever takes it."""
-    if signer == roster.manager:
-        return roster.manager_key
+    """Whose word is read at a site: that of members, of the home manager and its guests, and of operators (N4, U4,
+    D25). That of former members, too: what they signed as members is still there, and they have to be told. What
+    counts of it is decided by whoever takes it."""
+    key = roster.manager_key_of(signer)
+    if key is not None:
+        return key
     known = roster.members.get(signer) or roster.former.get(signer)
     if known is not None:
         return known.public_key
@@ -341,19 +342,23 @@ def with_former(roster: Roster) -> Roster:
 def document_of(said: Verified[Any], roster: Roster) -> Kept:
     """The document that a statement is, if its signer may say this. Raises `Refused`.
 
-    Rosters, site settings, IRs and acknowledgements are the manager's word (N4); an IR handed in locally is the word of
-    the member that took it; a fit is its own node's, and so are its closing and its word that it leaves or lives; that
-    a node is dead is an operator's (X8), and so is a hold (R4); a plan is its leader's (P1). Each roster version is a
-    document of its own, so that a node that missed some can take them one after the other.
+    Rosters, site settings and acknowledgements are the home manager's word (N4); an IR and the verdicts on it are its
+    owner's (M1); an IR handed in locally is the word of the member that took it, for the home manager; a fit is its own
+    node's, and so are its closing and its word that it leaves or lives; that a node is dead is an operator's (X8), and
+    so is a hold (R4); a plan is its leader's (P1). Each roster version is a document of its own, so that a node that
+    missed some can take them one after the other.
     """
     body, signer = said.body, said.statement.signer
     numbers: Version
     match body:
-        case Roster() | SiteDocument() | CatalogueDocument() | Verdict() | Acknowledgement():
+        case Roster() | SiteDocument() | CatalogueDocument() | Acknowledgement():
             return _kept(said, *_manager_says(said), may=signer == roster.manager)
+        case Verdict(intent=intent, number=number):
+            may = roster.manager_key_of(signer) is not None and owns(signer, intent)
+            return _kept(said, body.document, (number,), may)
         case IntermediateRepresentation(intent=intent, generation=generation, local=local):
-            by = signer in roster.members if local else signer == roster.manager
-            return _kept(said, f"intent/{intent}", _version(said, generation, local=local), by)
+            may = _may_want(body, signer, roster)
+            return _kept(said, f"intent/{intent}", _version(said, generation, local=local), may)
         case RoleFit(node=node, version=version):
             name, numbers, may = f"fit/{node}", (version,), signer == node
         case Closing(node=node, through=through):
@@ -378,18 +383,26 @@ def _document_of_operator(said: Verified[Any], roster: Roster) -> Kept:
             may = known is not None and DECLARE_DEAD in known.may
             return _kept(said, f"{DEAD_PREFIX}{node}", body.version, may)
         case Hold():
-            return _kept(said, body.document, body.version, may_hold(signer, roster))
+            return _kept(said, body.document, body.version, may_hold(signer, body, roster))
         case _:
             raise Refused(f"a {said.statement.kind} is no document")
 
 
+def _may_want(ir: IntermediateRepresentation, signer: str, roster: Roster) -> bool:
+    """Whether this is its owner's word, or that of a member for the home manager. A guest that was dismissed is read,
+    and what it wants counts as withdrawn."""
+    if not owns(ir.owner, ir.intent):
+        return False
+    if ir.local:
+        return signer in roster.members and ir.owner == roster.manager
+    return signer == ir.owner and roster.manager_key_of(signer) is not None
+
+
 def _manager_says(said: Verified[Any]) -> tuple[str, Version]:
-    """Name and version of what only a manager may say."""
+    """Name and version of what only a home manager may say."""
     match said.body:
         case Roster(version=version):
             return f"roster/{version:06d}", (version,)
-        case Verdict(number=number):
-            return said.body.document, (number,)
         case Acknowledgement(number=number):
             return "acknowledged", (number,)
         case body:

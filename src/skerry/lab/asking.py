@@ -75,18 +75,20 @@ def context(identity: Path) -> ssl.SSLContext:
         raise LabError(f"{identity}: expected ca.pem, cert.pem and key.pem there: {error}") from error
 
 
-def relay(folder: Path, do: str) -> dict[str, Any]:
-    """Tell the relay something; returns its counts. Raises `LabError`."""
+def relay(folder: Path, do: str, control: str = RELAY_SOCKET) -> dict[str, Any]:
+    """Tell a relay something; returns its counts. Raises `LabError`."""
     where = os.open(folder, os.O_PATH | os.O_DIRECTORY)
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(ASK_WITHIN_S)
             # By way of /proc: a socket's address holds 107 bytes, and a folder's name may be longer.
-            connection.connect(f"/proc/self/fd/{where}/{RELAY_SOCKET}")
+            connection.connect(f"/proc/self/fd/{where}/{control}")
             connection.sendall(json.dumps({"do": do}).encode() + b"\n")
             answer: dict[str, Any] = json.loads(connection.makefile("rb").readline(65_536))
     except (OSError, ValueError) as error:
-        raise LabError(f"{folder}: the relay does not answer: {error}; see {folder / 'relay.log'}") from error
+        raise LabError(
+            f"{folder}: the relay does not answer: {error}; see {folder / control.replace('.sock', '.log')}"
+        ) from error
     finally:
         os.close(where)
     return answer

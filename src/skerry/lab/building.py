@@ -22,16 +22,17 @@ from skerry.adapters.manifests import ManifestErrors, load_file
 from skerry.core.stages.intent.model import Site
 from skerry.lab import asking, interrupting, networks, processes, profiles, relay, state
 from skerry.lab.profiles import NodeFile
-from skerry.lab.state import HOST, LabError, LabState, NodePlace
+from skerry.lab.state import HOST, MANAGER_NAME, GuestPlace, LabError, LabState, NodePlace
 from skerry.lab.wires import LAN_DEVICE
 from skerry.shell.clock import boot_ms
 from skerry.shell.settings import SETTINGS_FILE, load_settings
 
 Tell = Callable[[str], None]
 
-MANAGER_NAME = "hq"
 PORTS_FOR_ALL = 4
 PORTS_PER_NODE = 2
+PORTS_PER_GUEST = 3
+MANAGERS_MAX = 4
 READY_WITHIN_S = 30.0
 LEADER_WITHIN_S, LEADER_WITHIN_A_NODE_S = 60.0, 5.0
 """All agents of a lab start on one machine."""
@@ -54,6 +55,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     contingency: bool = True
     """Whether the site votes a plan for isolation ahead."""
     first_port: int | None = None
+    managers: int = 1
+    """How many; all but the first are guests at the site (D25)."""
     netns: bool = False
     """Whether each node is a network namespace, with cables of its own."""
 
@@ -62,6 +65,8 @@ def prepare(folder: Path, plan: Plan) -> LabState:
     """Make the folder and write down names, ports and profiles. Raises `LabError`; then nothing is left."""
     if not 1 <= plan.nodes <= state.NODES_MAX:
         raise LabError(f"--nodes {plan.nodes}: expected 1 to {state.NODES_MAX}")
+    if not 1 <= plan.managers <= (1 if plan.netns else MANAGERS_MAX):
+        raise LabError(f"--managers {plan.managers}: expected 1 to {MANAGERS_MAX}, and 1 with --netns")
     if (folder / state.STATE_FILE).exists():
         raise LabError(f"{folder}: a lab is up here already; end it with `skerry lab down --folder {folder}`")
     site = site_name(plan.site_file)
@@ -71,17 +76,20 @@ def prepare(folder: Path, plan: Plan) -> LabState:
     except OSError as error:
         raise LabError(f"{folder}: no lab can be made here: {error.strerror}") from error
     names = [f"n{number}" for number in range(1, plan.nodes + 1)]
+    guests = [f"m{number}" for number in range(2, plan.managers + 1)]
     if plan.netns:
         return networks.prepare(folder, site, names)
     # So that labs which start at once on one machine look in different places first.
     offset = int.from_bytes(hashlib.sha256(str(folder).encode()).digest()[:4], "big") % len(state.PORTS)
-    ports = state.free_ports(PORTS_FOR_ALL + PORTS_PER_NODE * plan.nodes, plan.first_port, offset)
+    count = PORTS_FOR_ALL + PORTS_PER_NODE * len(names) + PORTS_PER_GUEST * len(guests)
+    ports = state.free_ports(count, plan.first_port, offset)
     with interrupting.at_once():  # a memory folder that is written down nowhere would never be removed
-        return _write_down(folder, site, names, ports)
+        return _write_down(folder, site, names, guests, ports)
 
 
-def _write_down(folder: Path, site: str, names: list[str], ports: list[int]) -> LabState:
+def _write_down(folder: Path, site: str, names: list[str], guests: list[str], ports: list[int]) -> LabState:
     memory = profiles.memory_folder()
+    last = iter(ports[PORTS_FOR_ALL + PORTS_PER_NODE * len(names) :])
     lab = LabState(
         id=secrets.token_hex(8),
         site=site,
@@ -92,6 +100,9 @@ def _write_down(folder: Path, site: str, names: list[str], ports: list[int]) -> 
         nodes={
             name: _place(folder, name, number, ports[4 + 2 * number], ports[5 + 2 * number], memory)
             for number, name in enumerate(names)
+        },
+        guests={
+            name: GuestPlace(relay_port=next(last), uplink_port=next(last), api_port=next(last)) for name in guests
         },
         memory_folder=str(memory) if memory is not None else None,
     )
@@ -129,16 +140,18 @@ def _place(folder: Path, name: str, number: int, fabric: int, api: int, memory: 
 
 def start_relay(folder: Path, lab: LabState) -> LabState:
     """The only way between nodes and manager. Raises `LabError`."""
-    routes = [
-        f"{HOST}:{lab.relay_uplink_port}={HOST}:{lab.manager_uplink_port}",
-        f"{HOST}:{lab.relay_api_port}={HOST}:{lab.manager_api_port}",
-    ]
-    argv = [sys.executable, relay.__file__, "--control", state.RELAY_SOCKET]
-    for route in routes:
-        argv += ["--route", route]
-    process = processes.start(argv, lab=lab.id, cwd=folder, log=folder / "relay.log")
-    _until(lambda: _answers(folder), process, folder / "relay.log", "the relay")
-    return _with(folder, lab, "relay", process)
+    routes = {lab.relay_uplink_port: lab.manager_uplink_port, lab.relay_api_port: lab.manager_api_port}
+    return _start_relay(folder, lab, "relay", state.RELAY_SOCKET, routes)
+
+
+def _start_relay(folder: Path, lab: LabState, name: str, control: str, routes: dict[int, int]) -> LabState:
+    log = folder / control.replace(".sock", ".log")
+    argv = [sys.executable, relay.__file__, "--control", control]
+    for near, far in routes.items():
+        argv += ["--route", f"{HOST}:{near}={HOST}:{far}"]
+    process = processes.start(argv, lab=lab.id, cwd=folder, log=log)
+    _until(lambda: _answers(folder, control), process, log, f"the {name}")
+    return _with(folder, lab, name, process)
 
 
 def start_manager(folder: Path, lab: LabState) -> LabState:
@@ -153,9 +166,51 @@ def start_manager(folder: Path, lab: LabState) -> LabState:
     return _with(folder, lab, "manager", process)
 
 
-def operator(folder: Path) -> Path:
+def start_guest(folder: Path, lab: LabState, name: str) -> LabState:
+    """A further manager, behind a relay of its own. Raises `LabError`."""
+    place, log = lab.guests[name], folder / f"{name}.log"
+    routes = {place.relay_port: place.uplink_port}
+    lab = _start_relay(folder, lab, f"relay {name}", state.relay_socket(name), routes)
+    argv = asking.command(
+        *("manager", "run", "--folder", folder / name, "--name", name),
+        *("--api", place.api, "--uplink", f"{HOST}:{place.uplink_port}"),
+    )
+    process = processes.start(argv, lab=lab.id, cwd=folder, log=log)
+    _until(lambda: _serves(folder, lab, name), process, log, f"the manager {name}")
+    return _with(folder, lab, f"manager {name}", process)
+
+
+def invite(folder: Path, lab: LabState, name: str) -> None:
+    """Make a manager a guest at the site, by the verbs that operators use; nodes are told of its relay alone. Raises
+    `LabError`."""
+    at_guest = ("--server", f"https://{lab.guests[name].api}", "--identity", operator(folder, name))
+    at_home = ("--server", f"https://{lab.manager_api}", "--identity", operator(folder))
+    shown = ("--uplink", f"tls/{HOST}:{lab.guests[name].relay_port}")
+    papers = {
+        folder / f"{name}.card": ("manager", "card", *shown, *at_guest),
+        folder / f"{name}.invitation": ("manager", "admit", folder / f"{name}.card", "--site", lab.site, *at_home),
+    }
+    for paper, words in papers.items():
+        paper.write_text(asking.skerry(lab.id, *words, cwd=folder))
+    asking.skerry(lab.id, "manager", "visit", folder / f"{name}.invitation", *at_guest, cwd=folder)
+
+
+def guest_api(folder: Path, lab: LabState, name: str) -> asking.Api:
+    """A guest's API, asked as its operator. Raises `LabError`."""
+    return asking.Api(lab.guests[name].api, asking.context(operator(folder, name)))
+
+
+def _serves(folder: Path, lab: LabState, name: str) -> bool:
+    try:
+        guest_api(folder, lab, name).get("/v1/sites")
+    except (asking.Unanswered, LabError):
+        return False
+    return True
+
+
+def operator(folder: Path, manager: str = "manager") -> Path:
     """Whose certificate the verbs use: the operator that a manager's first start makes."""
-    return folder / "manager" / "operators" / "admin"
+    return folder / manager / "operators" / "admin"
 
 
 def manager_api(folder: Path, lab: LabState) -> asking.Api | None:
@@ -173,9 +228,10 @@ def ask_manager(folder: Path, lab: LabState) -> asking.Api:
     return asking.Api(lab.manager_api, asking.context(operator(folder)), lab.manager_space)
 
 
-def apply(folder: Path, lab: LabState, *files: Path) -> list[Any]:
-    """Give manifests to the manager, all of them or none; returns what it says to each. Raises `LabError`."""
-    api = ask_manager(folder, lab)
+def apply(folder: Path, lab: LabState, *files: Path, guest: str | None = None) -> list[Any]:
+    """Give manifests to the manager or to a guest, all of them or none; returns what it says to each. Raises
+    `LabError`."""
+    api = ask_manager(folder, lab) if guest is None else guest_api(folder, lab, guest)
     text = "\n---\n".join(file.read_text() for file in files)
     try:
         status, said = api.ask("/v1/apply", body=text.encode(), within_s=APPLY_WITHIN_S)
@@ -309,9 +365,9 @@ def _with(folder: Path, lab: LabState, name: str, process: subprocess.Popen[byte
     return changed
 
 
-def _answers(folder: Path) -> bool:
+def _answers(folder: Path, control: str) -> bool:
     try:
-        asking.relay(folder, "stats")
+        asking.relay(folder, "stats", control)
     except LabError:
         return False
     return True

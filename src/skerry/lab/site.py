@@ -65,6 +65,11 @@ class Lab:
                 tell(f"the manager answers at https://{lab.manager_api}")
                 building.apply(self.folder, lab, plan.catalogue, plan.site_file, *plan.files)
                 tell(f"site {lab.site} is known to the manager")
+                for guest in lab.guests:
+                    lab = building.start_guest(self.folder, lab, guest)
+                    building.apply(self.folder, lab, plan.catalogue, guest=guest)
+                    building.invite(self.folder, lab, guest)
+                    tell(f"the manager {guest} is a guest of site {lab.site}")
                 building.join(self.folder, lab, tell, contingency=plan.contingency)
                 if agents:
                     lab = self._switch_on(lab)
@@ -104,20 +109,22 @@ class Lab:
 
     # ---- the uplink ----
 
-    def cut(self) -> dict[str, Any]:
-        """From now on nothing goes to the manager or comes from it, and nobody is told. Raises `LabError`."""
+    def cut(self, manager: str | None = None) -> dict[str, Any]:
+        """From now on nothing goes to this manager, or to any, or comes from it, and nobody is told. Raises
+        `LabError`."""
         lab = self.state
         if lab.network is None:
-            return asking.relay(self.folder, "cut")
+            return self._relays("cut", manager)
         with _wiring():
             lab.wires.cut()
         return self.uplink()
 
-    def heal(self) -> dict[str, Any]:
-        """The uplink forwards again; in a lab of namespaces, all cables carry everything again. Raises `LabError`."""
+    def heal(self, manager: str | None = None) -> dict[str, Any]:
+        """This manager's uplink forwards again, or all do; in a lab of namespaces, all cables carry everything again.
+        Raises `LabError`."""
         lab = self.state
         if lab.network is None:
-            return asking.relay(self.folder, "heal")
+            return self._relays("heal", manager)
         for name in lab.nodes:
             self.delay(name, 0)
         with _wiring():
@@ -131,6 +138,11 @@ class Lab:
             return asking.relay(self.folder, "stats")
         with _wiring():
             return {"cut": lab.wires.cut_now(), "bytes": lab.wires.bytes_up()}
+
+    def _relays(self, do: str, manager: str | None) -> dict[str, Any]:
+        """Tell one relay something, or all; what the first says, with the counts of all of them."""
+        said = [asking.relay(self.folder, do, control) for control in self.state.relays(manager)]
+        return {**said[0], **{name: sum(one[name] for one in said) for name in ("open", "bytes_while_cut")}}
 
     # ---- cables, disks and clocks, where each node has its own (`lab up --netns`) ----
 
@@ -361,7 +373,16 @@ class Lab:
                 "api": f"https://{lab.manager_api}",
                 "runs": "manager" in lab.processes and lab.processes["manager"].alive,
             },
+            "guests": {name: self._guest_status(lab, name) for name in lab.guests},
             "nodes": nodes,
+        }
+
+    def _guest_status(self, lab: LabState, name: str) -> dict[str, Any]:
+        process = lab.processes.get(f"manager {name}")
+        return {
+            "api": f"https://{lab.guests[name].api}",
+            "runs": process is not None and process.alive,
+            "cut": asking.relay(self.folder, "stats", state.relay_socket(name))["cut"],
         }
 
     def _node_status(self, lab: LabState, name: str, found: list[Found]) -> dict[str, Any]:

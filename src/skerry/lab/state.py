@@ -21,6 +21,8 @@ from skerry.lab.wires import MANAGER, MANAGER_ADDRESS, Wires
 STATE_FILE = "lab.json"
 LOCK_FILE = "lab.lock"
 RELAY_SOCKET = "relay.sock"
+MANAGER_NAME = "hq"
+"""The name of the site's own manager."""
 HOST = "127.0.0.1"
 PORTS = range(10_000, 19_900)
 """Below the ports that workloads get, and those that the kernel gives to outgoing connections."""
@@ -69,6 +71,19 @@ class NodePlace(Value, frozen=True, kw_only=True):
         return f"{self.address}:{self.api_port}"
 
 
+class GuestPlace(Value, frozen=True, kw_only=True):
+    """A further manager, a guest at the site, with a relay of its own before it."""
+
+    relay_port: int
+    uplink_port: int
+    api_port: int
+
+    @property
+    def api(self) -> str:
+        """`host:port` of its API."""
+        return f"{HOST}:{self.api_port}"
+
+
 class LabState(Value, frozen=True, kw_only=True):
     """One lab."""
 
@@ -80,12 +95,14 @@ class LabState(Value, frozen=True, kw_only=True):
     manager_uplink_port: int
     manager_api_port: int
     nodes: dict[str, NodePlace]
+    guests: dict[str, GuestPlace] = {}
+    """Managers beside the site's own."""
     memory_folder: str | None = None
     """A folder of this lab on a memory disk."""
     network: str | None = None
     """The name of its own network, if its nodes are network namespaces."""
     processes: dict[str, Process] = {}
-    """`relay`, `manager`, `agent n1`, `slow n1`, ..."""
+    """`relay`, `manager`, `relay m2`, `manager m2`, `agent n1`, `slow n1`, ..."""
 
     @property
     def wires(self) -> Wires:
@@ -123,11 +140,23 @@ class LabState(Value, frozen=True, kw_only=True):
         """`host:port` at which nodes reach the manager."""
         return self.manager_uplink if self.network is not None else f"{HOST}:{self.relay_uplink_port}"
 
+    def relays(self, manager: str | None) -> list[str]:
+        """The control sockets of the relays before a manager, or before all. Raises `LabError`."""
+        known = {MANAGER_NAME: RELAY_SOCKET, **{name: relay_socket(name) for name in self.guests}}
+        if manager is not None and manager not in known:
+            raise LabError(f"{manager}: this lab has no such manager; it has {', '.join(known)}")
+        return [known[manager]] if manager is not None else list(known.values())
+
     def node(self, name: str) -> NodePlace:
         """The node of that name. Raises `LabError`."""
         if name not in self.nodes:
             raise LabError(f"{name}: this lab has no such node; it has {', '.join(self.nodes)}")
         return self.nodes[name]
+
+
+def relay_socket(guest: str) -> str:
+    """The control socket of the relay before a guest."""
+    return f"relay-{guest}.sock"
 
 
 def load(folder: Path) -> LabState:

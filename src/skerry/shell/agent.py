@@ -36,13 +36,14 @@ from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed, Signer, Verifier
 from skerry.core.kernel.values import decode, encode
 from skerry.core.stages.capability.events import FactsFound, UsageSampled
+from skerry.core.stages.ir.model import Guest
 from skerry.core.stages.subscription.runs import Adopted
 from skerry.inputlog.recorder import Recorder, Segments
 from skerry.inputlog.records import Recovered, logged
 from skerry.inputlog.version import core_version
 from skerry.ports.sensors import SensorError, Sensors
 from skerry.ports.storage import DAMAGED_ADVICE, NoRoom, Storage, StorageError
-from skerry.ports.transport import Fabric, Uplink
+from skerry.ports.transport import Fabric, TransportError, Uplink
 from skerry.ports.workload import Workloads
 from skerry.shell import clock, entropy
 from skerry.shell.events import EventStream
@@ -74,8 +75,9 @@ class Outside:
     signer: Signer
     verifier: Verifier
     expressions: Expressions
-    uplink_of: Callable[[ManagerId, int], Uplink]
-    """An uplink to a manager, and for how many milliseconds it may go unanswered before it is tried anew."""
+    uplink_of: Callable[[Guest | None, int], Uplink]
+    """An uplink to a guest or, with None, to the home manager; and for how many milliseconds it may go unanswered
+    before it is tried anew. Raises `TransportError`."""
     log: Segments
     """Where the inputs go before they are stepped, for `skerry replay` and `skerry explain`."""
 
@@ -366,7 +368,12 @@ class AgentShell:
     async def _open_uplink(self, manager: ManagerId) -> None:
         if manager in self._uplinks:
             return
-        uplink = self._uplinks[manager] = self.outside.uplink_of(manager, self._uplink_patience_ms())
+        try:
+            guest = self.agent.picture.roster().guest(manager)
+            uplink = self._uplinks[manager] = self.outside.uplink_of(guest, self._uplink_patience_ms())
+        except TransportError as error:  # what a roster says of a guest is no reason to end
+            self.note(Note(what="uplink.refused", about=manager, data={"why": str(error)}))
+            return
         uplink.on_message(self._on_payload)
         uplink.on_session(lambda up: self.post(SessionChanged(manager=manager, up=up)))
         await uplink.open()

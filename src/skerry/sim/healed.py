@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 SINGLE_PERMILLE = 150
 """Of cores that are one node."""
 REACHES_PERMILLE = 650
-"""Of cores to which the manager belongs."""
+"""Of cores to which the home manager belongs."""
+GUEST_PERMILLE = 600
+"""Of guests that then do, too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,25 +29,39 @@ class Core:
 
     nodes: tuple[str, ...]
     uplinks: tuple[str, ...]
-    """Of these nodes; none: the manager stays as it is, too."""
+    """Of these nodes; none: all managers stay as they are, too."""
+    managers: tuple[str, ...] = ()
+    """Those that belong to it, the home manager among them, if there are uplinks; other guests stay as they are."""
     whole: bool = False
     """It is everything that the world has."""
 
-    def links(self, manager: str) -> list[Link]:
+    def links(self) -> list[Link]:
         """All that work from now on, both ways."""
         inside = [(a, b) for a in self.nodes for b in self.nodes if a != b]
-        return inside + [link for node in self.uplinks for link in ((node, manager), (manager, node))]
+        ways = [(node, manager) for node in self.uplinks for manager in self.managers]
+        return inside + [link for a, b in ways for link in ((a, b), (b, a))]
 
     def __str__(self) -> str:
-        reach = f"{', '.join(self.uplinks)} with the manager" if self.uplinks else "no way to the manager"
+        reach = (
+            f"{', '.join(self.uplinks)} with {', '.join(self.managers)}" if self.uplinks else "no way to the manager"
+        )
         return "everything" if self.whole else f"{', '.join(self.nodes)}; {reach}"
 
 
-def draw_core(nodes: tuple[str, ...], part_permille: int, chance: Chance) -> Core:
-    """Everything, or a part of it."""
+def draw_core(
+    nodes: tuple[str, ...], leaving: frozenset[str], managers: tuple[str, ...], part_permille: int, chance: Chance
+) -> Core:
+    """Everything, or a part of it. Without `managers`, of which the first is the home manager, nobody reaches one; nor
+    does a part in which all that could are leaving: their way goes with them."""
     if not chance.happens(part_permille):
-        return Core(nodes=nodes, uplinks=nodes, whole=True)
+        return Core(nodes=nodes, uplinks=nodes if managers else (), managers=managers, whole=bool(managers))
     number = 1 if chance.happens(SINGLE_PERMILLE) else chance.between((len(nodes) + 1) // 2, len(nodes))
     inside = chance.sample(nodes, number)
-    reaching = chance.sample(inside, chance.between(1, number)) if chance.happens(REACHES_PERMILLE) else []
-    return Core(nodes=tuple(sorted(inside)), uplinks=tuple(sorted(reaching)))
+    reaching = chance.sample(inside, chance.between(1, number)) if chance.happens(REACHES_PERMILLE) and managers else []
+    reaching = reaching if not leaving.issuperset(reaching) else []
+    healed = [name for name in managers[1:] if chance.child(name).happens(GUEST_PERMILLE)] if reaching else []
+    return Core(
+        nodes=tuple(sorted(inside)),
+        uplinks=tuple(sorted(reaching)),
+        managers=(managers[0], *healed) if reaching else (),
+    )

@@ -91,7 +91,7 @@ class Machine:
         """Stop every process of it."""
         self.frozen = True
         self.world.network.process_changed(self.name, silent=True)
-        self.world.manager.review_sessions()
+        self.world.review_sessions()
 
     def mend(self) -> None:
         """Nothing is the matter with it from now on, and an agent runs; what it forgot stays forgotten."""
@@ -117,7 +117,7 @@ class Machine:
         for happening in postponed:
             happening()
         self.world.network.process_changed(self.name, silent=True)
-        self.world.manager.review_sessions()
+        self.world.review_sessions()
         if self.shell is not None:
             self.shell.go_on()
 
@@ -145,7 +145,7 @@ class Machine:
         self.world.on_agent_end(self)
         self.world.network.forget(self.name)
         self.world.network.process_changed(self.name, silent=silent)
-        self.world.manager.review_sessions()
+        self.world.review_sessions()
 
     def receive(self, payload: bytes) -> None:
         """Bytes from the network; what reaches a machine without an agent is lost."""

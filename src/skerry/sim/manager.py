@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from skerry.core.actors.handed_in import HandedIn
-from skerry.core.actors.manager import Authored, ManagerEvent, ManagerSite, SiteSaid, opened_events
+from skerry.core.actors.hearing import opened_events
+from skerry.core.actors.manager import Authored, ManagerEvent, ManagerSite, SiteSaid
 from skerry.core.conversation import Refused, kind_of, life_from, stored_documents
 from skerry.core.group.custody.machine import stored_key
 from skerry.core.group.custody.model import Version
@@ -26,7 +27,7 @@ from skerry.core.kernel.sealing import Sealed, Statement, Verified, seal
 from skerry.core.kernel.values import decode, encode
 from skerry.core.stages.intent.holds import Hold, against, may_hold
 from skerry.core.stages.ir.issuing import withdrawn
-from skerry.core.stages.ir.model import IntermediateRepresentation, Roster, RosterEntry
+from skerry.core.stages.ir.model import Guest, IntermediateRepresentation, Roster, RosterEntry, SiteDocument
 from skerry.sim.keys import StandInSigner
 from skerry.sim.office import Manifests, Office
 
@@ -50,13 +51,13 @@ class Image(NamedTuple):
 
 
 class Manager:
-    """One manager of one site."""
+    """One manager of one site: its home manager, or a guest."""
 
     def __init__(self, world: World, name: str, signer: StandInSigner) -> None:
         self.world = world
         self.name = ManagerId(name)
         self.signer = signer
-        self.chance = world.chance.child("manager")
+        self.chance = world.chance.child("manager" if name == world.options.manager else f"manager {name}")
         self.office = Office(world, self.name)
         self.store: dict[str, bytes] = {}
         self.manifests = Manifests()
@@ -109,6 +110,10 @@ class Manager:
             manager_key=self.signer.public_key,
             members={},
             operators=self.office.operators(),
+            guests=tuple(
+                Guest(name=ManagerId(name), public_key=world.managers[name].signer.public_key)
+                for name in world.options.guests
+            ),
         )
         self.site = ManagerSite.found(roster, self.signer, self._handed_in())
         self.site.acknowledging.every_ms = world.options.acknowledge_every_ms
@@ -117,9 +122,25 @@ class Manager:
         members = {m.name: RosterEntry(node=m.name, public_key=m.signer.public_key) for m in world.machines.values()}
         self.say((self.site.next_roster(members=members),), self.manifests)
 
+    def visit(self) -> None:
+        """Be a guest, by what the home manager told; what is wanted from the start waits until a member was heard."""
+        home = self.world.manager.site
+        assert home is not None
+        self._begin_life()
+        told = [home.held_roster(), *(k for k in home.own_documents() if isinstance(k.value, SiteDocument))]
+        self.site = ManagerSite.visit(self.world.site, self.name, self.signer, self._handed_in(), told)
+        self.roster = self.site.roster()
+        name = next(iter(self.world.book.intents))
+        self._commit(self.site.founding(), Manifests(intents={name: self.office.asked(name, 100)}))
+
+    @property
+    def is_home(self) -> bool:
+        """Whether the site's roster is its word."""
+        return self.name == self.world.options.manager
+
     def start(self) -> None:
-        """Start again from what the store holds."""
-        if self.site is None:
+        """Start again from what the store holds; a manager that never was there does not."""
+        if self.site is None and not self.world.options.absent:
             self._begin_life()
             self._reload()
             self.review_sessions()
@@ -144,7 +165,7 @@ class Manager:
         self.kill()
         self.store, self.manifests = image.store.copy(), image.manifests
         self.irs, self.withdrawn_us = image.irs.copy(), image.withdrawn_us.copy()
-        self.world.on_manager_put_back()
+        self.world.on_manager_put_back(self)
         self.start()
 
     def _begin_life(self) -> None:
@@ -192,7 +213,9 @@ class Manager:
 
     def hold(self, said: Verified[Hold]) -> bool:
         """An operator's hold, or the end of one; whether it was kept (R4)."""
-        if self.site is None or not self.site.may_speak or not may_hold(said.statement.signer, self.site.roster()):
+        if self.site is None or not self.site.may_speak:
+            return False
+        if not may_hold(said.statement.signer, said.body, self.site.roster()):
             return False
         known = self.site.custody.kept.get(said.body.document)
         irs = {ir.intent: ir for ir in self.site.irs()}
@@ -258,7 +281,17 @@ class Manager:
         except (Refused, msgspec.DecodeError) as refused:
             world.on_refused_up(payload, str(refused))
             return
+        waited = not self.site.may_speak
         self._keep([self._step(event) for event in events], self.manifests)
+        if waited and not self.is_home and self.may_speak:
+            self._say_what_waited()
+
+    def _say_what_waited(self) -> None:
+        """What a guest's operators wanted before a member was heard (J4)."""
+        assert self.site is not None
+        words = self.office.words(self.site.held(), self.manifests)
+        if words:
+            self.say(words, self.manifests)
 
     # --- one act --------------------------------------------------------------------------------------------------
 
@@ -303,7 +336,7 @@ class Manager:
         return True
 
     def _commit(self, changes: Sequence[Persist], manifests: Manifests) -> None:
-        self.world.before_manager_persist(changes)
+        self.world.before_manager_persist(self, changes)
         for change in changes:
             if isinstance(change, Drop):
                 del self.store[change.key]
@@ -337,7 +370,7 @@ class Manager:
             body=encode(instruct.message),
         )
         payload = encode(seal(self.signer, statement))
-        self.world.on_answer(instruct.node, instruct.message)
+        self.world.on_answer(self, instruct.node, instruct.message)
         self._carry((self.name, instruct.node), lambda: self._deliver(instruct.node, payload))
 
     def _deliver(self, node: str, payload: bytes) -> None:

@@ -6,6 +6,7 @@ gone. A process that is killed closes its connections, and that is noticed at on
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -138,10 +139,10 @@ class Network:
             self.lying.discard(link)
         self.review(links)
 
-    def uplinks(self, names: list[str]) -> list[Link]:
-        """Both directions between these nodes and the manager."""
-        manager = self.world.manager.name
-        return [link for name in names for link in ((name, manager), (manager, name))]
+    def uplinks(self, names: list[str], managers: Iterable[str] | None = None) -> list[Link]:
+        """Both directions between these nodes and these managers, or all."""
+        ways = [(name, manager) for name in names for manager in managers or self.world.managers]
+        return [link for a, b in ways for link in ((a, b), (b, a))]
 
     # --- tokens ---------------------------------------------------------------------------------------------------
 
@@ -153,7 +154,7 @@ class Network:
                 self._review(a, b, silent=True)
                 self._review(b, a, silent=True)
             else:
-                self.world.manager.review_sessions()
+                self.world.review_sessions()
 
     def process_changed(self, name: str, *, silent: bool) -> None:
         """An agent came, went (with a goodbye unless `silent`), stopped or goes on."""

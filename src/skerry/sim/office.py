@@ -91,7 +91,7 @@ class Office:
         """What the site is to be told, for these manifests."""
         book = self.world.book
         applied = Applied(
-            place=self.place,
+            place=self.place if self.owner == self.world.options.manager else None,
             catalogue=self.catalogue,
             text=book.catalogue_text,
             intents=manifests.intents,

@@ -25,6 +25,8 @@ CALM_LOSS_PERMILLE = (0, 0, 5, 30, 100)
 CALM_DELAY_MAX_MS = (3, 10, 40, 120)
 CORE_PERMILLE = 600
 RUNS_ALONE_PERMILLE = 150
+ABSENT_PERMILLE = 40
+GUESTS: tuple[tuple[str, ...], ...] = ((), (), (), ("m2",), ("m2",), ("m2", "m3"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +36,11 @@ class Options:
     seed: int
     site: str = "shop"
     manager: str = "hq"
-    """Its name."""
+    """The home manager's name."""
+    guests: tuple[str, ...] = ()
+    """Further managers, which own intents of their own (D25)."""
+    absent: bool = False
+    """The home manager is never there: every node has joined, and that was all."""
     nodes: tuple[str, ...]
     tie_breaker: str | None
     lease_ms: int
@@ -88,6 +94,7 @@ HARMLESS: Mapping[str, Mapping[str, Any]] = {
     "graph": {"graph": "mesh"},
     "surrender": {"runs_alone": False},
     "loss": {"loss_permille": 0},
+    "managers": {"guests": (), "absent": False},
 }
 """To each thing that a world can be without the options that it then has."""
 
@@ -140,9 +147,13 @@ def draw_options(seed: int, safety_ms: int, liveness_ms: int) -> Options:
     nodes = tuple(f"n{i + 1}" for i in range(chance.pick(SIZES)))
     journal = chance.child("journal")
     forgetful = journal.happens(500)
+    managers = chance.child("managers")
+    absent = managers.happens(ABSENT_PERMILLE)
     return Options(
         seed=seed,
         nodes=nodes,
+        guests=() if absent else managers.pick(GUESTS),
+        absent=absent,
         tie_breaker=chance.pick(nodes) if chance.happens(700) else None,
         lease_ms=chance.pick(LEASES_MS),
         lost_after_ms=chance.pick((2_000, 2_000, 4_000)),

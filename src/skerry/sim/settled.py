@@ -17,13 +17,17 @@ What is demanded is demanded of the core alone, whatever goes on outside it for 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from skerry.core.actors.agent import Agent
 from skerry.core.actors.manager import ManagerSite
+from skerry.core.actors.owners import concerns_manager
 from skerry.core.group.custody.model import Version
 from skerry.core.group.journal.chain import ENTRY_PREFIX
-from skerry.core.kernel.ids import InstanceId, IntentId, NodeId
+from skerry.core.kernel.ids import InstanceId, IntentId, ManagerId, NodeId
+from skerry.core.stages.ir.model import owns
 from skerry.core.stages.negotiation.model import SITE, Assignment, Plan
 from skerry.core.stages.negotiation.rounds import MEASURING, NEGOTIATED, NO_ANSWER
 from skerry.core.stages.subscription.rules import is_open, paused_by
@@ -61,7 +65,12 @@ def why_unsettled(world: World) -> str | None:
         why = _documents(agents, {}) or _intents(world, agents)
         if world.core.uplinks:
             ours = next(iter(agents.values())).picture.custody.versions()
-            why = why or _documents(agents, {"hq": world.manager.versions(ours)}) or _verdicts(agents)
+            for name in world.core.managers:
+                theirs = {name: world.managers[name].versions(ours)}
+                why = why or _documents(
+                    agents, theirs, partial(concerns_manager, manager=ManagerId(name), home=world.manager.name)
+                )
+            why = why or _verdicts(agents, world.core.managers)
     return why or _journal(world)
 
 
@@ -101,7 +110,11 @@ def _parts(agents: dict[str, Agent]) -> list[dict[str, Agent]]:
     return list(parts.values())
 
 
-def _documents(agents: dict[str, Agent], besides: dict[str, dict[str, Version]]) -> str | None:
+def _documents(
+    agents: dict[str, Agent],
+    besides: dict[str, dict[str, Version]],
+    concerns: Callable[[str], bool] = lambda name: True,
+) -> str | None:
     versions = besides | {name: agent.picture.custody.versions() for name, agent in agents.items()}
     first = next(iter(versions.values()))
 
@@ -111,7 +124,8 @@ def _documents(agents: dict[str, Agent], besides: dict[str, dict[str, Version]])
 
     for name, held in versions.items():
         if held != first:
-            differ = sorted(k for k in {*held, *first} if held.get(k) != first.get(k) and not passes(k))
+            names = [k for k in sorted({*held, *first}) if concerns(k) and not passes(k)]
+            differ = [k for k in names if held.get(k) != first.get(k)]
             if differ:
                 return f"{name} and {next(iter(versions))} hold other versions of {differ}"
     if "plan" not in first:
@@ -126,15 +140,16 @@ def _is_foreign(name: str, agents: dict[str, Agent]) -> bool:
 
 
 def _modes(world: World, agents: dict[str, Agent]) -> str | None:
-    manager = world.manager.name
-    modes = {name: agent.uplink.mode(manager) for name, agent in agents.items()}
-    if len(set(modes.values())) != 1:
-        return f"modes: {modes}"
-    mode = next(iter(modes.values()))
-    if mode != "connected" and not agents.keys().isdisjoint(world.core.uplinks):
-        return f"{sorted(agents)} is isolated, and has a way to the manager"
-    if mode != "isolated" and world.loop.now_us - world.manager.heard_us > UNHEARD_US:
-        return f"{sorted(agents)} is not isolated, and nobody hears the manager any more"
+    in_force = next(iter(agents.values())).picture.managers()
+    for manager in (world.managers[name] for name in in_force):
+        modes = {name: agent.uplink.mode(manager.name) for name, agent in agents.items()}
+        if len(set(modes.values())) != 1:
+            return f"modes for {manager.name}: {modes}"
+        mode, reaches = next(iter(modes.values())), not agents.keys().isdisjoint(world.core.uplinks)
+        if mode != "connected" and reaches and manager.name in world.core.managers:
+            return f"{sorted(agents)} is isolated, and has a way to {manager.name}"
+        if mode != "isolated" and world.loop.now_us - manager.heard_us > UNHEARD_US:
+            return f"{sorted(agents)} is not isolated, and nobody hears {manager.name} any more"
     return None
 
 
@@ -210,11 +225,13 @@ def _intents(world: World, agents: dict[str, Agent]) -> str | None:
     someone = next(iter(agents.values()))
     plan = someone.picture.plan()
     assert plan is not None
-    wanted = world.manager.irs if world.core.uplinks else someone.picture.irs()
+    healed = [world.managers[name] for name in world.core.managers]
+    others = {i: ir for i, ir in someone.picture.irs().items() if ir.owner not in world.core.managers}
+    wanted = {**others, **{i: ir for manager in healed for i, ir in manager.irs.items()}}
     for intent in wanted.values():
         section = plan.sections.get(intent.intent)
         if intent.local and world.core.uplinks:
-            return f"hq has said nothing to {intent.intent}, which was handed in at the site"
+            return f"{world.manager.name} has said nothing to {intent.intent}, which was handed in at the site"
         if intent.withdrawn != (section is None):
             return f"the plan does not follow the intent {intent.intent}, generation {intent.generation}"
         if section is not None and section.generation != intent.generation:
@@ -231,13 +248,13 @@ def _passes(why: str, core: set[str], plan: Plan) -> bool:
     return any(reason in why for reason in PASSING) and not any(node in why for node in outside)
 
 
-def _verdicts(agents: dict[str, Agent]) -> str | None:
-    """The manager's word on every section of the plan in force is final, and everybody has it (R1)."""
+def _verdicts(agents: dict[str, Agent], managers: tuple[str, ...]) -> str | None:
+    """The word of each of these on its sections of the plan in force is final, and everybody has it (R1)."""
     for name, agent in agents.items():
         plan, verdicts = agent.picture.plan(), agent.picture.verdicts()
         for intent in plan.sections if plan is not None else ():
             word = verdicts[intent].word if intent in verdicts else None
-            if intent != SITE and word != "final":
+            if word != "final" and any(owns(manager, intent) for manager in managers):
                 return f"{name} has the word {word} on {intent} of the plan in force"
     return None
 

@@ -131,7 +131,7 @@ class Shell:
         if self.stopped:
             self.stopped = False
             self.world.network.process_changed(self.machine.name, silent=True)
-            self.world.manager.review_sessions()
+            self.world.review_sessions()
         self.go_on()
 
     def go_on(self) -> None:
@@ -314,13 +314,13 @@ class Shell:
 
     def _report(self, manager: ManagerId, payload: bytes) -> None:
         if self.sessions.get(manager):
-            self.world.manager.send_up(self.machine.name, payload)
+            self.world.managers[manager].send_up(self.machine.name, payload)
 
     def _act(self, act: Act) -> None:
         match act:
             case OpenSession(manager=manager):
                 self.sessions.setdefault(manager, False)
-                self.world.manager.review_sessions()
+                self.world.review_sessions()
             case OpenNewLife():
                 self.machine.later(0, self._begin_anew)
             case CloseSession(manager=manager):

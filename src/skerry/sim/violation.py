@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 PROPERTIES = {
+    "D25": "what a manager says counts for its own intents alone, and who yields does so in the stated order",
     "I1": "a node follows one leader a term, a leader leads nobody whose follow it lacks, an assent is for one plan",
     "I2": "a run_once key is never active twice at one real moment",
     "I3": "an admission never makes what is reserved exceed what the node has",

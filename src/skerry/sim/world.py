@@ -84,11 +84,11 @@ class World:
         self.chance = Chance(options.seed)
         self.loop = loop if loop is not None else Loop()
         self.coverage = Coverage()
-        self.trace = Trace((*options.nodes, manager), show)
+        self.trace = Trace((*options.nodes, manager, *options.guests), show)
         self.digest = Digest() if digest else None
         self.healed_us: int | None = None
         self.slept_us = 0
-        self.core = Core(nodes=options.nodes, uplinks=options.nodes, whole=True)
+        self.core = Core(nodes=options.nodes, uplinks=options.nodes, managers=(manager, *options.guests), whole=True)
         """What is healed in the end."""
         self._pids = 1_000
         self._keys: dict[InstanceId, str | None] = {}
@@ -104,21 +104,36 @@ class World:
         """Every generation that was ever kept at head office or handed in at the site."""
         self.declared_dead: dict[str, int] = {}
         """Whom an operator who may has ever declared dead (X8), and at which boot it was off; -1: it was on."""
-        signers = {name: StandInSigner(name, options.seed) for name in (*options.nodes, manager)}
+        signers = {name: StandInSigner(name, options.seed) for name in (*options.nodes, manager, *options.guests)}
         self.machines = {name: Machine(self, name, signers[name]) for name in options.nodes}
         self.manager = Manager(self, manager, signers[manager])
+        """The home manager."""
+        self.managers = {
+            manager: self.manager,
+            **{name: Manager(self, name, signers[name]) for name in options.guests},
+        }
+        """All of them, by name and in order of precedence."""
         self.verifier = StandInVerifier([*signers.values(), *self.manager.office.signers.values()])
         self.network = Network(self)
         self.adversary = Adversary(self)
         self.client = Client(self)
         self.faults = FaultDriver(self)
         self.checkers = [kind(self) for kind in CHECKERS]
+        for guest in options.guests:
+            for kind in CHECKERS:
+                if kind.of_each_manager:
+                    self.checkers.append(kind(self))
+                    self.checkers[-1].manager = self.managers[guest]
         self._hooks: dict[str, list[Checker]] = {
             hook: [c for c in self.checkers if getattr(type(c), hook) is not getattr(Checker, hook)] for hook in HOOKS
         }
         self.manager.found_site()
         for machine in self.machines.values():
             machine.disk.update(self.manager.join_disk())
+        for guest in options.guests:
+            self.managers[guest].visit()
+        if options.absent:
+            self.manager.kill()
 
     # --- a run ----------------------------------------------------------------------------------------------------
 
@@ -131,7 +146,10 @@ class World:
             self.adversary.begin()
         while self.loop.now_us < self.options.safety_ms * 1_000 + self.slept_us:
             self.loop.run(self.options.safety_ms * 1_000 + self.slept_us)
-        self.heal(draw_core(self.members(), self.options.core_permille, self.chance.child("core")))
+        in_force = self.manager.roster.managers
+        managers = () if self.options.absent else tuple(name for name in self.managers if name in in_force)
+        core = self.chance.child("core")
+        self.heal(draw_core(self.members(), self._leaving(), managers, self.options.core_permille, core))
         self._settle()
         for checker in self.checkers:
             checker.at_end()
@@ -166,6 +184,7 @@ class World:
         self.coverage.hit(f"state.graph.{self.options.graph if graph else 'mesh'}")
         if self.options.runs_alone:
             self.coverage.hit("state.runs_alone")
+        self.coverage.hit(f"state.managers.{0 if self.options.absent else len(self.managers)}")
         if self.options.cold:
             self.network.cut(self.network.uplinks(list(self.machines)))
             self.coverage.hit("state.cold_start")
@@ -215,7 +234,7 @@ class World:
     def judged_manager_step(self, manager: Manager, given: Input[ManagerEvent]) -> Effects:
         """Step the manager, likewise."""
         assert manager.site is not None
-        for checker in self._hooks["before_manager_step"]:
+        for checker in self._watching("before_manager_step", manager):
             checker.before_manager_step(given)
         try:
             effects = manager.site.step(given)
@@ -225,31 +244,40 @@ class World:
         self.trace.step(self.loop.now_us, manager.name, given, effects)
         if self.digest is not None:
             self.digest.step(manager.name, given, effects, manager_state(manager.site))
-        for checker in self._hooks["after_manager_step"]:
+        for checker in self._watching("after_manager_step", manager):
             checker.after_manager_step(given, effects)
         return effects
 
-    def before_manager_persist(self, changes: Sequence[Persist]) -> None:
-        """The manager's store is about to take these changes."""
-        for checker in self._hooks["before_manager_persist"]:
+    def before_manager_persist(self, manager: Manager, changes: Sequence[Persist]) -> None:
+        """A manager's store is about to take these changes."""
+        for checker in self._watching("before_manager_persist", manager):
             checker.before_manager_persist(changes)
 
-    def on_manager_put_back(self) -> None:
-        """The manager's store is an older one."""
+    def on_manager_put_back(self, manager: Manager) -> None:
+        """A manager's store is an older one."""
         for checker in self.checkers:
-            checker.on_manager_put_back()
+            if checker.manager is manager:
+                checker.on_manager_put_back()
+
+    def _watching(self, hook: str, manager: Manager) -> list[Checker]:
+        return [checker for checker in self._hooks[hook] if checker.manager is manager]
+
+    def review_sessions(self) -> None:
+        """Something has changed about who reaches which manager."""
+        for manager in self.managers.values():
+            manager.review_sessions()
 
     def on_disk_put_back(self, machine: Machine) -> None:
         """A machine's disk is an older one."""
         for checker in self.checkers:
             checker.on_disk_put_back(machine)
 
-    def on_answer(self, node: NodeId, message: Any) -> None:
-        """An answer is about to leave the manager."""
+    def on_answer(self, manager: Manager, node: NodeId, message: Any) -> None:
+        """An answer is about to leave a manager."""
         if not isinstance(message, Answer) or not message.carried:
             return
         carried = decode(message.carried, Exchange)
-        for checker in self._hooks["on_answer"]:
+        for checker in self._watching("on_answer", manager):
             checker.on_answer(node, carried)
 
     def on_refused_up(self, payload: bytes, why: str) -> None:
@@ -359,6 +387,10 @@ class World:
         """Who belongs to the site, by the newest roster that head office ever kept."""
         return tuple(name for name in self.machines if name in self.manager.roster.members)
 
+    def _leaving(self) -> frozenset[str]:
+        agents = [machine.shell.agent for machine in self.machines.values() if machine.shell is not None]
+        return frozenset(n for n in self.machines if any(agent.picture.goes(NodeId(n)) for agent in agents))
+
     def new_machine(self) -> Machine:
         """One that was not there before; switched off, and with nothing on its disk."""
         name = f"n{len(self.machines) + 1}"
@@ -367,6 +399,11 @@ class World:
         self.trace.add(name)
         machine = self.machines[name] = Machine(self, name, signer)
         return machine
+
+    def any_manager(self, chance: Chance) -> Manager:
+        """One of them."""
+        managers = list(self.managers.values())
+        return managers[0] if len(managers) == 1 else chance.pick(managers)
 
     def next_pid(self) -> int:
         """Of a new process anywhere."""

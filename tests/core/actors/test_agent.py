@@ -25,7 +25,7 @@ from skerry.core.kernel.values import decode, digest, encode
 from skerry.core.stages.ir.model import Roster, RosterEntry
 from skerry.core.stages.negotiation.model import Plan
 from skerry.inputlog.state import state_of
-from tests.core.things import SHOP, A, B, C, assigned, element, fit, ir, plan
+from tests.core.things import HQ, SHOP, A, B, C, assigned, element, fit, ir, plan
 from tests.scenarios.world import Node, World
 
 WISH = ir(element("store"), element("db", key=f"{SHOP}/db"))
@@ -53,7 +53,7 @@ def sealed(
     statement = Statement(
         kind=kind_of(body), site="shop", signer=signer, life=life or living, number=number, body=encode(body)
     )
-    key = world.nodes[by].signer if by else world.nodes[signer].signer if node is not None else world.hq
+    key = world.nodes[by].signer if by else world.nodes[signer].signer if node is not None else world.desks[HQ].signer
     return seal(key, statement)
 
 

@@ -8,6 +8,7 @@ import pytest
 from skerry.core.group.election.model import INELIGIBLE_FOR_MS
 from skerry.core.group.election.wire import HandOverAsked, HandOverWanted
 from skerry.core.kernel.ids import NodeId
+from skerry.core.kernel.sealing import body_digest
 from skerry.core.stages.ir.model import AssentClause, Governance, ManagementRole, ManagementRow, SiteDocument
 from skerry.core.stages.negotiation.model import Plan
 from tests.core.things import SHOP, element, instance, ir
@@ -83,7 +84,7 @@ def test_l6_who_may_not_changes_nothing() -> None:
     agent = world.nodes["a"].agent
     assert agent is not None
     nobody = {n: msgspec.structs.replace(o, may=("hold",)) for n, o in world.roster.operators.items()}
-    digest = agent.picture.roster_digest()
+    digest = body_digest(agent.picture.held_roster().sealed)
     world.roster = msgspec.structs.replace(world.roster, version=2, predecessor=digest, operators=nobody)
     world.issue(world.roster)
     world.run(SETTLED_MS)

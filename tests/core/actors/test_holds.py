@@ -9,6 +9,7 @@ import pytest
 
 from skerry.core.actors import report
 from skerry.core.group.election.model import INELIGIBLE_FOR_MS
+from skerry.core.kernel.sealing import body_digest
 from skerry.core.stages.intent.holds import Hold, HoldAsked
 from skerry.core.stages.ir.model import IntermediateRepresentation
 from tests.core.things import SHOP, element, instance, ir
@@ -281,7 +282,7 @@ def test_r4_who_may_not_changes_nothing() -> None:
 def _digest(world: World) -> str:
     agent = world.nodes["a"].agent
     assert agent is not None
-    return agent.picture.roster_digest()
+    return body_digest(agent.picture.held_roster().sealed)
 
 
 def _nobody(world: World) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import pytest
 
 from skerry.adapters.keys.ed25519 import NaclVerifier, NodeSigner
 from skerry.core.actors.handed_in import HandedIn
-from skerry.core.actors.manager import Authored, ItemRefused, ManagerEvent, ManagerSite, SiteSaid, opened_events
+from skerry.core.actors.hearing import opened_events
+from skerry.core.actors.manager import Authored, ItemRefused, ManagerEvent, ManagerSite, SiteSaid
 from skerry.core.conversation import Exchange, Leave, Refused, kind_of, stored_documents
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.journal.model import Entry

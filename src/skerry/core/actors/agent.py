@@ -18,6 +18,7 @@ import msgspec
 from skerry.core.actors import views
 from skerry.core.actors.declaring import declare_dead
 from skerry.core.actors.operators import refused_hand_over, take_hold
+from skerry.core.actors.owners import follows
 from skerry.core.actors.picture import Picture
 from skerry.core.conversation import (
     AgentEvent,
@@ -393,7 +394,7 @@ class Agent:
             done = done + Effects(persist=(void,), act=(act,), note=(Note(what="life.ends", data={"why": act.why}),))
         if not done.persist:
             piece = piece_of(said.sealed, said.statement, said.body)
-            self.picture.relay.offer(piece, chain_name(said.statement.signer, said.statement.life))
+            self.picture.relay(piece, chain_name(said.statement.signer, said.statement.life))
         return done
 
     def _tidy(self, at_ms: int) -> Effects:
@@ -452,7 +453,7 @@ class Agent:
     def _acceptable(self, document: Kept, roster: Roster) -> bool:
         match document.value:
             case Roster() as offered:
-                return offered.version == roster.version + 1 and offered.predecessor == self.picture.roster_digest()
+                return follows(offered, self.picture.held_roster())
             case Plan() as plan:
                 return self._acceptable_plan(plan, roster)
             case _:
@@ -481,14 +482,15 @@ class Agent:
     def _on_answer(self, said: Verified[Answer], given: Input[Any]) -> Effects:
         """The manager answered: whatever it sent is opened like anything else, and what it lacks goes with the next."""
         manager = ManagerId(said.statement.signer)
-        if said.body.carried:
-            try:
-                exchange = decode(said.body.carried, Exchange)
-            except msgspec.DecodeError:
-                self.refused += 1
-                return NOTHING
-            if self.picture.take_answer(manager, exchange):
-                self.uplink.ask_now(manager)
+        try:
+            exchange = decode(said.body.carried, Exchange) if said.body.carried else None
+        except msgspec.DecodeError:
+            exchange, manager = None, ManagerId("")
+        if manager not in self.picture.managers():
+            self.refused += 1
+            return NOTHING
+        if exchange is not None and self.picture.take_answer(manager, exchange):
+            self.uplink.ask_now(manager)
         return self._run("uplink", Answered(manager=manager, answer=said.body), given)
 
     def _repair(self, peer: NodeId) -> tuple[Send, ...]:

@@ -1,4 +1,4 @@
-"""What a manager does for one site: keeps what the site says, gives it what is its own word, judges its plans.
+"""What a manager does for one site: keeps what the site says, gives it what is its own word, judges its sections.
 
 It takes no part in what the site decides. State is exchanged, not announced (docs/decisions/0001): each question of the
 site carries what it holds and what the manager lacked, each answer the same the other way round. What the site says is
@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import msgspec
 
 from skerry.core.actors.dealings import Dealings, Stock
 from skerry.core.actors.handed_in import HandedIn
+from skerry.core.actors.judging import Judging
+from skerry.core.actors.owners import concerns_manager
 from skerry.core.actors.parts import by_leader, plan_of, plans_in_force, versions_for
 from skerry.core.actors.remembered import pieces, readings
 from skerry.core.actors.restored import RESTORED_KEY, Restored
@@ -25,13 +26,10 @@ from skerry.core.conversation import (
     Exchange,
     Refused,
     document_of,
-    key_in,
     kind_of,
-    open_sealed,
     with_former,
-    with_proof,
 )
-from skerry.core.group.custody.machine import Custody
+from skerry.core.group.custody.machine import Custody, stored_key
 from skerry.core.group.custody.model import CARRY_MAX, Kept, Version
 from skerry.core.group.journal.chain import piece_key
 from skerry.core.group.journal.machine import Journal
@@ -41,14 +39,13 @@ from skerry.core.kernel.effects import Effects, Instruct, Note, Persist, Put
 from skerry.core.kernel.ids import IntentId, LifeId, ManagerId, NodeId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.once import Once
-from skerry.core.kernel.sealing import Sealed, Signer, Statement, Verified, Verifier, seal
-from skerry.core.kernel.values import Value, decode, digest, encode
+from skerry.core.kernel.sealing import Sealed, Signer, Statement, Verified, body_digest, seal
+from skerry.core.kernel.values import Value, decode, encode
 from skerry.core.stages.history.model import Reading
 from skerry.core.stages.ir.issuing import Held
 from skerry.core.stages.ir.model import IntermediateRepresentation, Roster, SiteDocument
-from skerry.core.stages.negotiation.model import SITE, Plan, Section
+from skerry.core.stages.negotiation.model import Plan
 from skerry.core.stages.ratification.model import Verdict
-from skerry.core.stages.ratification.rules import judge
 
 BEHIND_FOR_MS = 2_000
 """How long new generations of known intents are held back while the site's plan and its evidence are on their way."""
@@ -82,7 +79,7 @@ ManagerEvent = SiteSaid | ItemRefused | Authored
 
 @dataclass
 class ManagerSite:
-    """One site, as its home manager knows it."""
+    """One site, as its home manager or a guest knows it."""
 
     site: str
     manager: ManagerId
@@ -90,23 +87,19 @@ class ManagerSite:
     custody: Custody
     journal: Journal
     handed_in: HandedIn
+    judging: Judging
     distrusted: dict[str, str] = field(default_factory=dict)
     """Chains that did not verify, with the entry and the reason."""
     restored: Restored = field(default_factory=Restored)
     acknowledging: Acknowledging = field(default_factory=Acknowledging)
     heard_wall_ms: int | None = None
     heard_from: NodeId | None = None
-    verdicts: list[Verdict] = field(default_factory=list)
-    """All that were given, in order."""
     _heard_all: bool = False
     """Since this process began, a member has told what the site has of this manager's word, and all of it is here."""
-    _number: int = 0
     _wall_ms: int = 0
     """What the clock showed at the last event."""
     _behind_since_ms: int | None = None
     _founding: tuple[Persist, ...] = ()
-    _committed: set[tuple[str, str]] = field(default_factory=set)
-    """Leader and plan, of every commit that the journal holds."""
     _heard: Once = field(default_factory=Once)
     _dealings: dict[NodeId, Dealings] = field(default_factory=dict)
     """With each member that ever asked; the roster bounds them."""
@@ -128,7 +121,10 @@ class ManagerSite:
         for document in map(by_leader, documents):
             if custody.newer(document.name, document.version):
                 custody.restore(document)
-        verdicts = [decode(kept[key], Verdict) for key in sorted(kept) if key.startswith(VERDICT_PREFIX)]
+        judging = Judging(manager)
+        for key in sorted(kept):
+            if key.startswith(VERDICT_PREFIX):
+                judging.take(decode(kept[key], Verdict))
         recovered = cls(
             site=site,
             manager=manager,
@@ -136,10 +132,9 @@ class ManagerSite:
             custody=custody,
             journal=Journal.recover(NodeId(manager), site, LifeId("-"), "-", signer, dict(kept)),
             handed_in=handed_in,
-            verdicts=verdicts,
+            judging=judging,
             restored=Restored.recover(kept.get(RESTORED_KEY)),
             _heard_all=heard,
-            _number=max((v.number for v in verdicts), default=0),
         )
         for statement, body in pieces(recovered.journal):
             recovered._look_at(statement.signer, body)
@@ -152,6 +147,16 @@ class ManagerSite:
         site._founding, site._heard_all = site._author(roster).persist, True
         return site
 
+    @classmethod
+    def visit(cls, site: str, manager: ManagerId, signer: Signer, handed_in: HandedIn, told: list[Kept]) -> ManagerSite:
+        """A site at which this manager is a guest from now on, by what its home manager told (D25). What is to be kept
+        waits in `founding()`. It may have been one before, and not know it: it says nothing before a member was heard
+        (J4)."""
+        visited = cls.recover(site, manager, signer, handed_in, {}, told)
+        persist = (Put(key=stored_key(name), value=encode(kept.sealed)) for name, kept in visited.custody.kept.items())
+        visited._founding = tuple(persist)
+        return visited
+
     def founding(self) -> tuple[Persist, ...]:
         """What the founding of this site wants kept; once."""
         founding, self._founding = self._founding, ()
@@ -162,11 +167,22 @@ class ManagerSite:
         return own(self.custody)
 
     @property
+    def verdicts(self) -> list[Verdict]:
+        """All that were given, in order."""
+        return self.judging.given
+
+    @property
+    def is_home(self) -> bool:
+        """Whether the roster and the site's settings are this manager's word (N4); else it is a guest (D25)."""
+        return self.manager == self.roster().manager
+
+    @property
     def may_speak(self) -> bool:
         """J4: whether this manager knows what it last said to the site. It may have been put back to a backup, so after
         each start it says nothing new before a member has told what is there; to a site that nobody was ever heard of
         there is nothing to know."""
-        return self._heard_all or not (self.journal.chains or self._documents_of_members())
+        nobody_heard = self.is_home and not (self.journal.chains or self._documents_of_members())
+        return self._heard_all or nobody_heard
 
     def _documents_of_members(self) -> bool:
         return any(kept.author != self.manager for kept in self.custody.kept.values())
@@ -175,10 +191,13 @@ class ManagerSite:
 
     def roster(self) -> Roster:
         """The newest version; a site that nobody has joined yet has an empty first one."""
-        held = [k.value for n, k in self.custody.kept.items() if n.startswith("roster/")]
-        newest = max(held, key=lambda r: r.version)
+        newest = self.held_roster().value
         assert isinstance(newest, Roster)
         return newest
+
+    def held_roster(self) -> Kept:
+        """The same, as it was signed."""
+        return max((k for n, k in self.custody.kept.items() if n.startswith("roster/")), key=lambda k: k.version)
 
     def plan(self) -> Plan | None:
         """The site's plan, as far as it was heard; of a site that is split the latest."""
@@ -271,7 +290,7 @@ class ManagerSite:
         if isinstance(entry, Fold):
             return None
         if entry.what == "plan.committed":
-            self._committed.add((signer, entry.about))
+            self.judging.committed(signer, entry.about)
         return self.handed_in.take(entry)
 
     def _distrust(self, sealed: Sealed, why: str) -> Effects:
@@ -292,6 +311,8 @@ class ManagerSite:
             document = by_leader(document_of(said, with_former(self.roster())))
         except Refused as refused:
             return Effects(note=(Note(what="item.refused", about=said.statement.signer, data={"why": str(refused)}),))
+        if not concerns_manager(document.name, self.manager, self.roster().manager):
+            return Effects()  # what is others' is not this manager's to know (D25)
         if not self.custody.newer(document.name, document.version):
             return Effects()
         if document.author == self.manager:
@@ -305,7 +326,7 @@ class ManagerSite:
     def _part(self) -> Effects:
         """Let those go who said that they leave."""
         done = Effects()
-        for leave in self.values(LEAVE_PREFIX) if self.may_speak else ():
+        for leave in self.values(LEAVE_PREFIX) if self.may_speak and self.is_home else ():
             if leave.node in self.roster().members:
                 done = done + self._author(self.roster_without(leave.node))
         return done
@@ -315,8 +336,7 @@ class ManagerSite:
         done = self.custody.keep(document) + self.restored.take(document, self.journal)
         self.acknowledging.stored |= isinstance(document.value, Acknowledgement)
         if isinstance(document.value, Verdict):
-            self._number = max(self._number, document.value.number)
-            self.verdicts = [*self.verdicts, document.value]
+            self.judging.take(document.value)
             done = done + Effects(persist=(_kept_verdict(document.value),))
         return done
 
@@ -339,7 +359,8 @@ class ManagerSite:
         """Sign a document of mine and keep it."""
         if isinstance(value, Roster):
             value = msgspec.structs.replace(value, wall_ms=self._wall_ms)
-        number = next((n for n in (getattr(value, f, None) for f in ("version", "generation", "number")) if n), 0)
+        counted = (getattr(value, name, None) for name in ("version", "generation", "number"))
+        number = next((n for n in counted if isinstance(n, int) and n), 0)
         statement = Statement(
             kind=kind_of(value), site=self.site, signer=self.manager, life="-", number=number, body=encode(value)
         )
@@ -356,8 +377,8 @@ class ManagerSite:
 
     def next_roster(self, **changes: Any) -> Roster:
         """The successor of the roster in force, naming it (N4)."""
-        now = self.roster()
-        following = msgspec.structs.replace(now, version=now.version + 1, predecessor=digest(now), **changes)
+        now, signed = self.roster(), self.held_roster().sealed
+        following = msgspec.structs.replace(now, version=now.version + 1, predecessor=body_digest(signed), **changes)
         gone = {name: entry for name, entry in now.members.items() if name not in following.members}
         return msgspec.structs.replace(following, former={**now.former, **gone})
 
@@ -366,51 +387,21 @@ class ManagerSite:
         return self.next_roster(members={n: entry for n, entry in self.roster().members.items() if n != node})
 
     def _judge(self, theirs: Mapping[str, Version], given: Input[ManagerEvent]) -> Effects:
-        """Give a word on every section of a part's plan that has none yet, or whose word has changed (R1, R3)."""
+        """Give a word on every section of mine in a part's plan that needs one (R1, R3)."""
         plan = plan_of(theirs, self.custody)
         if plan is None or not self.may_speak:
             return Effects()
         known = {ir.intent: ir for ir in self.irs()}
         members = {NodeId(n) for n in self.roster().members}
         done = Effects()
-        for intent, section in sorted(plan.sections.items()):
-            if intent == SITE or self._evidence_missing(plan):
-                continue
-            ir = known.get(intent)
-            temporary = self.manager in plan.isolated_from
-            word, reason = judge(section, ir, members, self.distrusted if temporary else {})
-            last = next((v for v in reversed(self.verdicts) if (v.intent, v.plan) == (intent, plan.id)), None)
-            if last is not None and (last.digest, last.word) == (section.digest, word):
-                continue
-            done = done + self._say(plan, section, word, reason, given.wall_ms)
+        for verdict in self.judging.due(plan, known, members, self.distrusted, given.wall_ms):
+            done = done + self._say(verdict)
         return done
 
-    def _evidence_missing(self, plan: Plan) -> bool:
-        """A temporary plan is judged once the entry that committed it has come, or will not come as it was signed."""
-        if self.manager not in plan.isolated_from or self.distrusted:
-            return False
-        return (str(plan.id.leader), str(plan.id)) not in self._committed
-
-    def _say(self, plan: Plan, section: Section, word: Any, reason: str, wall_ms: int) -> Effects:
-        self._number += 1
-        verdict = Verdict(
-            intent=section.intent,
-            generation=section.generation,
-            plan=plan.id,
-            digest=section.digest,
-            word=word,
-            reason=reason,
-            temporary=self.manager in plan.isolated_from,
-            number=self._number,
-            wall_ms=wall_ms,
-        )
-        self.verdicts = [*self.verdicts, verdict]
-        data = {"word": word, "plan": str(plan.id), "reason": reason, "temporary": verdict.temporary}
-        return (
-            self._author(verdict)
-            + Effects(persist=(_kept_verdict(verdict),))
-            + Effects(note=(Note(what="verdict", about=section.intent, data=data),))
-        )
+    def _say(self, verdict: Verdict) -> Effects:
+        data = {"word": verdict.word, "plan": str(verdict.plan), "reason": verdict.reason}
+        note = Note(what="verdict", about=verdict.intent, data={**data, "temporary": verdict.temporary})
+        return self._author(verdict) + Effects(persist=(_kept_verdict(verdict),), note=(note,))
 
     # --- the exchange ---------------------------------------------------------------------------------------------
 
@@ -464,36 +455,20 @@ class ManagerSite:
         last = self.custody.kept.get("acknowledged")
         held = {name for d in self._dealings.values() if d.theirs is not None for name in d.theirs.heads}
         known = last.value if last is not None else None
-        word = self.acknowledging.word(known, self.journal, held, at_ms) if self.may_speak else None
+        speaks = self.may_speak and self.is_home
+        word = self.acknowledging.word(known, self.journal, held, at_ms) if speaks else None
         return self._author(word) if word is not None else Effects()
 
     def _is_behind(self, theirs: Mapping[str, Version], at_ms: int) -> bool:
         """Whether the site decided something that is still to be judged: new generations wait for that, for a short
         while, so that every temporary plan gets a word before it is replaced (D18)."""
         plan = plan_of(theirs, self.custody)
-        if (plan is not None and not self._evidence_missing(plan)) or "plan" not in theirs:
+        if (plan is not None and not self.judging.evidence_missing(plan, self.distrusted)) or "plan" not in theirs:
             self._behind_since_ms = None
             return False
         if self._behind_since_ms is None:
             self._behind_since_ms = at_ms
         return at_ms - self._behind_since_ms < BEHIND_FOR_MS
-
-
-def opened_events(node: NodeId, payload: bytes, site: str, roster: Roster, verifier: Verifier) -> list[ManagerEvent]:
-    """What a member's statement is for a manager: what it carries, each piece verified by itself, then itself, so that
-    all of it is kept before it is answered. Raises `Refused` for the statement itself, `DecodeError`."""
-    key_of = partial(key_in, roster)
-    said = open_sealed(decode(payload, Sealed), site, key_of, verifier)
-    events: list[ManagerEvent] = []
-    if node in roster.former:
-        return [SiteSaid(node=node, said=said)]
-    for item in decode(said.body.carried, Exchange).items if isinstance(said.body, Question) else ():
-        try:
-            carried = open_sealed(item, site, key_of, verifier)
-            events += [SiteSaid(node=node, said=one) for one in with_proof(carried, site, key_of, verifier)]
-        except Refused as refused:
-            events.append(ItemRefused(node=node, sealed=item, why=str(refused)))
-    return [*events, SiteSaid(node=node, said=said)]
 
 
 def _kept_verdict(verdict: Verdict) -> Put:

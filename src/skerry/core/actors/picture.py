@@ -10,19 +10,23 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+
 from skerry.core.actors.dealings import Dealings, Stock
 from skerry.core.actors.facets import Facets, carried_by
+from skerry.core.actors.owners import concerns_manager
 from skerry.core.actors.relaying import Relay
 from skerry.core.conversation import LEAVE_PREFIX, Carried, Exchange
 from skerry.core.group.custody.machine import Custody, Holdings
 from skerry.core.group.custody.model import CARRY_MAX, Kept, Version, is_older
 from skerry.core.group.granting.model import DEAD_PREFIX, LEASE_MS, DeclaredDead, Electorate
+from skerry.core.group.journal.chain import Piece
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.membership.model import Contact
 from skerry.core.group.succession.model import CLOSING_PREFIX, Closing, Edition
 from skerry.core.kernel.expressions import Expressions
 from skerry.core.kernel.ids import GrantKey, InstanceId, IntentId, ManagerId, NodeId, PlanId
-from skerry.core.kernel.sealing import Sealed
+from skerry.core.kernel.sealing import Sealed, body_digest
 from skerry.core.kernel.values import digest, encode
 from skerry.core.stages.capability.model import NodeFacts, Resources, Usage
 from skerry.core.stages.fit.model import RoleFit
@@ -64,8 +68,7 @@ class Picture:
     at_ms: int = 0
     """The moment of the step that is being made."""
     dealings: dict[ManagerId, Dealings] = field(default_factory=dict)
-    relay: Relay = field(default_factory=Relay)
-    """With the home manager, which has the journal."""
+    relays: dict[ManagerId, Relay] = field(default_factory=dict)
     _listed: tuple[str, int] = ("", 0)
     _in_step_ms: dict[NodeId, int] = field(default_factory=dict)
     """When a member was last heard to hold the entries that I held."""
@@ -81,25 +84,24 @@ class Picture:
 
     def roster(self) -> Roster:
         """The highest version held. An agent that has joined always holds one."""
-        return self._once("roster", self._shelf("roster"), self._newest_roster)
-
-    def _newest_roster(self) -> Roster:
-        held = [k.value for n, k in self.custody.kept.items() if n.startswith("roster/")]
-        newest = max(held, key=lambda r: r.version)
+        newest = self.held_roster().value
         assert isinstance(newest, Roster)
         return newest
 
-    def roster_digest(self) -> str:
-        """What the next version has to name (N4)."""
-        return digest(self.roster())
+    def held_roster(self) -> Kept:
+        """The same, as it was signed."""
+        return self._once("roster", self._shelf("roster"), self._newest_roster)
+
+    def _newest_roster(self) -> Kept:
+        return max((k for n, k in self.custody.kept.items() if n.startswith("roster/")), key=lambda k: k.version)
 
     def editions(self) -> dict[int, Edition]:
         """All versions held, as far as grants go."""
         return self._once("editions", self._shelf("roster"), self._all_editions)
 
     def _all_editions(self) -> dict[int, Edition]:
-        held = [kept.value for name, kept in self.custody.kept.items() if name.startswith("roster/")]
-        self._editions.update((r.version, _edition(r)) for r in held if r.version not in self._editions)
+        held = [kept for name, kept in self.custody.kept.items() if name.startswith("roster/")]
+        self._editions.update((k.value.version, _edition(k)) for k in held if k.value.version not in self._editions)
         return dict(self._editions)
 
     def closings(self) -> dict[NodeId, Closing]:
@@ -140,8 +142,13 @@ class Picture:
         return kept.value if kept is not None else None
 
     def irs(self) -> dict[IntentId, IntermediateRepresentation]:
-        """All intents, withdrawn ones too."""
-        return self._once("irs", self._shelf("intent"), lambda: {ir.intent: ir for ir in self._named("intent/")})
+        """All intents, withdrawn ones too; what a guest wanted that was dismissed is withdrawn (D25)."""
+        version = (self._shelf("intent"), self._shelf("roster"))
+        return self._once("irs", version, lambda: {ir.intent: self._in_force(ir) for ir in self._named("intent/")})
+
+    def _in_force(self, ir: IntermediateRepresentation) -> IntermediateRepresentation:
+        known = ir.owner in self.roster().managers
+        return ir if known or ir.withdrawn else msgspec.structs.replace(ir, withdrawn=True)
 
     def fits(self) -> dict[NodeId, RoleFit]:
         """What every node reported."""
@@ -192,7 +199,7 @@ class Picture:
     def _find_holds(self) -> list[Kept]:
         roster, kept = self.roster(), sorted(self.custody.kept.items())
         held = [k for name, k in kept if name.startswith(HOLD_PREFIX) and not k.value.lifted]
-        return [k for k in held if may_hold(k.author, roster)]
+        return [k for k in held if may_hold(k.author, k.value, roster)]
 
     def paused(self) -> dict[str, str]:
         """Intents and roles that are paused, with who does so and why."""
@@ -212,13 +219,9 @@ class Picture:
         site = self.site()
         return site.run_once_lease_ms if site is not None else LEASE_MS
 
-    def managers(self) -> frozenset[ManagerId]:
-        """The home manager and the owners of all intents."""
-        return self._once(
-            "managers",
-            (self._shelf("roster"), self._shelf("intent")),
-            lambda: frozenset({self.roster().manager, *(ir.owner for ir in self.irs().values())}),
-        )
+    def managers(self) -> tuple[ManagerId, ...]:
+        """The home manager and its guests, in order of precedence (D25)."""
+        return self.roster().managers
 
     def modes(self) -> dict[IntentId, Mode]:
         """Each intent's mode is that of its owner (M1)."""
@@ -368,8 +371,16 @@ class Picture:
             entries=self._digest_of_entries(),
             versions=self.custody.versions() if listed else None,
             heads=None if in_step else self.agent.journal.open_heads(),
-            wanted=self.relay.wanted(self.agent.journal, self.at_ms) or None,
+            wanted=self._wanted() or None,
         )
+
+    def _wanted(self) -> dict[str, int]:
+        """Of each chain of which some manager lacks what I cannot give, from where on."""
+        found: dict[str, int] = {}
+        for relay in self.relays.values():
+            for name, number in relay.wanted(self.agent.journal, self.at_ms).items():
+                found[name] = min(number, found.get(name, number))
+        return found
 
     def _digest_of_documents(self) -> str:
         return self._once("documents", self.custody.version, lambda: digest(self.custody.versions()))
@@ -394,36 +405,44 @@ class Picture:
     def question(self, manager: ManagerId) -> bytes:
         """What the next question carries: what I hold, and what the manager lacked when it last answered."""
         dealings = self.dealings.setdefault(manager, Dealings())
-        mine = Stock(versions=self.custody.versions(), heads=self.agent.journal.heads)
-        lost: dict[str, int] = {}
-        if manager == self.roster().manager:
-            self.relay.look(frozenset(self.contacts()), self.at_ms)
-            lost = self.relay.lost(self.agent.journal, self.at_ms)
-        return dealings.ask(mine, tuple(self._owed(dealings, CARRY_MAX)), lost)
+        home, relay = self.roster().manager, self.relays.setdefault(manager, Relay())
+        versions = {n: v for n, v in self.custody.versions().items() if concerns_manager(n, manager, home)}
+        mine = Stock(versions=versions, heads=self.agent.journal.heads)
+        relay.look(frozenset(self.contacts()), self.at_ms)
+        lost = relay.lost(self.agent.journal, self.at_ms)
+        return dealings.ask(mine, tuple(self._owed(manager, dealings, CARRY_MAX)), lost)
 
     def take_answer(self, manager: ManagerId, exchange: Exchange) -> bool:
         """Note what the manager holds; whether it still lacks something."""
         dealings = self.dealings.setdefault(manager, Dealings())
         dealings.hear(exchange)
-        if dealings.theirs is not None and manager == self.roster().manager:
-            self.relay.hear(exchange.lacks, dealings.theirs.heads, self.agent.journal, self.at_ms)
-        return bool(self._owed(dealings, 1))
+        if dealings.theirs is not None:
+            relay = self.relays.setdefault(manager, Relay())
+            relay.hear(exchange.lacks, dealings.theirs.heads, self.agent.journal, self.at_ms)
+        return bool(self._owed(manager, dealings, 1))
 
-    def _owed(self, dealings: Dealings, most: int) -> list[Sealed]:
+    def relay(self, piece: Piece, chain: str) -> None:
+        """A piece of the journal that my own does not take: a manager may lack it (J3)."""
+        for relay in self.relays.values():
+            relay.offer(piece, chain)
+
+    def _owed(self, manager: ManagerId, dealings: Dealings, most: int) -> list[Sealed]:
         """What the manager lacks, documents first; nothing before it has said what it holds."""
-        theirs = dealings.theirs
-        if theirs is None:
-            return []
-        kept = sorted(self.custody.kept.items())
-        owed = [document.sealed for name, document in kept if _lacks(theirs.versions, name, document.version)]
+        theirs, home = dealings.theirs, self.roster().manager
+        if theirs is None:  # a guest may not know yet that I belong here, and then it answers nothing
+            return [self.held_roster().sealed] if manager != home else []
+        kept = [k for n, k in sorted(self.custody.kept.items()) if concerns_manager(n, manager, home)]
+        owed = [document.sealed for document in kept if _lacks(theirs.versions, document.name, document.version)]
         journal = self.agent.journal
-        return [*owed, *self.relay.owed(journal, most), *journal.beyond(theirs.heads, most)][:most]
+        relayed = self.relays.setdefault(manager, Relay()).owed(journal, most)
+        return [*owed, *relayed, *journal.beyond(theirs.heads, most)][:most]
 
 
-def _edition(roster: Roster) -> Edition:
+def _edition(kept: Kept) -> Edition:
+    roster: Roster = kept.value
     members = frozenset(NodeId(n) for n in roster.members)
     electorate = Electorate(roster_version=roster.version, members=members, tie_breaker=roster.tie_breaker)
-    return Edition(electorate=electorate, digest=digest(roster))
+    return Edition(electorate=electorate, digest=body_digest(kept.sealed))
 
 
 def _lacks(held: dict[str, Version], name: str, version: Version) -> bool:

@@ -23,7 +23,7 @@ RELAYED_MAX = 8 * COPY_MAX
 
 @dataclass
 class Relay:
-    """What one member hands on between the site and its home manager."""
+    """What one member hands on between the site and one of its managers."""
 
     lacks: dict[str, int] = field(default_factory=dict)
     """Of each chain the number above which the manager lacks something."""

@@ -14,7 +14,7 @@ from skerry.core.group.journal.chain import body_of
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.journal.model import Fold
 from skerry.core.group.uplink.model import ModeState
-from skerry.core.kernel.ids import GrantKey, InstanceId, NodeId
+from skerry.core.kernel.ids import GrantKey, InstanceId, IntentId, NodeId
 from skerry.core.kernel.sealing import Sealed, Statement
 from skerry.core.kernel.values import decode
 from skerry.core.stages.fit.model import Measured, RoleFit, fit_permille, summary
@@ -22,7 +22,7 @@ from skerry.core.stages.intent.holds import HOLD_PREFIX
 from skerry.core.stages.ir.model import ElementSpec, IntermediateRepresentation
 from skerry.core.stages.negotiation.model import Plan, Section, Slot
 from skerry.core.stages.subscription.model import Instance
-from skerry.core.stages.subscription.rules import paused_by
+from skerry.core.stages.subscription.rules import paused_by, spec_of
 
 JOURNAL_PAGE_MAX = 500
 
@@ -48,6 +48,7 @@ def status(agent: Agent, at_ms: int, cannot_write: str = "") -> dict[str, Any]:
         "roster_counting": agent.succession.counting,
         "belongs": picture.me in roster.members,
         "dead": _dead(agent),
+        "managers": _managers(agent, at_ms),
         "modes": {manager: _mode(agent, state) for manager, state in agent.uplink.modes.items()},
         "uplink": {
             manager: {"answered_age_ms": report.answered_age_ms, "session": report.session}
@@ -108,6 +109,24 @@ def hold_rows(documents: Iterable[Kept]) -> list[dict[str, Any]]:
         }
         for document in documents
     ]
+
+
+def _managers(agent: Agent, at_ms: int) -> list[dict[str, Any]]:
+    """Whose intents count here, in order of precedence, with each one's own connection (D25)."""
+    reports = agent.uplink.reports(at_ms)
+    found: list[dict[str, Any]] = []
+    for manager in agent.picture.managers():
+        mine = reports.get(manager)
+        found.append(
+            {
+                "manager": manager,
+                "home": manager == agent.picture.roster().manager,
+                "mode": agent.uplink.mode(manager),
+                "answered_age_ms": mine.answered_age_ms if mine is not None else None,
+                "session": mine is not None and mine.session,
+            }
+        )
+    return found
 
 
 def _mode(agent: Agent, state: ModeState) -> dict[str, Any]:
@@ -185,6 +204,8 @@ def _functionality(
     return {
         "intent": ir.intent,
         "functionality": ir.functionality,
+        "owner": ir.owner,
+        "priority": ir.priority,
         "generation": ir.generation,
         "mode": mode,
         "state": "paused" if ir.intent in paused and not ir.withdrawn else _state(ir, roles),
@@ -305,10 +326,29 @@ def explain(agent: Agent, instance: str) -> dict[str, Any]:
         "paused": paused_by(InstanceId(instance), agent.picture.paused()),
         "drained": agent.picture.drained(),
         "assignments": agreed(agent.picture.plan(), instance),
+        "open": _open(agent.picture.plan(), instance),
+        "claim": _claim(agent, instance),
         "rankings": rankings,
         "ranked_by": agent.identity.node,
         "leader": leader,
     }
+
+
+def _open(plan: Plan | None, instance: str) -> dict[str, str]:
+    """Set by set, why nobody has an instance: for whom it makes room, or what is lacking."""
+    sections = plan.sections.values() if plan is not None else ()
+    return {slot: why for s in sections for slot, why in s.unfilled.items() if slot.partition(" ")[0] == instance}
+
+
+def _claim(agent: Agent, instance: str) -> str | None:
+    """How strong its claim is where the site cannot hold everything, in words (U18, D25)."""
+    picture = agent.picture
+    ir = picture.irs().get(IntentId(instance.rpartition("/")[0]))
+    spec = spec_of(InstanceId(instance), ir, "connected")
+    if ir is None or spec is None or ir.owner not in picture.managers():
+        return None
+    place = f"manager {picture.managers().index(ir.owner) + 1} of {len(picture.managers())} ({ir.owner})"
+    return f"{'essential' if spec.essential else 'not essential'}, {place}, priority {ir.priority}"
 
 
 def agreed(plan: Plan | None, instance: str) -> list[dict[str, Any]]:

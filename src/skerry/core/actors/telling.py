@@ -39,7 +39,8 @@ def lacking(custody: Custody, theirs: Mapping[str, Version], without: str | None
     the documents `without`, only new ones."""
     found: list[Sealed] = []
     size_bytes = 0
-    holds = [kept for name, kept in sorted(custody.kept.items()) if name.startswith(HOLD_PREFIX)]
+    others = [kept for _, kept in sorted(custody.kept.items()) if kept.author != custody.me]
+    holds = [kept for kept in others if kept.name.startswith(HOLD_PREFIX)]
     for kept in (*own(custody), *holds):
         held = theirs.get(kept.name)
         if not concerns(kept, theirs):

@@ -78,20 +78,20 @@ MACHINE_OF_EVENT: Mapping[type, str] = {
 """Which machine understands what happens to this node."""
 
 WATCHES: Mapping[str, tuple[str, ...]] = {
-    "unattended": ("lives", "intent"),
+    "unattended": ("lives", "intent", "roster"),
     "membership": (
         "lives", "election", "uplink", "keeper", "monitoring",
         *(kind for kind in KINDS if kind != "fit"),
     ),
     "election": ("standings", "roster", "site", "plan", "leave", "hold", "picture", "forks"),
     "uplink": ("uplinks", "election", "roster", "site", "intent"),
-    "fitting": ("intent", "fit", "hold", "picture"),
+    "fitting": ("intent", "roster", "fit", "hold", "picture"),
     "voter": ("election", "plan", "hold"),
     "chair": ("work", "unattended", "election", "uplink", "custody", "keeper", "monitoring"),
     "succession": ("roster", "site", "closing", "dead", "granting"),
     "granting": ("lives", "roster", "site", "intent", "dead", "closing", "keeper", "succession"),
     "keeper": ("running", "unattended", "election", "uplink", "granting", "plan", "intent", "roster", "leave", "hold"),
-    "monitoring": ("running", "unattended", "uplink", "keeper", "plan", "site", "intent"),
+    "monitoring": ("running", "unattended", "uplink", "keeper", "plan", "site", "intent", "roster"),
 }  # fmt: skip
 """Whose changes make a machine reconsider: machines, documents (all, or of one kind), one side of what members say
 (`facets`), or what was written twice."""
@@ -228,7 +228,7 @@ def uplink_view(picture: Picture) -> UplinkView:
         leader=leader,
         term=leadership.term,
         part=leadership.part,
-        managers=picture.managers(),
+        managers=frozenset(picture.managers()),
         settings=settings,
         # What another part is answered is no answer to this one (M3).
         reports={n: (ms, c.uplinks) for n, (ms, c) in heard.items() if not _parted(leader, c.standing.leader)},
@@ -301,7 +301,7 @@ def chair_view(picture: Picture) -> ChairView:
         clauses=_clauses(picture, len(members)),
         review=_to_review(picture),
         insists=frozenset(i for i, ir in survey.irs.items() if ir.governance.last == "unfilled"),
-        isolated_from=tuple(sorted(m for m, state in modes.items() if state.mode == "isolated")),
+        isolated_from=tuple(sorted(m for m in picture.managers() if picture.agent.uplink.mode(m) == "isolated")),
         hold_ms=HOLD_MS + _longest_start_ms(picture),
         stamp=(
             members,
@@ -344,6 +344,7 @@ def _survey(picture: Picture, members: tuple[NodeId, ...], others: list[NodeId])
         leader=picture.me,
         members={n: Member(fit=fits[n], free=fits[n].free) for n in known},
         irs=picture.irs(),
+        precedence=picture.managers(),
         present=frozenset({*picture.contacts(), *unattended}),
         silent=picture.agent.unattended.silent,
         running={

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Generic, Protocol, TypeVar
 
-from skerry.core.kernel.values import Value, Whole, encode
+from skerry.core.kernel.values import Value, Whole, decode, digest, encode
 
 B = TypeVar("B")
 
@@ -66,3 +66,9 @@ def seal(signer: Signer, statement: Statement) -> Sealed:
     """Sign an encoded `Statement`."""
     raw = encode(statement)
     return Sealed(statement=raw, signature=signer.sign(raw))
+
+
+def body_digest(sealed: Sealed) -> str:
+    """Of a statement's body as it was signed, so that a version that knows more fields, or fewer, finds the same (N2).
+    Raises `DecodeError`."""
+    return digest(decode(sealed.statement, Statement).body)

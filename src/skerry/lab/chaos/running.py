@@ -24,7 +24,7 @@ from skerry.lab.demo.measuring import EXAMPLE, INTENT_FILE, complete
 from skerry.lab.demo.stage import DemoFailed, Stage
 from skerry.lab.interrupting import Interrupted, interruptible
 from skerry.lab.site import Lab
-from skerry.lab.state import LabError
+from skerry.lab.state import MANAGER_NAME, LabError
 from skerry.shell.clock import boot_ms
 
 UP_WITHIN_S, UP_WITHIN_A_NODE_S = 90.0, 15.0
@@ -195,7 +195,7 @@ class Chaos:
         """What of the wanted processes there is too little or too much; empty if nothing is."""
         able = [run for _, run in self._able().values()]
         wanted = {f"{self._wanted.intent}/{element}": n for element, n in self._wanted.connected.items()}
-        wanted[f"{building.MANAGER_NAME}/{catalogue.SPOKEN}/{catalogue.SPOKEN}"] = int(self._spoken)
+        wanted[f"{MANAGER_NAME}/{catalogue.SPOKEN}/{catalogue.SPOKEN}"] = int(self._spoken)
         there = {name: sum(run.startswith(f"{name}#") for run in able) for name in wanted}
         return ", ".join(f"{there[name]} of {n} {name}" for name, n in wanted.items() if there[name] != n)
 
@@ -277,7 +277,7 @@ class Chaos:
             connected=self._wanted.connected,
             isolated=self._wanted.isolated,
             once=catalogue.ONCE,
-            spoken=f"{building.MANAGER_NAME}/{catalogue.SPOKEN}",
+            spoken=f"{MANAGER_NAME}/{catalogue.SPOKEN}",
         )
         counted = {
             "nodes": self._options.nodes,

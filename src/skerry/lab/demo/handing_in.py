@@ -8,9 +8,9 @@ from skerry.lab import asking, building
 from skerry.lab.demo import looking
 from skerry.lab.demo.measuring import EXAMPLE
 from skerry.lab.demo.stage import Stage
-from skerry.lab.state import LabError
+from skerry.lab.state import MANAGER_NAME, LabError
 
-LOCAL = f"{building.MANAGER_NAME}/notes"
+LOCAL = f"{MANAGER_NAME}/notes"
 FILLED_WITHIN_S = 60.0
 
 

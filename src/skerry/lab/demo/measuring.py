@@ -9,10 +9,11 @@ from typing import Any
 from skerry.lab import building
 from skerry.lab.demo import looking
 from skerry.lab.demo.stage import DemoFailed, Stage
+from skerry.lab.state import MANAGER_NAME
 
 EXAMPLE = Path(str(files("skerry.examples") / "tiered-storage"))
 INTENT_FILE = Path(__file__).with_name("intent.yaml")
-INTENT = f"{building.MANAGER_NAME}/shop-files"
+INTENT = f"{MANAGER_NAME}/shop-files"
 FITS_WITHIN_S = 120.0
 STORE_CONFIGURATIONS = 2
 

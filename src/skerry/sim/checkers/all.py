@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from skerry.sim.checkers.checker import Checker
+from skerry.sim.checkers.d25_owners import Owners
 from skerry.sim.checkers.i01_one_leader import OneLeader
 from skerry.sim.checkers.i02_run_once import RunOnce
 from skerry.sim.checkers.i03_admission import Admission
@@ -53,6 +54,7 @@ CHECKERS: tuple[type[Checker], ...] = (
     Lives,
     Verdicts,
     Holds,
+    Owners,
     PowerCycle,
     Converges,
     LeftAlone,

@@ -23,9 +23,13 @@ class Checker:
     """One property. A hook that a checker does not override costs nothing."""
 
     property_id: str
+    of_each_manager = False
+    """Whether there is one of it for every manager; the others that watch a manager watch the home manager."""
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.manager = world.manager
+        """Whom it watches, if it watches a manager."""
 
     def before_step(self, shell: Shell, given: Input[Any]) -> None:
         """An agent is about to take an event."""

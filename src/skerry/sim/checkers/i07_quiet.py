@@ -77,6 +77,7 @@ class Quiet(Checker):
                 return None
         if len(found) != 1 or plan is None:
             return None
-        wanted = {ir.intent: ir.generation for ir in world.manager.irs.values() if not ir.withdrawn}
+        managers = world.managers.values()
+        wanted = {ir.intent: ir.generation for m in managers for ir in m.irs.values() if not ir.withdrawn}
         agreed = {s.intent: s.generation for s in plan.sections.values() if s.intent != SITE}
         return plan if wanted == agreed else None

@@ -22,6 +22,7 @@ class Withdrawn(Checker):
     meanwhile is withdrawn only after it."""
 
     property_id = "I9"
+    of_each_manager = True
 
     def on_workload(self, machine: Machine, workload: Workload, what: str) -> None:
         """Its processes end."""
@@ -31,7 +32,7 @@ class Withdrawn(Checker):
     def on_tick(self) -> None:
         """None of them is left in time."""
         healed_us, now_us, core = self.world.healed_us, self.world.loop.now_us, self.world.core
-        if healed_us is None or not core.uplinks:
+        if healed_us is None or self.manager.name not in core.managers:
             return
         for machine in (self.world.machines[name] for name in core.nodes):
             for instance in machine.guard.workloads if machine.powered else ():
@@ -40,4 +41,4 @@ class Withdrawn(Checker):
                     self.broken(f"{instance} still runs on {machine.name}, and its intent was withdrawn")
 
     def _withdrawn_us(self, intent: IntentId) -> int | None:
-        return self.world.manager.withdrawn_us.get(intent)
+        return self.manager.withdrawn_us.get(intent)

@@ -27,6 +27,7 @@ class Listens(Checker):
     of what it holds is believed."""
 
     property_id = "J4"
+    of_each_manager = True
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -48,9 +49,9 @@ class Listens(Checker):
 
     def after_manager_step(self, given: Input[ManagerEvent], effects: Effects) -> None:
         """A question has arrived: does the manager have by now what its sender had?"""
-        site = self.world.manager.site
+        site = self.manager.site
         if site is not self._life:  # the process that founds the site has nothing to hear
-            self._life, self._has_heard = site, self._life is None
+            self._life, self._has_heard = site, self._life is None and self.manager.is_home
         if site is None or not isinstance(given.event, SiteSaid) or not isinstance(given.event.said.body, Question):
             return
         asked, kept = given.event.said, site.custody.kept
@@ -60,7 +61,7 @@ class Listens(Checker):
 
     def before_manager_persist(self, changes: Sequence[Persist]) -> None:
         """A new word is about to be given."""
-        manager = self.world.manager
+        manager = self.manager
         for change in changes:
             if not isinstance(change, Put) or not change.key.startswith(DOCUMENT_PREFIX):
                 continue
@@ -76,7 +77,7 @@ class Listens(Checker):
 
     def _knows_of_nobody(self) -> bool:
         """Nobody ever said anything: then there is nothing to hear."""
-        store, name = self.world.manager.store, self.world.manager.name
+        store, name = self.manager.store, self.manager.name
         documents = (raw for key, raw in store.items() if key.startswith(DOCUMENT_PREFIX))
         signers = {decode(decode(raw, Sealed).statement, Statement).signer for raw in documents}
         return signers <= {name} and not any(key.startswith(ENTRY_PREFIX) for key in store)

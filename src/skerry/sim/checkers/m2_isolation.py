@@ -17,6 +17,7 @@ class Isolation(Checker):
     """Knows which links to the manager really work. Judges leaders, since a member learns the mode from its leader."""
 
     property_id = "M2"
+    of_each_manager = True
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -25,7 +26,7 @@ class Isolation(Checker):
 
     def on_tick(self) -> None:
         """Every leader of a part that is cut off knows it."""
-        now_us, manager = self.world.loop.now_us, self.world.manager
+        now_us, manager = self.world.loop.now_us, self.manager
         for name in self.world.machines:
             if manager.reachable(name):
                 self._since_us.pop(name, None)
@@ -39,18 +40,20 @@ class Isolation(Checker):
         if shell is None or shell.hung or not machine.answers or shell.agent.election.leadership.leader != name:
             self._leads.pop(name, None)
             return
-        agent, manager = shell.agent, self.world.manager.name
+        agent, manager = shell.agent, self.manager.name
         known, since_us = self._leads.setdefault(name, (shell, now_us))
         part = agent.election.leadership.part
         if known is not shell or not all(n in self._since_us for n in part):
             self._leads[name] = (shell, now_us)
             return
+        if manager not in agent.picture.managers():
+            return  # it was dismissed: nobody asks it any more
         flap = agent.uplink._flaps.get(manager)
         grace_us = self.world.options.lost_after_ms * 1_000 * (flap.factor if flap is not None else 1)
         # A link may have worked for less than a look lasts.
-        heard_us = [self.world.manager.heard_by_us.get(n, 0) for n in part]
+        heard_us = [self.manager.heard_by_us.get(n, 0) for n in part]
         silent_us = now_us - max([since_us, *heard_us, *(self._since_us[n] for n in part)])
         if silent_us > grace_us:
             self.premise()
         if silent_us > grace_us + SLACK_US and agent.uplink.mode(manager) != "isolated":
-            self.broken(f"{name} leads {sorted(part)}, nobody of them reaches the manager for {silent_us // 1000} ms")
+            self.broken(f"{name} leads {sorted(part)}, nobody of them reaches {manager} for {silent_us // 1000} ms")

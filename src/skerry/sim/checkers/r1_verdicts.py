@@ -14,6 +14,7 @@ from skerry.core.kernel.effects import Persist, Put
 from skerry.core.kernel.ids import PlanId
 from skerry.core.kernel.sealing import Sealed, Statement
 from skerry.core.kernel.values import decode, encode
+from skerry.core.stages.ir.model import owns
 from skerry.core.stages.negotiation.model import Plan
 from skerry.core.stages.ratification.model import Verdict
 from skerry.sim.checkers.checker import Checker
@@ -28,6 +29,7 @@ class Verdicts(Checker):
     """Reads the manager's store as it grows."""
 
     property_id = "R1"
+    of_each_manager = True
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -56,7 +58,7 @@ class Verdicts(Checker):
 
     def on_manager_put_back(self) -> None:
         """It knows what its backup holds, and what it finds; what it said and nobody heard, it may say anew."""
-        store = self.world.manager.store
+        store = self.manager.store
         known = [decode(raw, Verdict) for key, raw in store.items() if key.startswith(VERDICT_PREFIX)]
         self._verdicts = {verdict.number: verdict for verdict in known}
         self._committed.clear()
@@ -70,6 +72,8 @@ class Verdicts(Checker):
         self.world.coverage.hit(f"verdict.{verdict.word}{'.temporary' if verdict.temporary else ''}")
         if self._verdicts.setdefault(verdict.number, verdict) != verdict:
             self.broken(f"two verdicts have the number {verdict.number}")
+        if not owns(self.manager.name, verdict.intent):
+            self.broken(f"{self.manager.name} has a word on {verdict.intent}, which is not its own")
         plan = self._plans.get(verdict.plan)
         section = plan.sections.get(verdict.intent) if plan is not None else None
         if section is None or section.digest != verdict.digest:

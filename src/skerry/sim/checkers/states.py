@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from skerry.core.group.election.model import INELIGIBLE
 from skerry.core.kernel.effects import Effects
+from skerry.core.kernel.ids import ManagerId
 from skerry.core.kernel.inputs import Input
 from skerry.sim.checkers.checker import Checker
 
@@ -49,7 +50,9 @@ class States(Checker):
             hit("state.role.alone" if len(leadership.part) == 1 else "state.role.leader")
         if agent.election.standing().fit_permille == INELIGIBLE:
             hit("state.role.ineligible")
-        hit(f"state.mode.{agent.uplink.mode(self.world.manager.name)}")
+        modes = {agent.uplink.mode(ManagerId(name)) for name in self.world.managers}
+        for mode in modes if len(modes) == 1 else ("differs",):
+            hit(f"state.mode.{mode}")
         if agent.granting.held:
             hit("state.grant.held")
         if now_ms < agent.granting.quiet_until_ms:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from skerry.core.kernel.ids import InstanceId
+from skerry.core.kernel.ids import InstanceId, IntentId
 from skerry.sim.checkers.checker import Checker
 from skerry.sim.checkers.given import given
 
@@ -57,7 +57,7 @@ class PowerCycle(Checker):
         for instance in sorted(due):
             if instance in failed:
                 continue
-            if agent.uplink.mode(self.world.manager.name) == "isolated":
+            if agent.picture.modes()[IntentId(instance.rsplit("/", 1)[0])] == "isolated":
                 self.premise()
             if instance not in machine.guard.workloads:
                 self.broken(f"{machine.name} has its power back, and does not run {instance}, which its plan gives it")

@@ -41,12 +41,14 @@ class Converges(Checker):
 
     def _judge(self, when: str) -> None:
         world = self.world
-        wanted = {ir.intent: ir.generation for ir in world.manager.irs.values()}
+        managers = [world.managers[name] for name in world.core.managers]
+        wanted = {ir.intent: ir.generation for manager in managers for ir in manager.irs.values()}
         for name in sorted({*world.core.nodes}.intersection(world.members())):  # who has left meanwhile hears no more
             shell = world.machines[name].shell
             if shell is not None and shell.agent.picture.goes(shell.agent.picture.me):
                 continue
-            held = {i: ir.generation for i, ir in shell.agent.picture.irs().items()} if shell is not None else None
+            irs = shell.agent.picture.irs().items() if shell is not None else ()
+            held = {i: ir.generation for i, ir in irs if ir.owner in world.core.managers}
             self.premise()
             if held != wanted:
-                self.broken(f"{name} holds the intents {held} {when}, and the manager {wanted}")
+                self.broken(f"{name} holds the intents {held} {when}, and the managers {wanted}")

@@ -15,15 +15,16 @@ End = Callable[[], None]
 
 
 def manager(world: World, chance: Chance) -> End | None:
-    """A backup of the manager's store is made; after a while it is put back to it (interleaving 43). Not while a roster
+    """A backup of a manager's store is made; after a while it is put back to it (interleaving 43). Not while a roster
     is on its way to somebody: who joins with one that is lost has to join again."""
-    if not world.manager.up:
+    chosen = world.any_manager(chance)
+    if not chosen.up:
         return None
-    image = world.manager.image()
+    image = chosen.image()
 
     def end() -> None:
         if _everybody_has(world, stored_key(f"roster/{world.manager.roster.version:06d}")):
-            world.manager.put_back(image)
+            chosen.put_back(image)
 
     return end
 

@@ -76,6 +76,7 @@ KINDS: Mapping[str, Begin] = {
     "roster.join": rosters.joins,
     "roster.leave": rosters.leaves,
     "roster.replace": rosters.replaces,
+    "roster.dismiss": rosters.dismisses,
     "link.slow": links.slow,
     "uplink.of_leader": links.uplink_of_leader,
     "uplink.one_way": links.uplink_one_way,
@@ -137,9 +138,9 @@ class FaultDriver:
         self._over = True
         self.changed_us = world.loop.now_us
         self._ends.clear()
-        world.network.mend_for_good(core.links(world.manager.name))
-        if core.uplinks:
-            world.manager.mend()
+        world.network.mend_for_good(core.links())
+        for name in core.managers:
+            world.managers[name].mend()
         for name in self.chance.shuffled(core.nodes):
             world.machines[name].mend()
 

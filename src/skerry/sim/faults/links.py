@@ -79,26 +79,27 @@ def lossy(world: World, chance: Chance) -> End | None:
 
 
 def uplink(world: World, chance: Chance) -> End | None:
-    """Nobody reaches the manager."""
-    return _cut(world, world.network.uplinks(list(world.machines)))
+    """Nobody reaches any manager, or one of them."""
+    return _cut(world, world.network.uplinks(list(world.machines), _of_managers(world, chance)))
 
 
 def uplink_one(world: World, chance: Chance) -> End | None:
     """Some nodes' own gateway is ill, while the others reach the manager (interleavings 20 and 54)."""
     names = list(world.machines)
-    return _cut(world, world.network.uplinks(chance.sample(names, chance.between(1, max(1, len(names) - 1)))))
+    ill = chance.sample(names, chance.between(1, max(1, len(names) - 1)))
+    return _cut(world, world.network.uplinks(ill, _of_managers(world, chance)))
 
 
 def uplink_of_leader(world: World, chance: Chance) -> End | None:
     """Whoever leads does not reach the manager, while others do."""
     leaders = [m.name for m in world.machines.values() if m.shell and len(m.shell.agent.election.leadership.part) > 1]
-    return _cut(world, world.network.uplinks(leaders)) if leaders else None
+    return _cut(world, world.network.uplinks(leaders, _of_managers(world, chance))) if leaders else None
 
 
 def uplink_one_way(world: World, chance: Chance) -> End | None:
     """Questions arrive and no answers come, or no questions arrive."""
     up = chance.happens(500)
-    links = [link for link in world.network.uplinks(list(world.machines)) if (link[1] == world.manager.name) == up]
+    links = [link for link in world.network.uplinks(list(world.machines)) if (link[1] in world.managers) == up]
     return _cut(world, links)
 
 
@@ -121,7 +122,7 @@ def slow(world: World, chance: Chance) -> End | None:
 
 def uplink_flaps(world: World, chance: Chance) -> End | None:
     """The uplink comes and goes by the second (interleaving 22)."""
-    links = world.network.uplinks(list(world.machines))
+    links = world.network.uplinks(list(world.machines), _of_managers(world, chance))
     state = {"cut": False, "over": False}
 
     def turn() -> None:
@@ -141,6 +142,12 @@ def uplink_flaps(world: World, chance: Chance) -> End | None:
 
     turn()
     return end
+
+
+def _of_managers(world: World, chance: Chance) -> list[str]:
+    """Which managers an uplink's fault is about: all, or one of several."""
+    names = list(world.managers)
+    return names if len(names) == 1 or chance.happens(400) else [chance.pick(names)]
 
 
 def _cut(world: World, links: list[Link], *, lying: bool = False) -> End:

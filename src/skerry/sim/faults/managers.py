@@ -17,7 +17,7 @@ TAKES_MS = (40, 300, 1_500)
 
 def restarts(world: World, chance: Chance) -> End | None:
     """It is away for a while, and starts again from its store."""
-    manager = world.manager
+    manager = world.any_manager(chance)
     if not manager.up:
         return None
     manager.kill()
@@ -26,7 +26,7 @@ def restarts(world: World, chance: Chance) -> End | None:
 
 def crashes(world: World, chance: Chance) -> End | None:
     """It dies in the next act that is to be kept: before that is durable, or before any of it leaves (J3)."""
-    manager = world.manager
+    manager = world.any_manager(chance)
     if not manager.up:
         return None
     manager.die_after_commit = chance.happens(600)
@@ -40,7 +40,7 @@ def crashes(world: World, chance: Chance) -> End | None:
 
 def slow(world: World, chance: Chance) -> End | None:
     """It takes its time over each message, and they pile up."""
-    manager = world.manager
+    manager = world.any_manager(chance)
     if manager.takes_ms:
         return None
     manager.takes_ms = chance.pick(TAKES_MS)
@@ -53,7 +53,7 @@ def slow(world: World, chance: Chance) -> End | None:
 
 def refuses(world: World, chance: Chance) -> End | None:
     """Its store takes nothing: what came is not acknowledged, and memory is as the store is."""
-    manager = world.manager
+    manager = world.any_manager(chance)
     if manager.refuses:
         return None
     manager.refuses = True

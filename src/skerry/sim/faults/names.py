@@ -41,6 +41,7 @@ FAULTS = (
     "roster.join",
     "roster.leave",
     "roster.replace",
+    "roster.dismiss",
     "link.slow",
     "uplink.of_leader",
     "uplink.one_way",

@@ -89,7 +89,7 @@ def stop(world: World, chance: Chance) -> End | None:
     shell = machine.shell
     shell.stopped = True
     world.network.process_changed(machine.name, silent=True)
-    world.manager.review_sessions()
+    world.review_sessions()
 
     def end() -> None:
         if shell.alive:

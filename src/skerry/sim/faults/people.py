@@ -15,28 +15,31 @@ End = Callable[[], None]
 
 def raises_limit(world: World, chance: Chance) -> End | None:
     """An intent is applied again, with other limits."""
-    live = sorted(world.manager.manifests.intents)
-    if not live or not world.manager.up:
+    manager = world.any_manager(chance)
+    live = sorted(manager.manifests.intents)
+    if not live or not manager.up:
         return None
-    world.manager.apply(chance.pick(live), chance.pick((50, 100, 130, 180)))
+    manager.apply(chance.pick(live), chance.pick((50, 100, 130, 180)))
     return _nothing
 
 
 def adds_intent(world: World, chance: Chance) -> End | None:
     """An intent that head office does not have is applied; perhaps again, after it was withdrawn."""
-    absent = [name for name in world.book.intents if name not in world.manager.manifests.intents]
-    if not absent or not world.manager.up:
+    manager = world.any_manager(chance)
+    absent = [name for name in world.book.intents if name not in manager.manifests.intents]
+    if not absent or not manager.up:
         return None
-    world.manager.apply(chance.pick(absent), 100)
+    manager.apply(chance.pick(absent), 100)
     return _nothing
 
 
 def withdraws(world: World, chance: Chance) -> End | None:
     """An intent is withdrawn, one that was handed in at the site perhaps."""
-    live = sorted(ir.name for ir in world.manager.irs.values() if not ir.withdrawn)
-    if not live or not world.manager.up:
+    manager = world.any_manager(chance)
+    live = sorted(ir.name for ir in manager.irs.values() if not ir.withdrawn)
+    if not live or not manager.up:
         return None
-    world.manager.withdraw(chance.pick(live))
+    manager.withdraw(chance.pick(live))
     return _nothing
 
 

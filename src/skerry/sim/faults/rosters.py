@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from skerry.core.conversation import Leave, LeaveAsked
 from skerry.core.kernel.ids import NodeId
 from skerry.core.stages.ir.model import RosterEntry
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 End = Callable[[], None]
 
 MEMBERS_MAX = 8
+COMES_BACK_PERMILLE = 700
 
 
 def joins(world: World, chance: Chance) -> End | None:
@@ -103,6 +106,30 @@ def _says_goodbye(machine: Machine) -> End | None:
     body = Leave(node=NodeId(machine.name))
     shell.post(LeaveAsked(request="", said=machine.world.manager.office.said(machine.signer, machine.name, body)))
     return _nothing
+
+
+def dismisses(world: World, chance: Chance) -> End | None:
+    """A guest is dismissed, and perhaps admitted again (D25)."""
+    home = world.manager
+    guests = [name for name in world.options.guests if name in home.roster.managers]
+    if not home.may_speak or not guests:
+        return None
+    name, comes_back = chance.pick(guests), chance.happens(COMES_BACK_PERMILLE)
+    _say_of(world, name, dismissed=True)
+
+    def end() -> None:
+        if comes_back and home.may_speak:
+            _say_of(world, name, dismissed=False)
+
+    return end
+
+
+def _say_of(world: World, name: str, *, dismissed: bool) -> None:
+    site = world.manager.site
+    assert site is not None
+    known = site.roster().guests
+    guests = tuple(msgspec.structs.replace(g, dismissed=dismissed) if g.name == name else g for g in known)
+    world.manager.say((site.next_roster(guests=guests),), world.manager.manifests)
 
 
 def _nothing() -> None:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from skerry.sim.sabotages import exclusiveness, holding, journal, leadership, metering, plans, rosters, trust, users
+from skerry.sim.sabotages import (
+    exclusiveness,
+    guests,
+    holding,
+    journal,
+    leadership,
+    metering,
+    plans,
+    rosters,
+    trust,
+    users,
+)
 from skerry.sim.sabotages.sabotage import Sabotage
 
 SABOTAGES: tuple[Sabotage, ...] = (
@@ -11,6 +22,7 @@ SABOTAGES: tuple[Sabotage, ...] = (
     *leadership.SABOTAGES,
     *trust.SABOTAGES,
     *plans.SABOTAGES,
+    *guests.SABOTAGES,
     *holding.SABOTAGES,
     *journal.SABOTAGES,
     *metering.SABOTAGES,

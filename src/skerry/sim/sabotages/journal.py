@@ -7,8 +7,10 @@ from typing import Any
 import msgspec
 
 from skerry.core.actors.agent import Agent
+from skerry.core.actors.judging import Judging
 from skerry.core.actors.manager import ManagerSite
 from skerry.core.actors.relaying import Relay
+from skerry.core.actors.remembered import pieces
 from skerry.core.actors.restored import Restored
 from skerry.core.group.election.machine import Election
 from skerry.core.group.election.model import ElectionView
@@ -38,7 +40,7 @@ def _said_and_not_kept(patch: Patch) -> None:
 
 
 def _judged_without_evidence(patch: Patch) -> None:
-    patch.setattr(ManagerSite, "_evidence_missing", lambda self, plan: False)
+    patch.setattr(Judging, "evidence_missing", lambda self, plan, distrusted: False)
 
 
 def _verdicts_are_forgotten(patch: Patch) -> None:
@@ -46,7 +48,9 @@ def _verdicts_are_forgotten(patch: Patch) -> None:
 
     def forgetful(cls: Any, *args: Any) -> ManagerSite:
         site = recover(*args)
-        site.verdicts, site._number = [], 0
+        site.judging = Judging(site.manager)
+        for statement, body in pieces(site.journal):
+            site._look_at(statement.signer, body)
         return site
 
     patch.setattr(ManagerSite, "recover", classmethod(forgetful))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from skerry.core import conversation
-from skerry.core.actors import manager
+from skerry.core.actors import hearing
 from skerry.core.group.journal.machine import Journal
 from skerry.core.kernel.ids import LifeId
 from skerry.core.kernel.once import Once
@@ -39,7 +39,7 @@ def _changed_entries_are_believed(patch: Patch) -> None:
     def open_anything(sealed: Any, site: Any, key_of: Any, verifier: Any) -> Any:
         return conversation.open_sealed(sealed, site, key_of, Trusting())
 
-    patch.setattr(manager, "open_sealed", open_anything)
+    patch.setattr(hearing, "open_sealed", open_anything)
 
 
 def _a_restart_goes_on_in_its_old_life(patch: Patch) -> None:

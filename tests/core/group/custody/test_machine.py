@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from skerry.core.group.custody.machine import LEFT_FOR_MS, Custody, packed
+from skerry.core.group.custody.machine import Custody, packed
 from skerry.core.group.custody.model import CARRY_BYTES_MAX, CARRY_MAX, Kept, Version
 from skerry.core.kernel.effects import Put
 from skerry.core.kernel.ids import NodeId
@@ -67,32 +67,21 @@ def test_c2_the_author_sends_it_else_the_leader_else_the_least_name(author, lead
     senders = []
     for me in holders:
         others = {n: held for n, held in everybody.items() if n != me} | {D: {}}
-        if custody(me, one).lacking(D, {}, others, leader, 0):
+        if custody(me, one).lacking(D, {}, others, leader):
             senders.append(me)
     assert senders == [sender]
 
 
-def test_c2_what_is_lacking_still_after_a_while_everybody_sends_but_a_plan() -> None:
-    """Who is to send it may not hear who lacks it."""
-    made = custody(C, document(), document("plan"))
-    holders: dict[NodeId, dict[str, Version]] = {A: {"site": (1,), "plan": (1,)}}
-    assert made.lacking(D, {}, holders, A, 0) == []
-    assert made.lacking(D, {}, holders, A, LEFT_FOR_MS - 1) == []
-    assert made.lacking(D, {}, holders, A, LEFT_FOR_MS) == [made.kept["site"].sealed]
-    made.lacks_nothing(D)
-    assert made.lacking(D, {}, holders, A, LEFT_FOR_MS) == []
-
-
 def test_c2_who_holds_an_older_version_is_no_sender() -> None:
     one = document(version=(2,))
-    assert custody(B, one).lacking(D, {}, {A: {"site": (1,)}, D: {}}, A, 0) == [one.sealed]
+    assert custody(B, one).lacking(D, {}, {A: {"site": (1,)}, D: {}}, A) == [one.sealed]
 
 
 def test_c2_nothing_is_sent_to_who_holds_the_same_or_a_newer_one() -> None:
     held = custody(A, document(version=(2,)))
-    assert held.lacking(B, {"site": (2,)}, {}, A, 0) == []
-    assert held.lacking(B, {"site": (3,)}, {}, A, 0) == []
-    assert len(held.lacking(B, {"site": (1,)}, {}, A, 0)) == 1
+    assert held.lacking(B, {"site": (2,)}, {}, A) == []
+    assert held.lacking(B, {"site": (3,)}, {}, A) == []
+    assert len(held.lacking(B, {"site": (1,)}, {}, A)) == 1
 
 
 def test_a_message_is_bounded_in_number_and_in_bytes_but_one_large_document_passes() -> None:

@@ -137,6 +137,19 @@ def test_j1_a_restart_goes_on_where_what_was_dropped_ended() -> None:
     assert reopened(first, Entry).body.predecessor == other.journal.chains["a/1"].hash
 
 
+def test_n1_who_has_forgotten_all_of_its_own_links_to_what_others_still_had_of_it() -> None:
+    disk, again = Disk(A, retention=Retention(keep_ms=0)), Disk(A)
+    disk.write(*"abc")
+    disk.hears(a_1=2)
+    disk.tidies(1_000)
+    again.start("2")
+    again.hears(a_1=2)
+    again.copy(disk, "a/1")
+    again.write("d")
+    (first,) = again.journal.entries("a/2", 0)
+    assert reopened(first, Entry).body.predecessor == disk.journal.chains["a/1"].hash
+
+
 def test_n1_a_life_of_which_nothing_is_left_is_forgotten_but_for_the_last() -> None:
     disk = Disk(A, retention=Retention(keep_ms=0))
     disk.write("a")

@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from skerry.core.kernel.ids import ManagerId
 from skerry.core.stages.intent.holds import Hold, against, in_words, may_hold
-from skerry.core.stages.ir.model import Operator, Roster, RosterEntry
+from skerry.core.stages.ir.model import Guest, Operator, Roster, RosterEntry
 from tests.core.things import HQ, SHOP, element, ir
 
 ROSTER = Roster(
@@ -85,7 +86,26 @@ def test_r4_each_place_has_holds_of_its_own_so_that_nobody_lifts_what_they_canno
 
 
 def test_r4_the_right_stands_in_the_roster() -> None:
-    assert [may_hold(name, ROSTER) for name in ("ann", "bob", "eve", "a", HQ)] == [True, False, False, False, False]
+    asked = {name: may_hold(name, hold(), ROSTER) for name in ("ann", "bob", "eve", "a", HQ)}
+    assert asked == {"ann": True, "bob": False, "eve": False, "a": False, HQ: False}
+
+
+@pytest.mark.parametrize(
+    ("given", "may"),
+    [
+        (hold(subject="branch/notes"), True),
+        (hold(subject="branch/notes/store"), True),
+        (hold(), False),
+        (hold(subject="branches/notes"), False),
+        (hold(what="drain", subject="b"), False),
+    ],
+    ids=["its intent", "its role", "another's", "of one with a name that begins so", "a node"],
+)
+def test_d25_a_guest_may_pause_what_it_owns(given, may) -> None:
+    guest = Guest(name=ManagerId("branch"), public_key=b"")
+    assert may_hold("branch", given, msgspec.structs.replace(ROSTER, guests=(guest,))) is may
+    dismissed = msgspec.structs.replace(guest, dismissed=True)
+    assert not may_hold("branch", given, msgspec.structs.replace(ROSTER, guests=(dismissed,)))
 
 
 def test_r4_it_is_told_in_words() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -74,9 +76,22 @@ def test_an_intent_that_is_no_longer_for_a_site_is_withdrawn_there_and_comes_bac
 
 
 def test_an_intent_for_other_sites_is_none_of_this_one(applied: Applied) -> None:
+    assert applied.place is not None
     metadata = msgspec.structs.replace(applied.place.metadata, labels={"type": "warehouse"})
     elsewhere = msgspec.structs.replace(applied, place=msgspec.structs.replace(applied.place, metadata=metadata))
     assert generations(after(NOTHING, elsewhere)) == {}
+
+
+@pytest.mark.parametrize(("kind", "wanted"), [("shop", {"shop-files": (1, False)}), ("warehouse", {})])
+def test_d25_a_guest_goes_by_the_labels_that_the_home_manager_gave_the_site_and_changes_no_settings(
+    applied: Applied, kind: str, wanted: dict[str, Any]
+) -> None:
+    settings = after(NOTHING, applied).settings
+    assert settings is not None
+    told = Held(settings=msgspec.structs.replace(settings, labels={"type": kind}), catalogue=None, irs=())
+    guest = msgspec.structs.replace(applied, place=None)
+    assert all(isinstance(word, IntermediateRepresentation) for word in words(told, guest))
+    assert generations(after(told, guest)) == wanted
 
 
 def test_what_was_handed_in_at_the_site_and_has_no_word_yet_is_left_alone(applied: Applied) -> None:

@@ -182,7 +182,7 @@ def test_what_matters_most_comes_first() -> None:
         isolated=(element("store"),),
     )
     assert opened(begin(survey(wish), None)) == [
-        str(slot("db")), str(slot("store")), str(slot("extra")), str(slot(isolated=True))
+        str(slot("db")), str(slot("store")), str(slot(isolated=True)), str(slot("extra"))
     ]  # fmt: skip
 
 

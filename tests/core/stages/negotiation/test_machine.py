@@ -67,6 +67,7 @@ def view(*irs: IntermediateRepresentation, clauses: tuple[AssentClause, ...] = (
         failing=fields.pop("failing", {}),
         only=fields.pop("only", {}),
         refused=fields.pop("refused", frozenset()),
+        precedence=fields.pop("precedence", ()),
     )
     given: dict[str, Any] = {
         "leads": True,

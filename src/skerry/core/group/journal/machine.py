@@ -329,8 +329,8 @@ class Journal:
         chain.put(piece, WINDOW if self.shelf is not None else None)
         self._hold(chain)
         kept = Effects(persist=(_put(chain.name, piece),))
-        if piece.before != self._last_own or not chain.name.startswith(f"{self.me}/"):
-            return kept
+        if not chain.name.startswith(f"{self.me}/") or self._last_own not in ("", piece.before):
+            return kept  # of somebody else, or of a life before the last that I know of
         self._last_own = piece.hash  # also of what an earlier life wrote, and its disk had forgotten
         return kept + Effects(persist=(Put(key=LAST_KEY, value=piece.hash.encode()),))
 

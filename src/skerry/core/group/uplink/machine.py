@@ -74,7 +74,7 @@ class UplinkView(Value, frozen=True, kw_only=True):
     term: int
     part: frozenset[NodeId]
     managers: frozenset[ManagerId]
-    """The home manager and the owners of all intents."""
+    """The home manager and its guests."""
     settings: UplinkSettings
     reports: dict[NodeId, tuple[int, dict[ManagerId, UplinkReport]]]
     """Of each member in contact that my leader leads, or any while I have none: when its latest beat arrived, and what
@@ -172,7 +172,7 @@ class Uplink:
                 pass
         self._remember(given.at_ms, view)
         self._hurry(given.at_ms, view.settings.lost_after_ms)
-        done = Effects()
+        done = self._let_go(view.managers)
         for manager in sorted(view.managers):
             done = done + self._duty(manager, given.at_ms, view) + self._question(manager, given.at_ms, view)
         return done + self._declare(given, view)
@@ -197,6 +197,13 @@ class Uplink:
                 line.answered_ms += stood_ms
                 line.up_since_ms = None
         self._known_ms = {manager: known_ms + stood_ms for manager, known_ms in self._known_ms.items()}
+
+    def _let_go(self, managers: frozenset[ManagerId]) -> Effects:
+        """Whoever is no manager here any more is not asked any more."""
+        gone = [manager for manager, line in self._lines.items() if line.wanted and manager not in managers]
+        for manager in gone:
+            self._lines[manager].wanted = False
+        return Effects(act=tuple(CloseSession(manager=manager) for manager in gone))
 
     # --- my own line ----------------------------------------------------------------------------------------------
 

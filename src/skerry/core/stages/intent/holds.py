@@ -19,7 +19,7 @@ import msgspec
 from skerry.core.kernel.ids import IntentId
 from skerry.core.kernel.sealing import Verified
 from skerry.core.kernel.values import Value, Whole, digest
-from skerry.core.stages.ir.model import IntermediateRepresentation, Roster
+from skerry.core.stages.ir.model import IntermediateRepresentation, Roster, owns
 
 RIGHT = "hold"
 HOLD_PREFIX = "hold/"
@@ -28,7 +28,7 @@ DONE = {"pause": "paused", "drain": "drained"}
 
 
 class Hold(Value, frozen=True, kw_only=True, tag="hold"):
-    """Signed by an operator, kept by the whole site."""
+    """Signed by an operator, or by a guest for what it owns; kept by the whole site."""
 
     what: Literal["pause", "drain"]
     subject: str
@@ -69,10 +69,13 @@ class HoldAsked(Value, frozen=True, kw_only=True, tag=True):
     said: Verified[Hold]
 
 
-def may_hold(signer: str, roster: Roster) -> bool:
-    """Whether the site's roster gives somebody this right."""
+def may_hold(signer: str, hold: Hold, roster: Roster) -> bool:
+    """Whether the site's roster gives somebody this right: operators, and a guest what it owns (D25)."""
     operator = roster.operators.get(signer)
-    return operator is not None and RIGHT in operator.may
+    if operator is not None:
+        return RIGHT in operator.may
+    guest = signer in roster.managers and signer != roster.manager
+    return guest and hold.what == "pause" and owns(signer, hold.subject)
 
 
 def against(

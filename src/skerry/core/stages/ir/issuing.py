@@ -33,7 +33,8 @@ class Held(Value, frozen=True, kw_only=True):
 class Applied(Value, frozen=True, kw_only=True):
     """What operators want, all of it."""
 
-    place: Site
+    place: Site | None
+    """None: this manager is a guest there, and its settings are the home manager's (D25)."""
     catalogue: Catalogue
     text: str
     """The catalogue's functionalities, roles and governances, as a site keeps them."""
@@ -48,14 +49,20 @@ class Applied(Value, frozen=True, kw_only=True):
 def words_for(held: Held, applied: Applied, *, expressions: Expressions, owner: ManagerId) -> tuple[Word, ...]:
     """The documents of a site that an act changes. Raises `TranslationError`."""
     words: list[Word] = []
-    settled = held.found & applied.named  # also if it stays as it was found, it is a person's word from now on
-    fresh = site_document(applied.place, applied.catalogue, generation=_next(held.settings))
-    if held.settings is None or "site" in settled or _differs(held.settings, fresh):
-        words.append(fresh)
-    if held.catalogue is None or "catalogue" in settled or held.catalogue.manifests != applied.text:
-        words.append(CatalogueDocument(generation=_next(held.catalogue), manifests=applied.text))
+    if applied.place is not None:
+        words.extend(_settings_for(held, applied, applied.place))
     words.extend(_irs_for(held, applied, expressions, owner))
     return tuple(word for word in words if not _must_stay(word, held.found - applied.named, applied.named))
+
+
+def _settings_for(held: Held, applied: Applied, place: Site) -> Iterable[Word]:
+    """The site's settings and its catalogue, if they are not as they are held."""
+    settled = held.found & applied.named  # also if it stays as it was found, it is a person's word from now on
+    fresh = site_document(place, applied.catalogue, generation=_next(held.settings))
+    if held.settings is None or "site" in settled or _differs(held.settings, fresh):
+        yield fresh
+    if held.catalogue is None or "catalogue" in settled or held.catalogue.manifests != applied.text:
+        yield CatalogueDocument(generation=_next(held.catalogue), manifests=applied.text)
 
 
 def _must_stay(word: Word, found: frozenset[str], named: frozenset[str]) -> bool:
@@ -97,7 +104,10 @@ def _irs_for(
     held: Held, applied: Applied, expressions: Expressions, owner: ManagerId
 ) -> Iterable[IntermediateRepresentation]:
     """A generation for each intent that has changed for a site, has come to it, or has left it."""
-    here = {name: intent for name, intent in applied.intents.items() if _is_for(intent, applied.place)}
+    labels = held.settings.labels if applied.place is None and held.settings is not None else {}
+    if applied.place is not None:
+        labels = applied.place.metadata.labels
+    here = {name: intent for name, intent in applied.intents.items() if _is_for(intent, labels)}
     wanted = {**applied.local, **here}
     known = {ir.name: ir for ir in held.irs}
     for name, intent in wanted.items():
@@ -118,6 +128,6 @@ def _differs(now: SiteDocument | IntermediateRepresentation, fresh: SiteDocument
     return msgspec.structs.replace(fresh, generation=now.generation) != now
 
 
-def _is_for(intent: Intent, place: Site) -> bool:
+def _is_for(intent: Intent, labels: Mapping[str, str]) -> bool:
     wanted = intent.spec.sites.match_labels if intent.spec.sites is not None else {}
-    return all(place.metadata.labels.get(label) == value for label, value in wanted.items())
+    return all(labels.get(label) == value for label, value in wanted.items())

@@ -182,7 +182,8 @@ class IntermediateRepresentation(Value, frozen=True, kw_only=True, tag="ir"):
     name: str
     generation: int
     owner: ManagerId
-    """The manager whose word it is; for one handed in locally while cut off, the site's home manager, unratified."""
+    """The manager whose word it is, and which `intent` begins with; for one handed in locally while cut off, the site's
+    home manager, unratified."""
     functionality: str
     offers_interface: str
     offers_at: ElementName
@@ -242,6 +243,20 @@ class Operator(Value, frozen=True, kw_only=True):
     may: tuple[str, ...] = ()
 
 
+class Guest(Value, frozen=True, kw_only=True):
+    """A manager that the home manager admitted: it owns intents at this site, and nothing else (D25)."""
+
+    name: ManagerId
+    public_key: bytes
+    """Ed25519, 32 bytes: what it signs with."""
+    authority: str = ""
+    """The certificate, PEM, of whoever vouches for its connection."""
+    uplink: str = ""
+    """Where nodes reach it: `tls/<host>:<port>`."""
+    dismissed: bool = False
+    """Its intents count as withdrawn; what it signed is still read."""
+
+
 class Roster(Value, frozen=True, kw_only=True, tag="roster"):
     """Who belongs to the site. One author, the home manager (N4)."""
 
@@ -260,3 +275,26 @@ class Roster(Value, frozen=True, kw_only=True, tag="roster"):
     again, since a name stands for one key and its promises."""
     wall_ms: Whole = 0
     """When its author made it, by their own clock (T1): until then whoever it leaves out may have worked (H3)."""
+    guests: tuple[Guest, ...] = ()
+    """Other managers that own intents here, in the order in which they were admitted: the later yields (D25)."""
+
+    @property
+    def managers(self) -> tuple[ManagerId, ...]:
+        """Whose intents count here, in order of precedence."""
+        return (self.manager, *(guest.name for guest in self.guests if not guest.dismissed))
+
+    def guest(self, name: str) -> Guest | None:
+        """The guest of this name, dismissed or not."""
+        return next((guest for guest in self.guests if guest.name == name), None)
+
+    def manager_key_of(self, name: str) -> bytes | None:
+        """The key of the home manager or of a guest, dismissed or not."""
+        if name == self.manager:
+            return self.manager_key
+        guest = self.guest(name)
+        return guest.public_key if guest is not None else None
+
+
+def owns(manager: str, intent: str) -> bool:
+    """Whether an intent, or something that is named after one, is this manager's: the name says so (M1)."""
+    return intent.startswith(f"{manager}/")

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import permutations
+from typing import Any
 
 import msgspec
 
-from skerry.core.kernel.ids import ElementName, InstanceId, IntentId, NodeId, instance_id
+from skerry.core.kernel.ids import ElementName, InstanceId, IntentId, ManagerId, NodeId, instance_id
 from skerry.core.kernel.values import Value
 from skerry.core.stages.capability.model import Resources
 from skerry.core.stages.fit.model import fit_permille
@@ -28,6 +29,8 @@ from skerry.core.stages.negotiation.model import SITE, Assignment, Plan, Section
 from skerry.core.stages.proposal.model import Candidate, Member, Ranking
 from skerry.core.stages.subscription.model import Instance
 
+Places = list[tuple[Slot, IntentId, Assignment]]
+"""Places in a plan that are filled."""
 SETS: tuple[SetName, ...] = ("connected", "isolated")
 RUNNING = ("starting", "active", "draining")
 """The phases in which there is a process."""
@@ -39,6 +42,8 @@ class Survey(Value, frozen=True, kw_only=True):
     leader: NodeId
     members: dict[NodeId, Member]
     irs: dict[IntentId, IntermediateRepresentation]
+    precedence: tuple[ManagerId, ...] = ()
+    """The site's managers: what a later one owns yields to what an earlier one does (D25)."""
     present: frozenset[NodeId]
     """Those in contact, of this part or not, and those whose work goes on while their agent is away (U12)."""
     silent: dict[NodeId, frozenset[InstanceId]] = {}
@@ -61,6 +66,12 @@ class Survey(Value, frozen=True, kw_only=True):
     """Instances that the validator found under their floor, with the holder that it measured."""
     drained: dict[NodeId, str] = {}
     """Nodes that operators hold, with who and why: they get nothing new, and what they have moves (R4)."""
+
+    def claim(self, intent: IntentId, spec: ElementSpec) -> tuple[bool, int, int]:
+        """How strong a role's claim is where a site cannot hold everything; the least is the strongest (U18, D25)."""
+        ir = self.irs[intent]
+        rank = self.precedence.index(ir.owner) if ir.owner in self.precedence else len(self.precedence)
+        return (not spec.essential, rank, -ir.priority)
 
 
 @dataclass
@@ -90,6 +101,8 @@ class Draft:
     unfilled: dict[IntentId, dict[str, str]] = field(default_factory=dict)
     reviewed: dict[Slot, tuple[Wanted, Assignment]] = field(default_factory=dict)
     """Slots that are well filled, where somebody else might be so much better that a move is worth it (D18)."""
+    made_room: bool = False
+    """Something has yielded: nothing is asked for before the plan says so."""
 
     def put(self, slot: Slot, intent: IntentId, assignment: Assignment) -> None:
         """Give a slot to somebody."""
@@ -98,6 +111,15 @@ class Draft:
     def remove(self, slot: Slot, intent: IntentId) -> None:
         """Take a slot back."""
         self.sections[intent][slot.set].pop(slot.instance, None)
+
+    def leave_open(self, slot: Slot, intent: IntentId, why: str) -> None:
+        """Nobody has agreed to fill a slot; whoever fills it now, and was to be relieved, goes on."""
+        present = self.present(slot)
+        if present is not None:
+            self.put(slot, intent, present)
+        else:
+            self.remove(slot, intent)
+            self.unfilled.setdefault(intent, {})[str(slot)] = why
 
     def present(self, slot: Slot) -> Assignment | None:
         """Whoever has a slot that another is asked to take over, and goes on until that one has agreed."""
@@ -137,15 +159,46 @@ class Draft:
             if a.element == wanted.spec.name and i != wanted.slot.instance
         }
 
-    def yielding(self, wanted: Wanted) -> list[tuple[Slot, Assignment]]:
-        """What of the same set is not essential, if this is."""
-        elements = self.survey.irs[wanted.intent].sets[wanted.slot.set].elements
-        present = self.sections[wanted.intent][wanted.slot.set].items() if wanted.spec.essential else ()
-        return [
-            (Slot(set=wanted.slot.set, instance=instance), assignment)
-            for instance, assignment in sorted(present)
-            if not elements[assignment.element].essential
-        ]
+    def yielding(self, wanted: Wanted) -> dict[NodeId, list[Places]]:
+        """By holder, the weakest first, what yields if this is essential: the places that go together. Of the same
+        intent one place, since its sets need not fit at once; of another all that an instance has there (P3)."""
+        found: dict[tuple[Any, ...], Places] = {}
+        for intent, sets in self.sections.items() if wanted.spec.essential else ():
+            for name in SETS:
+                for instance, given in sorted(sets[name].items()) if intent != SITE else ():
+                    claim = self._claim_of(intent, name, given)
+                    same = intent == wanted.intent
+                    if claim > self.survey.claim(wanted.intent, wanted.spec) and not (same and name != wanted.slot.set):
+                        places = found.setdefault((claim, intent, instance, given.holder), [])
+                        places.append((Slot(set=name, instance=instance), intent, given))
+        weakest_first = sorted(found.items(), key=lambda item: item[0], reverse=True)
+        return {
+            holder: [places for (*_, at), places in weakest_first if at == holder]
+            for holder in sorted({at for *_, at in found})
+        }
+
+    def take_out(self, places: Places, why: str) -> None:
+        """These yield, and it is said for whom."""
+        for slot, intent, _ in places:
+            self.remove(slot, intent)
+            self.unfilled.setdefault(intent, {})[str(slot)] = why
+
+    def put_back(self, every: list[Places]) -> None:
+        """It did not help."""
+        for slot, intent, given in (place for places in every for place in places):
+            self.put(slot, intent, given)
+            del self.unfilled[intent][str(slot)]
+
+    def to_review(self) -> dict[Slot, tuple[Wanted, Assignment]]:
+        """Of `reviewed` those that have not yielded."""
+        return {
+            slot: (wanted, given)
+            for slot, (wanted, given) in self.reviewed.items()
+            if slot.instance in self.sections[wanted.intent][slot.set]
+        }
+
+    def _claim_of(self, intent: IntentId, name: SetName, given: Assignment) -> tuple[bool, int, int]:
+        return self.survey.claim(intent, self.survey.irs[intent].sets[name].elements[given.element])
 
     def at_home(self, wanted: Wanted) -> dict[NodeId, str]:
         """Where the instance runs now, or will in the other set."""
@@ -207,7 +260,7 @@ def begin(survey: Survey, plan: Plan | None, review: frozenset[IntentId] = froze
                         goes_on = wanted.why is not None and is_agreed_on(assignment, wanted)
                         wanted.failing = assignment if goes_on else None
                     draft.open.append(wanted)
-    draft.open.sort(key=_importance)
+    draft.open.sort(key=lambda wanted: _importance(wanted, survey))
     _keep_offices(draft, plan)
     return draft
 
@@ -245,9 +298,11 @@ def _may_move(wanted: Wanted) -> bool:
     return wanted.spec.key is None and wanted.spec.data != "pinned"
 
 
-def _importance(wanted: Wanted) -> tuple[bool, bool, bool]:
-    """Connected before isolated (which follows it where it can), essential first, exclusive ones before the others."""
-    return (wanted.slot.set == "isolated", not wanted.spec.essential, wanted.spec.on_split != "run_once")
+def _importance(wanted: Wanted, survey: Survey) -> tuple[Any, ...]:
+    """The strongest claim first, so that nothing yields that was asked for in the same proposal; connected before
+    isolated (which follows it where it can), exclusive ones before the others."""
+    claim = survey.claim(wanted.intent, wanted.spec)
+    return (claim, wanted.slot.set == "isolated", wanted.spec.on_split != "run_once")
 
 
 def _wanted(ir: IntermediateRepresentation, name: SetName, nodes: int) -> list[Wanted]:

@@ -173,7 +173,9 @@ class Chair:
         asked = self._ask_for(draft, at_ms, view)
         if self._again_ms is not None:
             self._wake(self._again_ms)
-        if not asked:
+        if not asked or draft.made_room:
+            for slot, (intent, _) in asked.items():
+                draft.leave_open(slot, intent, NEGOTIATED)
             return self._commit(draft, {}, given, view)
         self._number += 1
         plan = PlanId(term=view.term, leader=self.me, number=self._number)
@@ -211,7 +213,7 @@ class Chair:
             if chosen_for is not None:
                 draft.put(wanted.slot, wanted.intent, chosen_for)
                 asked[wanted.slot] = (wanted.intent, chosen_for)
-        for slot, (wanted, present) in draft.reviewed.items():
+        for slot, (wanted, present) in draft.to_review().items():
             ahead = asked.get(Slot(set="connected", instance=slot.instance))
             if slot.set == "connected" or (ahead is not None and ahead[1].holder != present.holder):
                 better = self._better(draft, wanted, present, at_ms, view, ahead[1].holder if ahead else None)
@@ -283,15 +285,17 @@ class Chair:
         return None
 
     def _make_room(self, draft: Draft, wanted: Wanted, memory: Memory, at_ms: int) -> bool:
-        """What is not essential yields to what is, where that helps: it leaves the plan first, since its holder counts
-        it until then (P3), and the next proposal asks for the room."""
-        for slot, present in draft.yielding(wanted):
-            draft.remove(slot, wanted.intent)
-            ranking = self._rank(draft, wanted, memory, at_ms, lowered="lower" in wanted.spec.remediation)
-            if any(candidate.node == present.holder for candidate in ranking.candidates):
-                draft.unfilled[wanted.intent][str(slot)] = f"makes room for {wanted.slot.instance}"
-                return True
-            draft.put(slot, wanted.intent, present)
+        """What has a weaker claim yields, where that helps: it leaves the plan before anything else is asked for, since
+        its holder counts it until then (P3); the next proposal asks for the room."""
+        for holder, weakest_first in draft.yielding(wanted).items():
+            for number, places in enumerate(weakest_first, 1):
+                draft.take_out(places, f"makes room for {wanted.slot.instance}")
+                ranking = self._rank(draft, wanted, memory, at_ms, lowered="lower" in wanted.spec.remediation)
+                if any(candidate.node == holder for candidate in ranking.candidates):
+                    draft.made_room = True
+                    return True
+                if number == len(weakest_first):
+                    draft.put_back(weakest_first)
         return False
 
     def _goes_on(self, slot: Slot, intent: IntentId, memory: Memory, view: ChairView) -> bool:
@@ -373,11 +377,7 @@ class Chair:
                 won[slot] = self._in_words(slot, current, view)
                 self._memory.pop(slot, None)
                 continue
-            if (present := current.draft.present(slot)) is not None:
-                current.draft.put(slot, intent, present)  # another would have been better, no more
-            else:
-                current.draft.remove(slot, intent)
-                current.draft.unfilled.setdefault(intent, {})[str(slot)] = NEGOTIATED
+            current.draft.leave_open(slot, intent, NEGOTIATED)
             notes.extend(self._remember(slot, intent, assignment, outcome, current, given.at_ms, view))
         return Effects(note=tuple(notes)) + self._commit(current.draft, won, given, view, current.plan)
 

@@ -1,0 +1,78 @@
+"""A manager's word on the sections of its own intents in a site's plan (D18, R1): each judged once, and again when the
+word on it has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from skerry.core.kernel.ids import IntentId, ManagerId, NodeId
+from skerry.core.stages.ir.model import IntermediateRepresentation, owns
+from skerry.core.stages.negotiation.model import Plan, Section
+from skerry.core.stages.ratification.model import Verdict, Word
+from skerry.core.stages.ratification.rules import judge
+
+
+@dataclass
+class Judging:
+    """One site's verdicts, and the evidence that they wait for."""
+
+    manager: ManagerId
+    given: list[Verdict] = field(default_factory=list)
+    """All of them, in order."""
+    _number: int = 0
+    _committed: set[tuple[str, str]] = field(default_factory=set)
+    """Leader and plan, of every commit that the journal holds."""
+
+    def take(self, verdict: Verdict) -> None:
+        """One that was given before, by this process or an earlier one."""
+        self._number = max(self._number, verdict.number)
+        self.given = [*self.given, verdict]
+
+    def committed(self, leader: str, plan: str) -> None:
+        """The journal holds the entry with which this leader committed this plan."""
+        self._committed.add((leader, plan))
+
+    def evidence_missing(self, plan: Plan, distrusted: Mapping[str, str]) -> bool:
+        """A temporary plan is judged once the entry that committed it has come, or will not come as it was signed."""
+        if self.manager not in plan.isolated_from or distrusted:
+            return False
+        return (str(plan.id.leader), str(plan.id)) not in self._committed
+
+    def due(
+        self,
+        plan: Plan,
+        irs: Mapping[IntentId, IntermediateRepresentation],
+        members: Collection[NodeId],
+        distrusted: Mapping[str, str],
+        wall_ms: int,
+    ) -> list[Verdict]:
+        """A word on every section of mine that has none yet, or whose word has changed (R3: of one part's plan). What
+        others own is not judged here (D25)."""
+        if self.evidence_missing(plan, distrusted):
+            return []
+        temporary = self.manager in plan.isolated_from
+        found: list[Verdict] = []
+        for intent, section in sorted(plan.sections.items()):
+            if not owns(self.manager, intent):
+                continue
+            word, reason = judge(section, irs.get(intent), members, distrusted if temporary else {})
+            last = next((v for v in reversed(self.given) if (v.intent, v.plan) == (intent, plan.id)), None)
+            if last is None or (last.digest, last.word) != (section.digest, word):
+                found.append(self._verdict(plan, section, word, reason, wall_ms))
+        return found
+
+    def _verdict(self, plan: Plan, section: Section, word: Word, reason: str, wall_ms: int) -> Verdict:
+        verdict = Verdict(
+            intent=section.intent,
+            generation=section.generation,
+            plan=plan.id,
+            digest=section.digest,
+            word=word,
+            reason=reason,
+            temporary=self.manager in plan.isolated_from,
+            number=self._number + 1,
+            wall_ms=wall_ms,
+        )
+        self.take(verdict)
+        return verdict
