@@ -14,6 +14,7 @@ from skerry.core.group.election.model import (
     REFUSED_MAX,
     ROUND_MS,
     START_WAIT_MS,
+    TERM_STEP,
     ElectionView,
     Standing,
 )
@@ -22,7 +23,7 @@ from skerry.core.kernel.effects import Put
 from skerry.core.kernel.events import DeadlinePassed
 from skerry.core.kernel.ids import NodeId
 from skerry.core.kernel.inputs import Input
-from skerry.core.kernel.values import decode, encode
+from skerry.core.kernel.values import WHOLE_MAX, decode, encode
 from tests.core.things import A, B, C, D, E
 from tests.support.conversation import Talk, anything, at, heard, keeps, meanwhile, notes, says, sees, talk, until
 
@@ -54,6 +55,36 @@ def leader(*part: NodeId, term: int = 1) -> Talk:
     assert t.machine.leadership.part == {A, *part}
     assert t.machine.leadership.term == term
     return t
+
+
+LAST_TERM = WHOLE_MAX
+
+
+def test_l3_a_member_that_claims_the_last_term_leaves_terms_to_call() -> None:
+    t = voter(B, C)
+    liar = Standing(term=LAST_TERM, highest=LAST_TERM)
+    assert t >> sees(contacts={B: liar, C: Standing()})
+    assert t >> at(FIRST) << says(B, WouldYou) << says(C, WouldYou)
+    assert t >> heard(B, IWould(round=1, yes=True, highest=LAST_TERM)) << keeps(FOLLOWED_KEY) << anything
+    assert t.machine.leadership.term < LAST_TERM // 1_000_000
+
+
+def test_l3_nobody_is_followed_in_a_term_far_above_all_that_is_known_before_that_was_heard_again() -> None:
+    ahead = TERM_STEP + 5
+    t = voter(B, C)
+    assert t >> heard(B, FollowMe(term=ahead))
+    assert t.machine.followed is None
+    assert t >> heard(B, FollowMe(term=ahead)) << keeps(FOLLOWED_KEY) << says(B, Follow(term=ahead, leader=B))
+
+
+def test_l5_a_leader_calls_no_term_because_of_one_that_is_not_believed() -> None:
+    t = leader(B, C)
+    lost = Standing(term=LAST_TERM, highest=LAST_TERM)
+    assert t >> until(FIRST + 10 * ROUND_MS) << anything
+    term = t.machine.leadership.term
+    assert t >> sees(contacts={B: lost, C: follows(term)}) << anything
+    assert t >> until(FIRST + 20 * ROUND_MS) << anything
+    assert t.machine.leadership.term == term
 
 
 def test_t2_a_leader_that_stood_still_leads_nobody_and_listens_before_it_stands() -> None:

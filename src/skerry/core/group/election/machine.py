@@ -25,7 +25,7 @@ from skerry.core.group.election.model import (
     Leadership,
     Standing,
 )
-from skerry.core.group.election.rules import NotNamed, named, preferred
+from skerry.core.group.election.rules import NotNamed, named, preferred, risen
 from skerry.core.group.election.wire import (
     AskHandOver,
     ElectionMessage,
@@ -156,7 +156,7 @@ class Election:
                     self._asking, self._stand_at_ms = None, given.at_ms + ROUND_MS
                 return Effects(send=(Send(to=peer, message=IWould(round=number, yes=yes, highest=self.highest)),))
             case IWould(round=number, yes=yes, highest=highest):
-                self.highest = max(self.highest, highest)
+                self.highest = risen(self.highest, highest)
                 if yes and self._asking is not None and number == self._asking.round:
                     self._asking.yes.add(peer)
                 return Effects()
@@ -188,8 +188,8 @@ class Election:
         return self._asking is None or theirs < mine
 
     def _on_follow_me(self, peer: NodeId, term: int, given: Input[ElectionEvent], view: ElectionView) -> Effects:
-        self.highest = max(self.highest, term)
-        if term <= self._term():  # also a first one that is none: terms begin with 1
+        self.highest = risen(self.highest, term)
+        if not self._term() < term <= self.highest:  # also a first one that is none: terms begin with 1
             if self.followed == Follow(term=term, leader=peer) and term > self.void_term:
                 return Effects(send=(Send(to=peer, message=self.followed),))
             return Effects()
@@ -251,8 +251,8 @@ class Election:
     # --- what the state of things asks for ------------------------------------------------------------------------
 
     def _review(self, given: Input[ElectionEvent], view: ElectionView) -> Effects:
-        known = (max(c.highest, c.term) for c in view.contacts.values())
-        self.highest = max([self.highest, view.plan[0], *known])
+        known = max((max(c.highest, c.term) for c in view.contacts.values()), default=0)
+        self.highest = max(risen(self.highest, known), view.plan[0])
         self._deadline_ms = None
         if self._leader(view) is None:
             return self._stand(given, view)
@@ -322,10 +322,12 @@ class Election:
         if view.plan > (term, self.me) and not self._meets_better(view):
             return True
         for node, theirs in view.contacts.items():
+            if not term <= theirs.term <= self.highest:
+                continue
             if theirs.leads and theirs.leader == node:
-                if theirs.term >= term and preferred(self._part_size(), term, self.me, theirs.leads, theirs.term, node):
+                if preferred(self._part_size(), term, self.me, theirs.leads, theirs.term, node):
                     return True
-            elif theirs.leader is None and theirs.term >= term and node != self.me:
+            elif theirs.leader is None and node != self.me:
                 return True
         return False
 

@@ -22,6 +22,9 @@ START_WAIT_MS = 1_300
 CALLING_FOR_MS = 3_000
 """How long after calling a term a leader goes on asking those that have not answered."""
 
+TERM_STEP = 1_000_000
+"""By how much one word raises the highest term known."""
+
 INELIGIBLE = -1
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from skerry.core.group.election.model import INELIGIBLE
+from skerry.core.group.election.model import INELIGIBLE, TERM_STEP
 from skerry.core.group.election.wire import HandOverWanted
 from skerry.core.kernel.ids import NodeId
 
@@ -23,6 +23,12 @@ def named(wanted: HandOverWanted, leader: NodeId | None, term: int, fits: Mappin
     if not able:
         raise NotNamed("nobody else is in contact who may lead")
     return wanted.to if wanted.to is not None else min(able, key=lambda node: (-able[node], node))
+
+
+def risen(highest: int, heard: int) -> int:
+    """L3: the highest term known, after somebody's word. It follows in steps, or a member that lies would use up all
+    terms with one word, and nobody could call one above it any more."""
+    return max(highest, min(heard, highest + TERM_STEP))
 
 
 def preferred(leads: int, term: int, name: NodeId, other_leads: int, other_term: int, other_name: NodeId) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from skerry.core.kernel.ids import GrantKey, NodeId
-from skerry.core.kernel.values import Value
+from skerry.core.kernel.values import Value, Whole
 
 LEASE_MS = 3_000
 RENEWAL_DIVISOR = 4
@@ -62,7 +62,7 @@ class DeclaredDead(Value, frozen=True, kw_only=True, tag="declared_dead"):
     """An operator's signed word that a node is off: its weight is left out, and exclusiveness given up (X8)."""
 
     node: NodeId
-    generation: int
+    generation: Whole
 
     @property
     def version(self) -> tuple[int, int]:
@@ -74,7 +74,7 @@ class Living(Value, frozen=True, kw_only=True, tag="living"):
     """The answer of a node that was declared dead, once all that it had exclusively is gone: it counts again."""
 
     node: NodeId
-    generation: int
+    generation: Whole
 
     @property
     def version(self) -> tuple[int, int]:

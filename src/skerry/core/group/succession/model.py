@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from skerry.core.group.granting.model import Electorate
 from skerry.core.kernel.ids import GrantKey, NodeId
-from skerry.core.kernel.values import Value
+from skerry.core.kernel.values import Value, Whole
 
 CLOSING_PREFIX = "closing/"
 
@@ -25,12 +25,12 @@ class Closing(Value, frozen=True, kw_only=True, tag="closing"):
     """
 
     node: NodeId
-    base: int
+    base: Whole
     """The version that counted for this node when it said so: under no later one has it ever granted anything."""
-    through: int
+    through: Whole
     successor: str
     """Digest of version `through + 1`."""
     promises: dict[GrantKey, NodeId]
     """What it has promised under `base`, and to whom, as far as that is not over."""
-    fences: dict[GrantKey, int] = {}
+    fences: dict[GrantKey, Whole] = {}
     """The highest fences that it has seen: the next roster's granters need not have seen any (X9)."""
