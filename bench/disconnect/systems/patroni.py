@@ -33,6 +33,8 @@ TIMERS = {
     "tuned": {"ttl": 20, "loop_wait": 3, "retry_timeout": 3},
 }
 UP_WITHIN_S, SETTLED_WITHIN_S = 180.0, 180.0
+BEHIND_BYTES_MAX = 65_536
+"""Writes go on while a replica catches up: so far behind is on a level."""
 INSERT = "INSERT INTO bench DEFAULT VALUES"
 SSL_NO = 196_608
 """Version 3.0 of the protocol, without asking for TLS."""
@@ -126,12 +128,15 @@ class Patroni:
         }
 
     def _primary(self) -> str | None:
-        """The primary, if every node names the same and sees all others follow it on its timeline."""
+        """The primary, if every node names the same and sees all others follow it closely on its timeline."""
         found = set()
         for node in self._lan.nodes:
             members = self._ask(node, "/cluster")["members"]
             lines = {one.get("timeline") for one in members}
             working = [one for one in members if one["state"] in ("running", "streaming")]
+            behind = [one.get("lag", 0) for one in members if one["role"] != "leader"]
+            if any(not isinstance(lag, int) or lag > BEHIND_BYTES_MAX for lag in behind):
+                return None
             if len(working) != len(self._lan.nodes) or len(lines) != 1:
                 return None
             found |= {one["name"] for one in members if one["role"] == "leader"}

@@ -35,7 +35,7 @@ kind: Site
 metadata: {{name: bench, labels: {{type: bench}}}}
 spec: {{governance: small-site{more}}}
 """
-MORE = {"defaults": "", "tuned": ", uplink: {lostAfter: 1s, backAfter: 3s}, runOnceLease: 1s"}
+MORE = {"defaults": "", "tuned": ", uplink: {lostAfter: 2s, backAfter: 3s}, runOnceLease: 1s"}
 ROLES = ("anywhere", "once")
 """Each is offered by an intent of the same name."""
 ELEMENTS = 4
@@ -128,7 +128,7 @@ class Skerry:
 
     def _agreed(self, *, satisfied: bool = False) -> bool:
         """Whether all nodes follow one leader with one plan, the manager has that plan, and every node has its verdict
-        on it; if asked for, also whether all that is wanted runs and was measured."""
+        on it; if asked for, also whether no node is isolated and all that is wanted runs and was measured."""
         try:
             site = self._lab.manager().get(f"/v1/sites/{self._lab.state.site}", 1.0)
         except (asking.Unanswered, LabError) as error:
@@ -141,6 +141,8 @@ class Skerry:
             if said != first or status["plan"] != site["plan"] or len(status["functionalities"]) != len(ROLES):
                 return False
             for one in status["functionalities"]:
+                if satisfied and one["mode"] != "connected":
+                    return False
                 if one["verdict"] in (None, "temporary") or (satisfied and one["state"] != "satisfied"):
                     return False
         return True
@@ -158,6 +160,7 @@ class Skerry:
             with finding, Clients(str(self._lab.state.space(wires.DESK)), *asks):
                 until("the clients are served", lambda: self._answering(record), OVER_WITHIN_S)
                 pause(2 + wait_ms / 1_000)
+                until("the site is connected", lambda: self._agreed(satisfied=True), OVER_WITHIN_S)
                 self._lose_uplink(record, found)
                 pause(2 + wait_ms / 1_000)
                 self._lose_node(record, found, victim, others)
