@@ -40,6 +40,9 @@ class JournalArrives(Checker):
         """The most that any answer or signed word said of each chain."""
         self._signed: dict[str, int] = {}
         """The most that any signed word said."""
+        self._known: dict[str, int] = {}
+        """The same, of words that somebody may know of: where all that had one were put back to before it, nobody can
+        miss anything."""
         self._all: dict[str, bytes] = {}
         """All entries and sums that the manager ever stored."""
 
@@ -53,9 +56,19 @@ class JournalArrives(Checker):
         self._all.update((c.key, c.value) for c in changes if isinstance(c, Put) and c.key.startswith(ENTRY_PREFIX))
         for change in changes:
             if isinstance(change, Put) and change.key == WORD_KEY:
-                word = decode(decode(decode(change.value, Sealed).statement, Statement).body, Acknowledgement)
-                for chain, (number, _) in word.heads.items():
+                for chain, number in _said(change.value).items():
                     self._signed[chain] = max(number, self._signed.get(chain, 0))
+                    self._known[chain] = max(number, self._known.get(chain, 0))
+
+    def on_manager_put_back(self) -> None:
+        """Who knows still what it signed?"""
+        disks = [machine.disk for machine in self.world.machines.values()]
+        words = [_said(held[WORD_KEY]) for held in (*disks, self.world.manager.store) if WORD_KEY in held]
+        self._known = {chain: max(word.get(chain, 0) for word in words) for word in words for chain in word}
+
+    def on_disk_put_back(self, machine: Machine) -> None:
+        """The same."""
+        self.on_manager_put_back()
 
     def on_answer(self, node: NodeId, carried: Exchange) -> None:
         """Nothing is acknowledged that the store does not hold, or knows to be lost."""
@@ -77,7 +90,7 @@ class JournalArrives(Checker):
                 self.broken(f"the manager has not got {key}, which was on a disk at the healing")
             self.premise()
         heads, lost = manager.site.journal.heads, manager.site.journal.lost()
-        for chain, most in self._signed.items():
+        for chain, most in self._known.items():
             if heads.get(chain, 0) < most:
                 self.broken(
                     f"of {chain} {most} entries were acknowledged, {heads.get(chain, 0)} are there, none is lost"
@@ -118,3 +131,9 @@ def _is_folded(old: Piece, new: Sequence[Piece]) -> bool:
 def _place(key: str) -> tuple[str, int]:
     chain, number = key.removeprefix(ENTRY_PREFIX).rsplit("/", 1)
     return chain, int(number)
+
+
+def _said(word: bytes) -> dict[str, int]:
+    """Of each chain how much of it a signed word acknowledges."""
+    said = decode(decode(decode(word, Sealed).statement, Statement).body, Acknowledgement)
+    return {chain: number for chain, (number, _) in said.heads.items()}
