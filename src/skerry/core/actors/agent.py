@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -70,6 +71,7 @@ from skerry.core.stages.subscription.runs import Adopted
 
 ROUNDS_MAX = 50
 """Machines that still change each other after so many rounds of one step are a bug."""
+VERSION = attrgetter("version")
 
 
 class Identity(Value, frozen=True, kw_only=True):
@@ -297,7 +299,7 @@ class Agent:
 
     def _anything_new(self) -> bool:
         """Whether anything that some machine watches has changed since this was last asked."""
-        before, self._settled = self._settled, [source.version for source in self._sources.values()]
+        before, self._settled = self._settled, list(map(VERSION, self._sources.values()))
         return self._settled != before
 
     def _run(self, name: str, event: Any, given: Input[Any]) -> Effects:
@@ -319,17 +321,28 @@ class Agent:
     def _sources(self) -> dict[str, Any]:
         """All that machines watch; each has a `version`, which grows with each change."""
         custody, facets = self.picture.custody, self.picture.facets
-        others = {"custody": custody, "picture": self.picture, "forks": self.journal.forks}
-        every = {**self.machines, **custody.shelves, **facets.sides, **others}
+        documents = {"custody": custody, "own": custody.own, **custody.shelves}
+        others = {"picture": self.picture, "forks": self.journal.forks}
+        every = {**self.machines, **documents, **facets.sides, **others}
         return {name: every[name] for name in sorted({name for watched in views.WATCHES.values() for name in watched})}
 
     @cached_property
     def _sources_of(self) -> dict[str, tuple[Any, ...]]:
         """To each machine what it watches."""
-        return {name: tuple(self._sources[watched] for watched in views.WATCHES[name]) for name in self.machines}
+        return {name: self._named(watched) for name, watched in views.WATCHES.items()}
+
+    @cached_property
+    def _sources_at_rest(self) -> dict[str, tuple[Any, ...]]:
+        return {name: self._named(watched) for name, watched in views.WATCHES_AT_REST.items()}
+
+    def _named(self, watched: tuple[str, ...]) -> tuple[Any, ...]:
+        return tuple(self._sources[name] for name in watched)
 
     def _watched(self, name: str) -> list[int]:
-        return [source.version for source in self._sources_of[name]]
+        sources = self._sources_of[name]
+        if name in self._sources_at_rest and self.machines[name].at_rest:
+            sources = self._sources_at_rest[name]
+        return list(map(VERSION, sources))
 
     # --- what machines ask of the actor ---------------------------------------------------------------------------
 

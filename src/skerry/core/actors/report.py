@@ -51,8 +51,11 @@ def status(agent: Agent, at_ms: int, cannot_write: str = "") -> dict[str, Any]:
         "managers": _managers(agent, at_ms),
         "modes": {manager: _mode(agent, state) for manager, state in agent.uplink.modes.items()},
         "uplink": {
-            manager: {"answered_age_ms": report.answered_age_ms, "session": report.session}
-            for manager, report in agent.uplink.reports(at_ms).items()
+            manager: {
+                "answered_age_ms": at_ms - report.answered_ms if report.answered_ms is not None else None,
+                "session": report.session,
+            }
+            for manager, report in agent.uplink.reports().items()
         },
         "members": [_member(agent, NodeId(name), at_ms) for name in sorted(roster.members)],
         "management": {

@@ -129,6 +129,11 @@ class Chair:
             done = done + self._open(given, view, view.survey)
         return done
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether it does not lead: only an election can give it something to do."""
+        return self._term == -1
+
     def next_deadline_ms(self) -> int | None:
         """The end of a survey, of a round, or of a refusal."""
         return self._deadline_ms
