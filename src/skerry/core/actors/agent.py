@@ -116,6 +116,8 @@ class Agent:
     """To each machine the versions of what it watches, as of its last look."""
     _settled: list[int] = field(default_factory=list)
     """The versions of all that any machine watches, as of the last look round."""
+    _concerned: set[str] = field(default_factory=lambda: set(views.WATCHES))
+    """Machines that something has changed for since they last looked."""
     _due_ms: dict[str, int] = field(default_factory=dict)
     """The deadlines of those machines that have one."""
     _ran: dict[str, Any] = field(default_factory=dict)
@@ -179,7 +181,8 @@ class Agent:
         self._ran = {}
         done = self._settle_in(self._route(given.event, given), given)
         for _ in range(ROUNDS_MAX):
-            if not self._loop and not self._anything_new():
+            self._look()
+            if not self._loop and not self._concerned:
                 break
             done = done + self._reconsider(given)
             while self._loop:
@@ -293,14 +296,20 @@ class Agent:
     def _reconsider(self, given: Input[Any]) -> Effects:
         done = NOTHING
         for name in self.machines:
+            if name not in self._concerned:
+                continue
+            self._concerned.remove(name)
             if self._seen.get(name) != self._watched(name):
                 done = done + self._settle_in(self._run(name, Reconsider(), given), given)
+                self._look()
         return done
 
-    def _anything_new(self) -> bool:
-        """Whether anything that some machine watches has changed since this was last asked."""
+    def _look(self) -> None:
+        """Find whom it concerns that something has changed since the last look."""
         before, self._settled = self._settled, list(map(VERSION, self._sources.values()))
-        return self._settled != before
+        if before != self._settled:
+            changes = zip(self._watchers, before, self._settled, strict=False)  # there is nothing before the first look
+            self._concerned.update(name for watchers, old, new in changes if old != new for name in watchers)
 
     def _run(self, name: str, event: Any, given: Input[Any]) -> Effects:
         self.picture.at_ms = given.at_ms
@@ -330,6 +339,11 @@ class Agent:
     def _sources_of(self) -> dict[str, tuple[Any, ...]]:
         """To each machine what it watches."""
         return {name: self._named(watched) for name, watched in views.WATCHES.items()}
+
+    @cached_property
+    def _watchers(self) -> tuple[tuple[str, ...], ...]:
+        """Of each source who watches it."""
+        return tuple(tuple(n for n, watched in views.WATCHES.items() if source in watched) for source in self._sources)
 
     @cached_property
     def _sources_at_rest(self) -> dict[str, tuple[Any, ...]]:
