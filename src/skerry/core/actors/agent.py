@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -21,6 +20,7 @@ from skerry.core.actors.declaring import declare_dead
 from skerry.core.actors.operators import refused_hand_over, take_hold
 from skerry.core.actors.owners import follows
 from skerry.core.actors.picture import Picture
+from skerry.core.actors.watching import Watch
 from skerry.core.conversation import (
     AgentEvent,
     DeclareDeadAsked,
@@ -71,7 +71,6 @@ from skerry.core.stages.subscription.runs import Adopted
 
 ROUNDS_MAX = 50
 """Machines that still change each other after so many rounds of one step are a bug."""
-VERSION = attrgetter("version")
 
 
 class Identity(Value, frozen=True, kw_only=True):
@@ -112,12 +111,6 @@ class Agent:
     _ends: bool = False
     """A new life is asked for."""
     _once: Once = field(default_factory=Once)
-    _seen: dict[str, list[int]] = field(default_factory=dict)
-    """To each machine the versions of what it watches, as of its last look."""
-    _settled: list[int] = field(default_factory=list)
-    """The versions of all that any machine watches, as of the last look round."""
-    _concerned: set[str] = field(default_factory=lambda: set(views.WATCHES))
-    """Machines that something has changed for since they last looked."""
     _due_ms: dict[str, int] = field(default_factory=dict)
     """The deadlines of those machines that have one."""
     _ran: dict[str, Any] = field(default_factory=dict)
@@ -181,8 +174,8 @@ class Agent:
         self._ran = {}
         done = self._settle_in(self._route(given.event, given), given)
         for _ in range(ROUNDS_MAX):
-            self._look()
-            if not self._loop and not self._concerned:
+            self._watch.look()
+            if not self._loop and not self._watch.concerned:
                 break
             done = done + self._reconsider(given)
             while self._loop:
@@ -296,24 +289,14 @@ class Agent:
     def _reconsider(self, given: Input[Any]) -> Effects:
         done = NOTHING
         for name in self.machines:
-            if name not in self._concerned:
-                continue
-            self._concerned.remove(name)
-            if self._seen.get(name) != self._watched(name):
+            if self._watch.is_due(name):
                 done = done + self._settle_in(self._run(name, Reconsider(), given), given)
-                self._look()
+                self._watch.look()
         return done
-
-    def _look(self) -> None:
-        """Find whom it concerns that something has changed since the last look."""
-        before, self._settled = self._settled, list(map(VERSION, self._sources.values()))
-        if before != self._settled:
-            changes = zip(self._watchers, before, self._settled, strict=False)  # there is nothing before the first look
-            self._concerned.update(name for watchers, old, new in changes if old != new for name in watchers)
 
     def _run(self, name: str, event: Any, given: Input[Any]) -> Effects:
         self.picture.at_ms = given.at_ms
-        self._seen[name] = self._watched(name)
+        self._watch.saw(name)
         machine = self._ran[name] = self.machines[name]
         own = Input(id=given.id, at_ms=given.at_ms, wall_ms=given.wall_ms, draw=given.draw, event=event)
         done: Effects = machine.step(own, views.VIEW_OF[name](self.picture))
@@ -327,36 +310,11 @@ class Agent:
         return done
 
     @cached_property
-    def _sources(self) -> dict[str, Any]:
-        """All that machines watch; each has a `version`, which grows with each change."""
+    def _watch(self) -> Watch:
         custody, facets = self.picture.custody, self.picture.facets
         documents = {"custody": custody, "own": custody.own, **custody.shelves}
         others = {"picture": self.picture, "forks": self.journal.forks}
-        every = {**self.machines, **documents, **facets.sides, **others}
-        return {name: every[name] for name in sorted({name for watched in views.WATCHES.values() for name in watched})}
-
-    @cached_property
-    def _sources_of(self) -> dict[str, tuple[Any, ...]]:
-        """To each machine what it watches."""
-        return {name: self._named(watched) for name, watched in views.WATCHES.items()}
-
-    @cached_property
-    def _watchers(self) -> tuple[tuple[str, ...], ...]:
-        """Of each source who watches it."""
-        return tuple(tuple(n for n, watched in views.WATCHES.items() if source in watched) for source in self._sources)
-
-    @cached_property
-    def _sources_at_rest(self) -> dict[str, tuple[Any, ...]]:
-        return {name: self._named(watched) for name, watched in views.WATCHES_AT_REST.items()}
-
-    def _named(self, watched: tuple[str, ...]) -> tuple[Any, ...]:
-        return tuple(self._sources[name] for name in watched)
-
-    def _watched(self, name: str) -> list[int]:
-        sources = self._sources_of[name]
-        if name in self._sources_at_rest and self.machines[name].at_rest:
-            sources = self._sources_at_rest[name]
-        return list(map(VERSION, sources))
+        return Watch(self.machines, {**self.machines, **documents, **facets.sides, **others})
 
     # --- what machines ask of the actor ---------------------------------------------------------------------------
 
