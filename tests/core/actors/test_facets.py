@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import msgspec
 import pytest
 
 from skerry.core.actors.agent import Agent
@@ -135,10 +136,11 @@ def test_c2_what_its_author_cannot_tell_somebody_is_told_by_whoever_sees_that_it
     c = resting.nodes["c"].agent
     assert c is not None
     picture = c.picture
-    held = msgspec.structs.replace(picture.carried(B), holdings=Holdings(versions=picture.custody.versions()))
-    picture.facets.carried[B] = held
+    picture.facets.holdings[B] = Holdings(versions=picture.custody.versions())
     assert {"fit/b", "fit/c"} & told(picture._documents_lacking(A, {}, None)) == {"fit/c"}
-    picture.contacts()[B] = msgspec.structs.replace(picture.contacts()[B], hears={C: c.identity.life})
+    contact = picture.contacts()[B]
+    deaf = msgspec.structs.replace(contact.beat, hears={C: c.identity.life})
+    picture.contacts()[B] = msgspec.structs.replace(contact, beat=deaf)
     assert {"fit/b", "fit/c"} <= told(picture._documents_lacking(A, {}, None))
 
 

@@ -76,8 +76,7 @@ class ChairView(Value, frozen=True, kw_only=True):
     clauses: dict[str, tuple[AssentClause, ...]]
     """By `<intent>/<set>`: the clause in force and those that follow it (G2)."""
     review: dict[IntentId, int] = {}
-    """Intents that are connected again under a plan made while they were not, with the gain in thousandths for which
-    their work is moved (D18)."""
+    """Of intents that are connected again, under a plan made while they were not: the permille that move work (D18)."""
     insists: frozenset[IntentId]
     """Intents whose governance ends in `unfilled` rather than `assignee`."""
     isolated_from: tuple[str, ...]
