@@ -179,6 +179,7 @@ def scale(
     managers: Annotated[int, typer.Option(min=0, max=3, help="That the sites belong to.")] = 3,
     seconds: Annotated[int, typer.Option(min=1, help="Of virtual time.")] = 60,
     first_seed: First = 0,
+    jobs: Jobs = 1,
     output: Out = Output.TEXT,
     json: Annotated[bool, typer.Option("--json", help="The same as -o json.")] = False,
 ) -> None:
@@ -189,7 +190,7 @@ def scale(
       skerry sim scale --sites 10 --nodes 5 --seconds 30
     """
     extent = Extent(sites=sites, nodes=nodes, managers=managers, seconds=seconds, first_seed=first_seed)
-    scaling.scale(example_book(), extent, json=json or output is Output.JSON)
+    scaling.scale(example_book, extent, jobs=jobs, json=json or output is Output.JSON)
 
 
 def _teller(output: Output, shape: Shape, shrink_seconds: int) -> Callable[[Verdict], None]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from skerry.core.group.custody.machine import DOCUMENT_PREFIX, Holdings
+from skerry.core.group.custody.machine import DOCUMENT_PREFIX
 from skerry.core.group.custody.model import Carry, Kept, Version
 from skerry.core.group.election.model import Standing
 from skerry.core.group.election.wire import (
@@ -130,7 +130,6 @@ class Carried(Value, frozen=True, kw_only=True, array_like=True):
     running: tuple[Instance, ...] = ()
     verified: tuple[Verification, ...] = ()
     """What this node, as validator or reporter, measured of instances that run now."""
-    holdings: Holdings = Holdings()
     reach_permille: int = 0
     """The share of the roster that this node is in contact with."""
     idle_permille: int = 0

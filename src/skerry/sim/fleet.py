@@ -1,13 +1,16 @@
-"""Many sites at once, in one process and on one clock: how large this may grow, and how soon each site has its plan.
+"""Many sites at once, on one clock: how large this may grow, and how soon each site has its plan.
 
 Each site is a world of its own, calm, with all checkers on; what the sites share is the time and the names of their
-home managers. A manager keeps each of its sites apart from the others, here as for real.
+home managers. A manager keeps each of its sites apart from the others, here as for real. So several processes can take
+a share of the sites each; one of them has them all in one queue of what is to happen.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import resource
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import quantiles
 
@@ -15,7 +18,7 @@ from skerry.core.kernel.values import Value
 from skerry.sim.book import Book
 from skerry.sim.loop import Loop
 from skerry.sim.options import Shape, draw_options
-from skerry.sim.runner import LIVENESS_MS
+from skerry.sim.runner import LIVENESS_MS, Publisher
 from skerry.sim.violation import Violation
 from skerry.sim.world import World
 
@@ -43,8 +46,9 @@ class Scale(Value, frozen=True, kw_only=True):
     steps: int
     real_ms: int
     cpu_ms: int
+    """Of all processes together."""
     memory_bytes: int
-    """The most that the process ever had."""
+    """The most that each of the processes ever had, together."""
     planned: int
     """Sites of which all nodes hold one plan, of one leader, that follows every intent."""
     to_one_plan: Times | None
@@ -66,11 +70,49 @@ class Extent:
     first_seed: int = 0
 
 
-def run_fleet(extent: Extent, book: Book) -> Scale:
-    """Found all sites, switch them on together, and look."""
-    began, began_cpu = time.perf_counter(), time.process_time()
-    loop = Loop()
-    worlds = [_site(extent, number, book, loop) for number in range(extent.sites)]
+class Share(Value, frozen=True, kw_only=True):
+    """What became of those sites that one process had."""
+
+    virtual_ms: int
+    steps: int
+    cpu_ms: int
+    memory_bytes: int
+    planned_ms: tuple[int, ...]
+    """When each site had its plan that has one."""
+    violation: str | None
+
+
+def run_fleet(extent: Extent, publisher: Publisher, *, jobs: int = 1) -> Scale:
+    """All sites, shared out among so many processes."""
+    began = time.perf_counter()
+    whose = [(extent, range(job, extent.sites, jobs), publisher) for job in range(min(jobs, extent.sites))]
+    if jobs == 1:
+        shares = [run_share(*one) for one in whose]
+    else:
+        # Spawned, not forked: a child of a process with threads would inherit their locks.
+        with multiprocessing.get_context("spawn").Pool(len(whose)) as pool:
+            shares = pool.starmap(run_share, whose, chunksize=1)
+    planned_ms = [found_ms for share in shares for found_ms in share.planned_ms]
+    return Scale(
+        sites=extent.sites,
+        nodes=extent.sites * extent.nodes,
+        managers=extent.managers,
+        virtual_ms=min(share.virtual_ms for share in shares),
+        steps=sum(share.steps for share in shares),
+        real_ms=int((time.perf_counter() - began) * 1_000),
+        cpu_ms=sum(share.cpu_ms for share in shares),
+        memory_bytes=sum(share.memory_bytes for share in shares),
+        planned=len(planned_ms),
+        to_one_plan=_times(planned_ms),
+        violation=next((share.violation for share in shares if share.violation is not None), None),
+    )
+
+
+def run_share(extent: Extent, numbers: Sequence[int], publisher: Publisher) -> Share:
+    """Found the sites of these numbers, switch them on together, and look."""
+    began_cpu = time.process_time()
+    loop, book = Loop(), publisher()
+    worlds = [_site(extent, number, book, loop) for number in numbers]
     planned_ms: dict[str, int] = {}
     violation: str | None = None
 
@@ -88,17 +130,12 @@ def run_fleet(extent: Extent, book: Book) -> Scale:
         loop.run(extent.seconds * 1_000_000)
     except Violation as found:
         violation = str(found)
-    return Scale(
-        sites=extent.sites,
-        nodes=extent.sites * extent.nodes,
-        managers=extent.managers,
+    return Share(
         virtual_ms=loop.now_us // 1_000,
         steps=sum(world.trace.steps for world in worlds),
-        real_ms=int((time.perf_counter() - began) * 1_000),
         cpu_ms=int((time.process_time() - began_cpu) * 1_000),
         memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB,
-        planned=len(planned_ms),
-        to_one_plan=_times(list(planned_ms.values())),
+        planned_ms=tuple(planned_ms.values()),
         violation=violation,
     )
 

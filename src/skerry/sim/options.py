@@ -17,6 +17,11 @@ from skerry.sim.faults.names import FAULTS
 from skerry.sim.graphs import GRAPHS, MESH_PERMILLE
 
 SIZES = (1, 2, 3, 3, 4, 5, 5, 5, 6, 7)
+FEW, FEW_PERMILLE = (1, 2, 3), 120
+"""More of the smallest: with one, two and three nodes each rule has a case of its own."""
+MANY, MANY_PERMILLE = ((8, 12), (8, 12), (8, 12), (13, 24), (13, 24), (25, 60)), 30
+"""A world costs what all of its nodes say to each other: large ones are rare, and shorter."""
+SAFETY_MIN_MS = 8_000
 LEASES_MS = (2_000, 3_000, 3_000, 3_000, 8_000)
 LENGTHS_MS = ((100, 1_500), (1_000, 6_000), (4_000, 20_000))
 KEPT_MS = (0, 3_000, 10_000, 600_000)
@@ -144,7 +149,7 @@ def draw_options(seed: int, safety_ms: int, liveness_ms: int) -> Options:
     """The world of a seed."""
     chance = Chance(seed).child("options")
     kinds, shapes = chance.child("faults"), chance.child("shapes")
-    nodes = tuple(f"n{i + 1}" for i in range(chance.pick(SIZES)))
+    nodes = tuple(f"n{i + 1}" for i in range(_size(chance)))
     journal = chance.child("journal")
     forgetful = journal.happens(500)
     managers = chance.child("managers")
@@ -165,7 +170,7 @@ def draw_options(seed: int, safety_ms: int, liveness_ms: int) -> Options:
         drift_ppm=_drifts(nodes, chance),
         faults=tuple(kinds.sample(FAULTS, kinds.between(2, len(FAULTS)))) if chance.happens(950) else (),
         fault_gap_max_ms=chance.pick((1_500, 4_000, 9_000)),
-        safety_ms=safety_ms,
+        safety_ms=_shortened(safety_ms, len(nodes)),
         liveness_ms=liveness_ms,
         cold=chance.happens(150),
         adversary=chance.happens(500),
@@ -182,6 +187,19 @@ def draw_options(seed: int, safety_ms: int, liveness_ms: int) -> Options:
 def _retention(chance: Chance) -> Retention:
     """Little enough that journals are dropped and folded within a world's time."""
     return Retention(keep_ms=chance.pick(KEPT_MS), bytes_max=chance.pick(BYTES), fold_from=chance.pick((2, 8, 128)))
+
+
+def _size(chance: Chance) -> int:
+    """How many nodes: mostly few, seldom up to sixty."""
+    usual, sizes = chance.pick(SIZES), chance.child("size")
+    if sizes.happens(MANY_PERMILLE):
+        return sizes.between(*sizes.pick(MANY))
+    return sizes.pick(FEW) if sizes.happens(FEW_PERMILLE) else usual
+
+
+def _shortened(safety_ms: int, nodes: int) -> int:
+    """The safety phase of a world of so many nodes."""
+    return max(safety_ms * max(SIZES) // nodes, min(safety_ms, SAFETY_MIN_MS)) if nodes > max(SIZES) else safety_ms
 
 
 def _drifts(nodes: tuple[str, ...], chance: Chance) -> dict[str, int]:

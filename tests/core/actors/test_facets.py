@@ -10,7 +10,7 @@ import pytest
 
 from skerry.core.actors.agent import Agent
 from skerry.core.actors.facets import Facets
-from skerry.core.conversation import KINDS, Carried
+from skerry.core.conversation import KINDS
 from skerry.core.group.custody.machine import Holdings
 from skerry.core.group.custody.model import Carry
 from skerry.core.group.journal.model import Entry
@@ -55,7 +55,7 @@ def overheard(world: World, for_ms: int, drop: Any = lambda node, other, said: F
 
 
 def holdings(said: list[tuple[str, Any]]) -> list[Holdings]:
-    return [decode(body.carried, Carried).holdings for _, body in said if isinstance(body, Beat)]
+    return [decode(body.holdings, Holdings) for _, body in said if isinstance(body, Beat)]
 
 
 def entries(world: World, name: str) -> dict[str, int]:
@@ -95,7 +95,7 @@ def assert_facets_are_as_heard(agent: Agent) -> None:
     whole.changed = list(whole.contacts)
     anew.follow(whole)
     kept = agent.picture.facets
-    assert kept.carried == anew.carried
+    assert (kept.carried, kept.holdings) == (anew.carried, anew.holdings)
     for name, side in anew.sides.items():
         assert kept.sides[name].said == side.said, name
 
@@ -126,8 +126,7 @@ def test_c2_the_leader_gets_what_it_lacks_from_whoever_holds_it_by_the_least_nam
     lacks = c.picture._entries_lacking(A, {}, A, c.journal)
     assert {decode(entry.statement, Statement).signer for entry in lacks} > {"c"}
 
-    ahead = msgspec.structs.replace(c.picture.carried(B), holdings=Holdings(heads=c.journal.heads))
-    c.picture.facets.carried[B] = ahead
+    c.picture.facets.holdings[B] = Holdings(heads=c.journal.heads)
     lacks = c.picture._entries_lacking(A, {}, A, c.journal)
     assert {decode(entry.statement, Statement).signer for entry in lacks} <= {"c"}, "its own it tells itself"
 
@@ -137,10 +136,11 @@ def test_c2_what_its_author_cannot_tell_somebody_is_told_by_whoever_sees_that_it
     c = resting.nodes["c"].agent
     assert c is not None
     picture = c.picture
-    held = msgspec.structs.replace(picture.carried(B), holdings=Holdings(versions=picture.custody.versions()))
-    picture.facets.carried[B] = held
+    picture.facets.holdings[B] = Holdings(versions=picture.custody.versions())
     assert {"fit/b", "fit/c"} & told(picture._documents_lacking(A, {}, None)) == {"fit/c"}
-    picture.contacts()[B] = msgspec.structs.replace(picture.contacts()[B], hears={C: c.identity.life})
+    contact = picture.contacts()[B]
+    deaf = msgspec.structs.replace(contact.beat, hears={C: c.identity.life})
+    picture.contacts()[B] = msgspec.structs.replace(contact, beat=deaf)
     assert {"fit/b", "fit/c"} <= told(picture._documents_lacking(A, {}, None))
 
 

@@ -20,6 +20,7 @@ from skerry.core.actors.declaring import declare_dead
 from skerry.core.actors.operators import refused_hand_over, take_hold
 from skerry.core.actors.owners import follows
 from skerry.core.actors.picture import Picture
+from skerry.core.actors.watching import Watch
 from skerry.core.conversation import (
     AgentEvent,
     DeclareDeadAsked,
@@ -110,10 +111,6 @@ class Agent:
     _ends: bool = False
     """A new life is asked for."""
     _once: Once = field(default_factory=Once)
-    _seen: dict[str, list[int]] = field(default_factory=dict)
-    """To each machine the versions of what it watches, as of its last look."""
-    _settled: list[int] = field(default_factory=list)
-    """The versions of all that any machine watches, as of the last look round."""
     _due_ms: dict[str, int] = field(default_factory=dict)
     """The deadlines of those machines that have one."""
     _ran: dict[str, Any] = field(default_factory=dict)
@@ -177,7 +174,8 @@ class Agent:
         self._ran = {}
         done = self._settle_in(self._route(given.event, given), given)
         for _ in range(ROUNDS_MAX):
-            if not self._loop and not self._anything_new():
+            self._watch.look()
+            if not self._loop and not self._watch.concerned:
                 break
             done = done + self._reconsider(given)
             while self._loop:
@@ -291,18 +289,14 @@ class Agent:
     def _reconsider(self, given: Input[Any]) -> Effects:
         done = NOTHING
         for name in self.machines:
-            if self._seen.get(name) != self._watched(name):
+            if self._watch.is_due(name):
                 done = done + self._settle_in(self._run(name, Reconsider(), given), given)
+                self._watch.look()
         return done
-
-    def _anything_new(self) -> bool:
-        """Whether anything that some machine watches has changed since this was last asked."""
-        before, self._settled = self._settled, [source.version for source in self._sources.values()]
-        return self._settled != before
 
     def _run(self, name: str, event: Any, given: Input[Any]) -> Effects:
         self.picture.at_ms = given.at_ms
-        self._seen[name] = self._watched(name)
+        self._watch.saw(name)
         machine = self._ran[name] = self.machines[name]
         own = Input(id=given.id, at_ms=given.at_ms, wall_ms=given.wall_ms, draw=given.draw, event=event)
         done: Effects = machine.step(own, views.VIEW_OF[name](self.picture))
@@ -316,20 +310,11 @@ class Agent:
         return done
 
     @cached_property
-    def _sources(self) -> dict[str, Any]:
-        """All that machines watch; each has a `version`, which grows with each change."""
+    def _watch(self) -> Watch:
         custody, facets = self.picture.custody, self.picture.facets
-        others = {"custody": custody, "picture": self.picture, "forks": self.journal.forks}
-        every = {**self.machines, **custody.shelves, **facets.sides, **others}
-        return {name: every[name] for name in sorted({name for watched in views.WATCHES.values() for name in watched})}
-
-    @cached_property
-    def _sources_of(self) -> dict[str, tuple[Any, ...]]:
-        """To each machine what it watches."""
-        return {name: tuple(self._sources[watched] for watched in views.WATCHES[name]) for name in self.machines}
-
-    def _watched(self, name: str) -> list[int]:
-        return [source.version for source in self._sources_of[name]]
+        documents = {"custody": custody, "own": custody.own, **custody.shelves}
+        others = {"picture": self.picture, "forks": self.journal.forks}
+        return Watch(self.machines, {**self.machines, **documents, **facets.sides, **others})
 
     # --- what machines ask of the actor ---------------------------------------------------------------------------
 

@@ -14,14 +14,13 @@ from typing import Any
 import msgspec
 
 from skerry.core.conversation import Carried
+from skerry.core.group.custody.machine import Holdings
 from skerry.core.group.election.model import Standing
 from skerry.core.group.membership.machine import Membership
 from skerry.core.group.membership.model import Contact
 from skerry.core.kernel.ids import NodeId
 from skerry.core.kernel.values import decode
 
-COARSE_MS = 500
-"""Moments that are reckoned from ages, give or take a beat's way, are the same if they fall into one of these."""
 BEATS_REMEMBERED = 1_024
 
 
@@ -54,9 +53,13 @@ class Facets:
 
     carried: dict[NodeId, Carried] = field(default_factory=dict)
     """What the latest beat of each node in contact carries."""
+    holdings: dict[NodeId, Holdings] = field(default_factory=dict)
+    """What it says that its sender holds."""
     sides: dict[str, Facet] = field(default_factory=lambda: {name: Facet(name) for name in _READ})
     """By name, for `views.WATCHES`."""
     _woke_ms: int | None = None
+    _heard: dict[NodeId, Contact] = field(default_factory=dict)
+    """Each node's contact when its sides were last read."""
 
     def follow(self, membership: Membership) -> None:
         """Take over what its present or last step has changed; twice does no harm."""
@@ -68,11 +71,18 @@ class Facets:
             if contact is not None:
                 self._hear(contact)
             elif self.carried.pop(node, None) is not None:
+                del self.holdings[node], self._heard[node]
                 for side in self.sides.values():
                     side.lose(node)
 
     def _hear(self, contact: Contact) -> None:
-        carried = self.carried[contact.node] = carried_by(contact.carried)
+        node = contact.node
+        self.holdings[node] = holdings_by(contact.beat.holdings)
+        before = self._heard.get(node)
+        if before is not None and before.beat.carried == contact.beat.carried and before.life == contact.life:
+            return
+        self._heard[node] = contact
+        carried = self.carried[node] = carried_by(contact.beat.carried)
         for side in self.sides.values():
             side.hear(contact, carried)
 
@@ -86,24 +96,20 @@ def carried_by(raw: bytes) -> Carried:
         return Carried(standing=Standing())
 
 
-def _moments(contact: Contact, carried: Carried) -> Any:
-    """When a member's questions were answered, by my clock."""
-    return [
-        (
-            manager,
-            report.session,
-            report.answered_age_ms is not None and (contact.heard_ms - report.answered_age_ms) // COARSE_MS,
-            report.up_for_ms > 0 and (contact.heard_ms - report.up_for_ms) // COARSE_MS,
-        )
-        for manager, report in carried.uplinks.items()
-    ]
+@lru_cache(maxsize=BEATS_REMEMBERED)
+def holdings_by(raw: bytes) -> Holdings:
+    """What a beat says that its sender holds, likewise."""
+    try:
+        return decode(raw, Holdings)
+    except msgspec.DecodeError:
+        return Holdings()
 
 
 _READ: dict[str, Callable[[Contact, Carried], Any]] = {
     "lives": lambda contact, said: contact.life,
     "standings": lambda contact, said: said.standing,
     "running": lambda contact, said: said.running,
-    "uplinks": lambda contact, said: (said.standing.leader, said.modes, _moments(contact, said)),
+    "uplinks": lambda contact, said: (said.standing.leader, said.modes, said.uplinks),
     "work": lambda contact, said: (
         said.standing.term, said.plan, said.running, said.verified, said.reach_permille, said.idle_permille,
     ),

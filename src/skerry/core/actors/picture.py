@@ -6,7 +6,7 @@ holds; everything else is looked up in the machines when it is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -73,7 +73,7 @@ class Picture:
     _in_step_ms: dict[NodeId, int] = field(default_factory=dict)
     """When a member was last heard to hold the entries that I held."""
     _editions: dict[int, Edition] = field(default_factory=dict)
-    _found: dict[str, tuple[Hashable, Any]] = field(default_factory=dict)
+    _found: dict[str, tuple[object, Any]] = field(default_factory=dict)
     """What was looked for among documents and entries, as of a version of theirs: most of it is asked for at every
     step."""
 
@@ -90,14 +90,14 @@ class Picture:
 
     def held_roster(self) -> Kept:
         """The same, as it was signed."""
-        return self._once("roster", self._shelf("roster"), self._newest_roster)
+        return self.once("roster", self._shelf("roster"), self._newest_roster)
 
     def _newest_roster(self) -> Kept:
         return max((k for n, k in self.custody.kept.items() if n.startswith("roster/")), key=lambda k: k.version)
 
     def editions(self) -> dict[int, Edition]:
         """All versions held, as far as grants go."""
-        return self._once("editions", self._shelf("roster"), self._all_editions)
+        return self.once("editions", self._shelf("roster"), self._all_editions)
 
     def _all_editions(self) -> dict[int, Edition]:
         held = [kept for name, kept in self.custody.kept.items() if name.startswith("roster/")]
@@ -106,11 +106,11 @@ class Picture:
 
     def closings(self) -> dict[NodeId, Closing]:
         """What each node has closed (X5)."""
-        return self._once("closings", self._shelf("closing"), lambda: {c.node: c for c in self._named(CLOSING_PREFIX)})
+        return self.once("closings", self._shelf("closing"), lambda: {c.node: c for c in self._named(CLOSING_PREFIX)})
 
     def closed_fences(self) -> dict[GrantKey, int]:
         """To each key the highest fence that anybody had seen who closed a roster (X9)."""
-        return self._once("fences", self._shelf("closing"), self._highest_fences)
+        return self.once("fences", self._shelf("closing"), self._highest_fences)
 
     def _highest_fences(self) -> dict[GrantKey, int]:
         found: dict[GrantKey, int] = {}
@@ -121,7 +121,7 @@ class Picture:
 
     def declared_dead(self) -> dict[NodeId, int]:
         """Of whom an operator says so, and who has not answered; with the generation of that word (X8)."""
-        held = self._once("dead", self._shelf("dead"), lambda: self._named(DEAD_PREFIX))
+        held = self.once("dead", self._shelf("dead"), lambda: self._named(DEAD_PREFIX))
         return {said.node: said.generation for said in held if isinstance(said, DeclaredDead)}
 
     def goes(self, node: NodeId) -> bool:
@@ -130,7 +130,7 @@ class Picture:
 
     def others(self) -> frozenset[NodeId]:
         """All of the roster without me."""
-        return self._once(
+        return self.once(
             "others",
             self._shelf("roster"),
             lambda: frozenset(NodeId(name) for name in self.roster().members if name != self.me),
@@ -144,7 +144,7 @@ class Picture:
     def irs(self) -> dict[IntentId, IntermediateRepresentation]:
         """All intents, withdrawn ones too; what a guest wanted that was dismissed is withdrawn (D25)."""
         version = (self._shelf("intent"), self._shelf("roster"))
-        return self._once("irs", version, lambda: {ir.intent: self._in_force(ir) for ir in self._named("intent/")})
+        return self.once("irs", version, lambda: {ir.intent: self._in_force(ir) for ir in self._named("intent/")})
 
     def _in_force(self, ir: IntermediateRepresentation) -> IntermediateRepresentation:
         known = ir.owner in self.roster().managers
@@ -152,7 +152,7 @@ class Picture:
 
     def fits(self) -> dict[NodeId, RoleFit]:
         """What every node reported."""
-        return self._once("fits", self._shelf("fit"), lambda: {fit.node: fit for fit in self._named("fit/")})
+        return self.once("fits", self._shelf("fit"), lambda: {fit.node: fit for fit in self._named("fit/")})
 
     def _named(self, prefix: str) -> list[Any]:
         return [kept.value for name, kept in self.custody.kept.items() if name.startswith(prefix)]
@@ -160,7 +160,7 @@ class Picture:
     def _shelf(self, kind: str) -> int:
         return self.custody.shelves[kind].version
 
-    def _once(self, what: str, version: Hashable, find: Callable[[], T]) -> T:
+    def once(self, what: str, version: object, find: Callable[[], T]) -> T:
         """What `find` finds, looked for once a version of that in which it is looked for."""
         known = self._found.get(what)
         if known is None or known[0] != version:
@@ -175,7 +175,7 @@ class Picture:
 
     def verdicts(self) -> dict[IntentId, Verdict]:
         """The managers' words that apply: those that name the plan in force and its section (R1)."""
-        return self._once("verdicts", (self._shelf("verdict"), self._shelf("plan")), self._verdicts_in_force)
+        return self.once("verdicts", (self._shelf("verdict"), self._shelf("plan")), self._verdicts_in_force)
 
     def _verdicts_in_force(self) -> dict[IntentId, Verdict]:
         plan = self.plan()
@@ -191,7 +191,7 @@ class Picture:
 
     def holds(self) -> list[Kept]:
         """What operators hold (R4): set, not lifted, by somebody who may."""
-        return self._once("holds", self._holds_version(), self._find_holds)
+        return self.once("holds", self._holds_version(), self._find_holds)
 
     def _holds_version(self) -> tuple[int, int]:
         return (self._shelf("hold"), self._shelf("roster"))
@@ -203,11 +203,11 @@ class Picture:
 
     def paused(self) -> dict[str, str]:
         """Intents and roles that are paused, with who does so and why."""
-        return self._once("paused", self._holds_version(), lambda: self._held("pause"))
+        return self.once("paused", self._holds_version(), lambda: self._held("pause"))
 
     def drained(self) -> dict[NodeId, str]:
         """Nodes that are drained, likewise."""
-        return self._once(
+        return self.once(
             "drained", self._holds_version(), lambda: {NodeId(n): why for n, why in self._held("drain").items()}
         )
 
@@ -240,7 +240,7 @@ class Picture:
     def running(self) -> dict[NodeId, tuple[Instance, ...]]:
         """What each node in contact says that it runs, and what answers without its agent (U12)."""
         said = self.facets.sides["running"]
-        return self._once(
+        return self.once(
             "running",
             (said.version, self.agent.unattended.version),
             lambda: {**self.agent.unattended.nodes, **dict(sorted(said.said.items()))},
@@ -273,7 +273,7 @@ class Picture:
         of us is out of the roster, and has not heard of it; what it has closed, it says as long as it is asked."""
         if peer not in self.contacts():
             return self._for_strangers()
-        theirs = self.carried(peer).holdings
+        theirs = self.facets.holdings[peer]
         leader = self.agent.election.leadership.leader
         found: list[Sealed] = []
         if theirs.documents != self._digest_of_documents():
@@ -302,10 +302,10 @@ class Picture:
     ) -> list[Sealed]:
         if theirs is None:
             return []
-        hears = self.contacts()[peer].hears
+        hears = self.contacts()[peer].beat.hears
         # Of those who could send it: whom `peer` does not hear, or who does not hear it, never will (C2).
-        able = [node for node, contact in self.contacts().items() if node in hears and peer in contact.hears]
-        holders = {n: versions for n in able if (versions := self.carried(n).holdings.versions) is not None}
+        able = [node for node, contact in self.contacts().items() if node in hears and peer in contact.beat.hears]
+        holders = {n: versions for n in able if (versions := self.facets.holdings[n].versions) is not None}
         return self.custody.lacking(peer, theirs, holders, leader)
 
     def _entries_lacking(
@@ -322,7 +322,7 @@ class Picture:
             return True
         if peer != leader:
             return False
-        lesser = (self.carried(node).holdings.heads or {} for node in self.contacts() if node < self.me)
+        lesser = (self.facets.holdings[node].heads or {} for node in self.contacts() if node < self.me)
         return all(heads.get(chain, 0) <= theirs.get(chain, 0) for heads in lesser)
 
     # --- what I carry ---------------------------------------------------------------------------------------------
@@ -348,22 +348,25 @@ class Picture:
         return encode(
             Carried(
                 standing=agent.election.standing(),
-                uplinks=agent.uplink.reports(self.at_ms),
+                uplinks=agent.uplink.reports(),
                 modes=agent.uplink.modes,
                 plan=plan.id if plan is not None else None,
                 running=agent.keeper.instances(),
                 verified=tuple(v for _, v in sorted(agent.monitoring.verified.items())),
-                holdings=self._holdings(),
                 reach_permille=self.reach_permille(),
                 idle_permille=self.idle_permille(),
             )
         )
 
+    def beat_holdings(self) -> bytes:
+        """What it says that I hold."""
+        return encode(self._holdings())
+
     def _holdings(self) -> Holdings:
         documents = self._digest_of_documents()
         if documents != self._listed[0]:
             self._listed = (documents, self.at_ms)
-        differ = any(self.carried(node).holdings.documents != documents for node in self.contacts())
+        differ = any(held.documents != documents for held in self.facets.holdings.values())
         listed = differ or self.at_ms - self._listed[1] <= LISTED_FOR_MS
         in_step = all(self.at_ms - self._in_step_ms.get(node, -IN_STEP_MS) < IN_STEP_MS for node in self.contacts())
         return Holdings(
@@ -383,11 +386,11 @@ class Picture:
         return found
 
     def _digest_of_documents(self) -> str:
-        return self._once("documents", self.custody.version, lambda: digest(self.custody.versions()))
+        return self.once("documents", self.custody.version, lambda: digest(self.custody.versions()))
 
     def _digest_of_entries(self) -> str:
         journal = self.agent.journal
-        return self._once("entries", journal.version, lambda: digest(journal.open_heads()))
+        return self.once("entries", journal.version, lambda: digest(journal.open_heads()))
 
     def reach_permille(self) -> int:
         """The share of the roster that I am in contact with, myself included."""

@@ -13,7 +13,7 @@ from skerry.core.group.granting.model import DEAD_PREFIX
 from skerry.core.group.journal.chain import body_of
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.journal.model import Fold
-from skerry.core.group.uplink.model import ModeState
+from skerry.core.group.uplink.model import ModeState, UplinkReport
 from skerry.core.kernel.ids import GrantKey, InstanceId, IntentId, NodeId
 from skerry.core.kernel.sealing import Sealed, Statement
 from skerry.core.kernel.values import decode
@@ -51,8 +51,11 @@ def status(agent: Agent, at_ms: int, cannot_write: str = "") -> dict[str, Any]:
         "managers": _managers(agent, at_ms),
         "modes": {manager: _mode(agent, state) for manager, state in agent.uplink.modes.items()},
         "uplink": {
-            manager: {"answered_age_ms": report.answered_age_ms, "session": report.session}
-            for manager, report in agent.uplink.reports(at_ms).items()
+            manager: {
+                "answered_age_ms": _age_ms(report, at_ms),
+                "session": report.session,
+            }
+            for manager, report in agent.uplink.reports().items()
         },
         "members": [_member(agent, NodeId(name), at_ms) for name in sorted(roster.members)],
         "management": {
@@ -113,7 +116,7 @@ def hold_rows(documents: Iterable[Kept]) -> list[dict[str, Any]]:
 
 def _managers(agent: Agent, at_ms: int) -> list[dict[str, Any]]:
     """Whose intents count here, in order of precedence, with each one's own connection (D25)."""
-    reports = agent.uplink.reports(at_ms)
+    reports = agent.uplink.reports()
     found: list[dict[str, Any]] = []
     for manager in agent.picture.managers():
         mine = reports.get(manager)
@@ -122,11 +125,15 @@ def _managers(agent: Agent, at_ms: int) -> list[dict[str, Any]]:
                 "manager": manager,
                 "home": manager == agent.picture.roster().manager,
                 "mode": agent.uplink.mode(manager),
-                "answered_age_ms": mine.answered_age_ms if mine is not None else None,
+                "answered_age_ms": _age_ms(mine, at_ms) if mine is not None else None,
                 "session": mine is not None and mine.session,
             }
         )
     return found
+
+
+def _age_ms(report: UplinkReport, at_ms: int) -> int | None:
+    return at_ms - report.answered_ms if report.answered_ms is not None else None
 
 
 def _mode(agent: Agent, state: ModeState) -> dict[str, Any]:

@@ -85,7 +85,7 @@ WATCHES: Mapping[str, tuple[str, ...]] = {
     ),
     "election": ("standings", "roster", "site", "plan", "leave", "hold", "picture", "forks"),
     "uplink": ("uplinks", "election", "roster", "site", "intent"),
-    "fitting": ("intent", "roster", "fit", "hold", "picture"),
+    "fitting": ("intent", "roster", "own", "hold", "picture"),
     "voter": ("election", "plan", "hold"),
     "chair": ("work", "unattended", "election", "uplink", "custody", "keeper", "monitoring"),
     "succession": ("roster", "site", "closing", "dead", "granting"),
@@ -93,8 +93,11 @@ WATCHES: Mapping[str, tuple[str, ...]] = {
     "keeper": ("running", "unattended", "election", "uplink", "granting", "plan", "intent", "roster", "leave", "hold"),
     "monitoring": ("running", "unattended", "uplink", "keeper", "plan", "site", "intent", "roster"),
 }  # fmt: skip
-"""Whose changes make a machine reconsider: machines, documents (all, or of one kind), one side of what members say
-(`facets`), or what was written twice."""
+"""Whose changes make a machine reconsider: machines, documents (all, of one kind, or this node's own), one side of what
+members say (`facets`), or what was written twice."""
+
+WATCHES_AT_REST: Mapping[str, tuple[str, ...]] = {"chair": ("election", "roster")}
+"""The same of a machine that says that it is `at_rest`."""
 
 
 def membership_view(picture: Picture) -> MembershipView:
@@ -102,7 +105,8 @@ def membership_view(picture: Picture) -> MembershipView:
     return MembershipView(
         members=picture.others(),
         carry=picture.beat_content,
-        stamp=picture.beat_stamp(),
+        holdings=picture.beat_holdings,
+        stamp=picture.beat_stamp,
         silent=picture.me not in picture.roster().members,
     )
 
@@ -141,17 +145,27 @@ def _site_governance(picture: Picture) -> Governance | None:
 
 
 def _roles(picture: Picture, governance: Governance, nodes: int) -> dict[str, ManagementRole]:
-    facts = site_facts(nodes, picture.agent.uplink.mode(picture.roster().manager))
-    try:
-        return management_roles(governance, facts, picture.expressions)
-    except ExpressionError:
-        return {}  # a rule that cannot be evaluated here gives nobody an office; it was tried when it was applied
+    mode = picture.agent.uplink.mode(picture.roster().manager)
+
+    def find() -> dict[str, ManagementRole]:
+        try:
+            return management_roles(governance, site_facts(nodes, mode), picture.expressions)
+        except ExpressionError:
+            return {}  # a rule that cannot be evaluated here gives nobody an office; it was tried when it was applied
+
+    return picture.once("management", (governance, nodes, mode), find)
 
 
 def _office_fit(
     picture: Picture, role: ManagementRole, node: NodeId, facts: NodeFacts | None, reach: int, idle: int
 ) -> int:
-    """How well a node would fill a management role (D4): the weighted mean of what its weights name."""
+    """How well a node would fill a management role (D4)."""
+    seen = (role, facts, reach, idle)
+    return picture.once(f"{role.name} {node}", seen, lambda: _weigh(picture, role, node, facts, reach, idle))
+
+
+def _weigh(picture: Picture, role: ManagementRole, node: NodeId, facts: NodeFacts | None, reach: int, idle: int) -> int:
+    """The weighted mean of what the role's weights name."""
     known = facts if facts is not None else NodeFacts(caps=Resources())
     vocabulary = node_facts(known, name=node, reach_permille=reach, idle_permille=idle)
     try:
@@ -223,7 +237,7 @@ def uplink_view(picture: Picture) -> UplinkView:
         back_after_ms=site.uplink_back_after_ms if site is not None else 30_000,
     )
     leader = leadership.leader
-    heard = {n: (c.heard_ms, picture.carried(n)) for n, c in picture.contacts().items()}
+    ahead = {n: (c.heard_ms - c.beat.said_ms, picture.carried(n)) for n, c in picture.contacts().items()}
     return UplinkView(
         leader=leader,
         term=leadership.term,
@@ -231,7 +245,7 @@ def uplink_view(picture: Picture) -> UplinkView:
         managers=frozenset(picture.managers()),
         settings=settings,
         # What another part is answered is no answer to this one (M3).
-        reports={n: (ms, c.uplinks) for n, (ms, c) in heard.items() if not _parted(leader, c.standing.leader)},
+        reports={n: (ms, c.uplinks) for n, (ms, c) in ahead.items() if not _parted(leader, c.standing.leader)},
         declared=picture.carried(leader).modes if leader is not None and leader in picture.contacts() else None,
         carry=picture.question,
     )

@@ -10,6 +10,7 @@ from tests.core.things import A, B, C, D
 from tests.support.conversation import Talk, anything, at, heard, meanwhile, notes, says, sees, talk, until
 
 ME = LifeId("a1")
+FIRST = Beat(number=1, hears={}, carried=b"mine", holdings=b"held", said_ms=0)
 
 
 def beat(number: int = 1, hears: dict[NodeId, str] | None = None, carried: bytes = b"") -> Beat:
@@ -18,7 +19,7 @@ def beat(number: int = 1, hears: dict[NodeId, str] | None = None, carried: bytes
 
 
 def node_a() -> Talk:
-    view = MembershipView(members=frozenset({B, C}), carry=lambda: b"mine", stamp=())
+    view = MembershipView(members=frozenset({B, C}), carry=lambda: b"mine", holdings=lambda: b"held", stamp=lambda: ())
     return talk(Membership(me=A, life=ME), view)
 
 
@@ -31,7 +32,7 @@ def in_contact_with_b() -> Talk:
 
 def test_c1_the_first_beat_leaves_at_once_and_one_a_second_after_it() -> None:
     t = node_a()
-    assert t >> at(0) << says(None, Beat(number=1, hears={}, carried=b"mine")) >> until(BEAT_PERIOD_MS - 1)
+    assert t >> at(0) << says(None, FIRST) >> until(BEAT_PERIOD_MS - 1)
     assert t >> until(BEAT_PERIOD_MS) << says(None, Beat, number=2)
 
 
@@ -149,8 +150,8 @@ def test_c1_my_beats_name_the_life_that_i_hear() -> None:
 
 def test_c1_a_change_is_told_at_once_but_no_two_beats_closer_than_100_ms() -> None:
     t = node_a()
-    assert t >> at(0) << says(None, Beat, number=1) >> at(500) >> sees(stamp=(1,)) << says(None, Beat, number=2)
-    assert t >> at(510) >> sees(stamp=(2,)) >> until(500 + BEAT_GAP_MS - 1)
+    assert t >> at(0) << says(None, Beat, number=1) >> at(500) >> sees(stamp=lambda: (1,)) << says(None, Beat, number=2)
+    assert t >> at(510) >> sees(stamp=lambda: (2,)) >> until(500 + BEAT_GAP_MS - 1)
     assert t >> until(500 + BEAT_GAP_MS) << says(None, Beat, number=3)
 
 
@@ -171,4 +172,4 @@ def test_c1_who_is_not_in_the_roster_is_not_heard_and_who_leaves_it_is_lost() ->
 def test_c2_what_a_contact_carries_is_kept_as_its_latest_beat_says() -> None:
     t = in_contact_with_b()
     assert t >> at(20, heard(B, beat(2, carried=b"news")))
-    assert t.machine.contacts[B].carried == b"news"
+    assert t.machine.contacts[B].beat.carried == b"news"

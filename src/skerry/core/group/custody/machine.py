@@ -55,6 +55,8 @@ class Custody:
     """Grows whenever `kept` changes."""
     shelves: dict[str, Shelf] = field(default_factory=lambda: {kind: Shelf() for kind in KINDS})
     """By kind, for who watches only some of them."""
+    own: Shelf = field(default_factory=Shelf)
+    """Those that this node has signed itself."""
 
     def newer(self, name: str, version: Version) -> bool:
         """Whether this would be news."""
@@ -70,6 +72,8 @@ class Custody:
         self.kept = {**self.kept, document.name: document}
         self.version += 1
         self.shelves[document.name.split("/")[0]].version += 1
+        if document.author == self.me:
+            self.own.version += 1
 
     def versions(self) -> dict[str, Version]:
         """What I hold."""

@@ -8,7 +8,7 @@ are dropped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,7 @@ from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Verified
 from skerry.core.kernel.values import Value
 
+NO_BEAT = Beat(number=0, hears={}, carried=b"")
 PAST_LIVES_MAX = 32
 """Per peer. A replay of a life that is older than so many restarts is caught by `Beat.hears` alone."""
 
@@ -46,8 +47,11 @@ class MembershipView(Value, frozen=True, kw_only=True):
     """The roster's, without me."""
     carry: Callable[[], bytes]
     """Makes what my next beat is to carry."""
-    stamp: tuple[Any, ...]
-    """Changes when that has changed in a way that should not wait for the next beat (ages grow by themselves)."""
+    holdings: Callable[[], bytes]
+    """Likewise."""
+    stamp: Callable[[], tuple[Any, ...]]
+    """Changes when what I carry has changed in a way that should not wait for the next beat. Whatever changes it lets
+    this machine reconsider."""
     silent: bool = False
     """I was taken out of the roster, and know it: nobody waits for my beats any more."""
 
@@ -67,8 +71,7 @@ class _Peer:
     is, and only what was proven is a past life."""
     token_gone: bool = False
     in_contact_since_ms: int | None = None
-    hears: Mapping[NodeId, LifeId] = field(default_factory=dict)
-    carried: bytes = b""
+    beat: Beat = NO_BEAT
 
 
 @dataclass
@@ -112,7 +115,7 @@ class Membership:
                 self._token(node, present)
                 concerned = node
             case DeadlinePassed() | Reconsider():
-                pass
+                self._beat_wanted = self._beat_wanted or view.stamp() != self._sent_stamp
         notes = self._review(concerned, at_ms, view)
         due = self._due(at_ms, view)
         return Effects(send=self._beat(at_ms, view) if due else (), note=notes) if notes or due else NOTHING
@@ -161,7 +164,7 @@ class Membership:
         peer.hears_me, peer.proven = hears_me, peer.proven or hears_me
         if not peer.hears_me:
             self._beat_wanted = True
-        peer.hears, peer.carried = heard.body.hears, heard.body.carried
+        peer.beat = heard.body
 
     def _token(self, node: NodeId, present: bool) -> None:
         peer = self._peers.get(node)
@@ -195,16 +198,9 @@ class Membership:
             peer.in_contact_since_ms = at_ms
             notes = (Note(what="contact.made", about=node),)
         since_ms, known = peer.in_contact_since_ms, self.contacts.get(node)
-        if known is not None and (known.heard_ms, known.since_ms) == (peer.heard_ms, since_ms):
+        if known is not None and known.heard_ms == peer.heard_ms and known.since_ms == since_ms:
             return notes
-        contact = Contact(
-            node=node,
-            life=peer.life,
-            since_ms=since_ms,
-            heard_ms=peer.heard_ms,
-            hears=peer.hears,
-            carried=peer.carried,
-        )
+        contact = Contact(node=node, life=peer.life, since_ms=since_ms, heard_ms=peer.heard_ms, beat=peer.beat)
         self.changed.append(node)
         if known is not None:
             self.contacts[node] = contact
@@ -220,7 +216,7 @@ class Membership:
             return ()
         peer.in_contact_since_ms = None
         if peer.token_gone:
-            self.departed[node] = peer.carried
+            self.departed[node] = peer.beat.carried
         why = "token gone" if peer.token_gone else "it does not hear me" if fresh else "no beat"
         return (Note(what="contact.lost", about=node, data={"why": why}),)
 
@@ -239,14 +235,20 @@ class Membership:
         if view.silent:
             self._deadline_ms = self._old_ms
             return False
-        changed = self._beat_wanted or view.stamp != self._sent_stamp
-        due_ms = self._sent_ms + (BEAT_GAP_MS if changed else BEAT_PERIOD_MS)
+        due_ms = self._sent_ms + (BEAT_GAP_MS if self._beat_wanted else BEAT_PERIOD_MS)
         self._deadline_ms = due_ms if self._old_ms is None else min(due_ms, self._old_ms)
         return at_ms >= due_ms
 
     def _beat(self, at_ms: int, view: MembershipView) -> tuple[Send, ...]:
         self._number += 1
-        self._sent_ms, self._sent_stamp, self._beat_wanted = at_ms, view.stamp, False
+        self._sent_ms, self._sent_stamp, self._beat_wanted = at_ms, view.stamp(), False
         due_ms = at_ms + BEAT_PERIOD_MS
         self._deadline_ms = due_ms if self._old_ms is None else min(due_ms, self._old_ms)
-        return (Send(to=None, message=Beat(number=self._number, hears=dict(self._hearing), carried=view.carry())),)
+        beat = Beat(
+            number=self._number,
+            hears=dict(self._hearing),
+            carried=view.carry(),
+            holdings=view.holdings(),
+            said_ms=at_ms,
+        )
+        return (Send(to=None, message=beat),)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from skerry.core.group.membership.wire import Beat
 from skerry.core.kernel.ids import LifeId, NodeId
 from skerry.core.kernel.values import Value
 
@@ -24,7 +23,5 @@ class Contact(Value, frozen=True, kw_only=True):
     since_ms: int
     heard_ms: int
     """When its latest beat arrived, by my boot-time."""
-    hears: Mapping[NodeId, LifeId] = {}
-    """Whom it hears."""
-    carried: bytes
-    """What the beat carries; the actor knows what it is."""
+    beat: Beat
+    """The latest."""

@@ -77,8 +77,8 @@ class UplinkView(Value, frozen=True, kw_only=True):
     """The home manager and its guests."""
     settings: UplinkSettings
     reports: dict[NodeId, tuple[int, dict[ManagerId, UplinkReport]]]
-    """Of each member in contact that my leader leads, or any while I have none: when its latest beat arrived, and what
-    it says."""
+    """Of each member in contact that my leader leads, or any while I have none: how much my boot-time is ahead of its,
+    and a beat's way; and what it says."""
     declared: dict[ManagerId, ModeState] | None
     """What my leader's beats say; None: nothing was heard of it."""
     carry: Callable[[ManagerId], bytes]
@@ -140,14 +140,10 @@ class Uplink:
         state = self.modes.get(manager)
         return state.mode if state is not None else "connected"
 
-    def reports(self, at_ms: int) -> dict[ManagerId, UplinkReport]:
+    def reports(self) -> dict[ManagerId, UplinkReport]:
         """What my beats carry."""
         return {
-            manager: UplinkReport(
-                answered_age_ms=None if line.answered_ms is None else at_ms - line.answered_ms,
-                up_for_ms=0 if line.up_since_ms is None else at_ms - line.up_since_ms,
-                session=line.session,
-            )
+            manager: UplinkReport(answered_ms=line.answered_ms, up_since_ms=line.up_since_ms, session=line.session)
             for manager, line in sorted(self._lines.items())
             if line.wanted or line.answered_ms is not None
         }
@@ -366,9 +362,9 @@ class Uplink:
         line = self._lines.get(manager)
         mine = at_ms - line.up_since_ms if line is not None and line.up_since_ms is not None else 0
         theirs = [
-            report.up_for_ms + at_ms - heard_ms
-            for n, (heard_ms, reports) in view.reports.items()
-            if n in view.part and (report := reports.get(manager)) is not None and report.up_for_ms > 0
+            at_ms - ahead_ms - report.up_since_ms
+            for n, (ahead_ms, reports) in view.reports.items()
+            if n in view.part and (report := reports.get(manager)) is not None and report.up_since_ms is not None
         ]
         return max([mine, *theirs])
 
@@ -397,11 +393,11 @@ class Uplink:
         """How long ago the last question of `node` that was answered was asked."""
         if node not in view.reports:
             return None
-        heard_ms, reports = view.reports[node]
+        ahead_ms, reports = view.reports[node]
         report = reports.get(manager)
-        if report is None or report.answered_age_ms is None:
+        if report is None or report.answered_ms is None:
             return None
-        return report.answered_age_ms + at_ms - heard_ms
+        return at_ms - ahead_ms - report.answered_ms
 
     def _wake(self, at_ms: int) -> None:
         self._deadline_ms = at_ms if self._deadline_ms is None else min(self._deadline_ms, at_ms)

@@ -43,12 +43,13 @@ class ModeState(Value, frozen=True, kw_only=True, array_like=True):
 
 
 class UplinkReport(Value, frozen=True, kw_only=True, array_like=True):
-    """One node's knowledge of one manager, as its beats carry it."""
+    """One node's knowledge of one manager, as its beats carry it: moments of its own boot-time, since ages would make
+    another beat of each."""
 
-    answered_age_ms: int | None = None
-    """How long ago the last answered question was asked; None: none ever was."""
-    up_for_ms: int = 0
-    """For how long without a gap of a grace questions have been answered."""
+    answered_ms: int | None = None
+    """When the last answered question was asked; None: none ever was."""
+    up_since_ms: int | None = None
+    """Since when questions have been answered without a gap of a grace; None: they are not."""
     session: bool = False
 
 

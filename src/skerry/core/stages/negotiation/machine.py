@@ -76,8 +76,7 @@ class ChairView(Value, frozen=True, kw_only=True):
     clauses: dict[str, tuple[AssentClause, ...]]
     """By `<intent>/<set>`: the clause in force and those that follow it (G2)."""
     review: dict[IntentId, int] = {}
-    """Intents that are connected again under a plan made while they were not, with the gain in thousandths for which
-    their work is moved (D18)."""
+    """Of intents that are connected again, under a plan made while they were not: the permille that move work (D18)."""
     insists: frozenset[IntentId]
     """Intents whose governance ends in `unfilled` rather than `assignee`."""
     isolated_from: tuple[str, ...]
@@ -128,6 +127,11 @@ class Chair:
         if self._round is None and not done.publish:  # what was committed comes back as the plan that I hold
             done = done + self._open(given, view, view.survey)
         return done
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether it does not lead: only an election can give it something to do."""
+        return self._term == -1
 
     def next_deadline_ms(self) -> int | None:
         """The end of a survey, of a round, or of a refusal."""
