@@ -201,3 +201,16 @@ def test_d25_its_pause_of_what_it_owns_goes_to_the_site_as_its_own_word(
     else:
         with pytest.raises(Refused, match="may not say"):
             visit.step(visit.guest, Authored(documents=(pause,)))
+
+
+def test_d25_it_does_not_wait_for_evidence_that_nobody_has_any_more(visit: Visit) -> None:
+    visit.asked()
+    visit.step(visit.guest, Authored(documents=(THEIRS,)))
+    made = msgspec.structs.replace(both(), isolated_from=(BRANCH,))
+    held = {"plan": (made.id.term, str(made.id.leader), made.id.number)}
+    visit.hears(made)
+    visit.asked(**held)
+    assert visit.guest.verdicts == [], "the entry that committed it is still to come"
+    visit.guest.journal.lose(f"{made.id.leader}/1", 7)
+    visit.asked(**held)
+    assert [(v.word, v.temporary) for v in visit.guest.verdicts] == [("final", True)]

@@ -33,9 +33,12 @@ class Judging:
         """The journal holds the entry with which this leader committed this plan."""
         self._committed.add((leader, plan))
 
-    def evidence_missing(self, plan: Plan, distrusted: Mapping[str, str]) -> bool:
-        """A temporary plan is judged once the entry that committed it has come, or will not come as it was signed."""
+    def evidence_missing(self, plan: Plan, distrusted: Mapping[str, str], lost: Collection[str]) -> bool:
+        """A temporary plan is judged once the entry that committed it has come, or will not come as it was signed, or
+        may be among what is lost of its leader's chains: nobody at the site has that any more (J3)."""
         if self.manager not in plan.isolated_from or distrusted:
+            return False
+        if any(chain.startswith(f"{plan.id.leader}/") for chain in lost):
             return False
         return (str(plan.id.leader), str(plan.id)) not in self._committed
 
@@ -45,11 +48,12 @@ class Judging:
         irs: Mapping[IntentId, IntermediateRepresentation],
         members: Collection[NodeId],
         distrusted: Mapping[str, str],
+        lost: Collection[str],
         wall_ms: int,
     ) -> list[Verdict]:
         """A word on every section of mine that has none yet, or whose word has changed (R3: of one part's plan). What
         others own is not judged here (D25)."""
-        if self.evidence_missing(plan, distrusted):
+        if self.evidence_missing(plan, distrusted, lost):
             return []
         temporary = self.manager in plan.isolated_from
         found: list[Verdict] = []

@@ -394,7 +394,8 @@ class ManagerSite:
         known = {ir.intent: ir for ir in self.irs()}
         members = {NodeId(n) for n in self.roster().members}
         done = Effects()
-        for verdict in self.judging.due(plan, known, members, self.distrusted, given.wall_ms):
+        lost = self.journal.lost()
+        for verdict in self.judging.due(plan, known, members, self.distrusted, lost, given.wall_ms):
             done = done + self._say(verdict)
         return done
 
@@ -463,7 +464,9 @@ class ManagerSite:
         """Whether the site decided something that is still to be judged: new generations wait for that, for a short
         while, so that every temporary plan gets a word before it is replaced (D18)."""
         plan = plan_of(theirs, self.custody)
-        if (plan is not None and not self.judging.evidence_missing(plan, self.distrusted)) or "plan" not in theirs:
+        if (
+            plan is not None and not self.judging.evidence_missing(plan, self.distrusted, self.journal.lost())
+        ) or "plan" not in theirs:
             self._behind_since_ms = None
             return False
         if self._behind_since_ms is None:

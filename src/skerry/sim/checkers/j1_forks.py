@@ -13,6 +13,8 @@ from skerry.core.group.journal.forks import FORK_PREFIX
 from skerry.core.group.journal.model import chain_name
 from skerry.core.kernel.effects import Effects, Persist, Put
 from skerry.core.kernel.inputs import Input
+from skerry.core.kernel.sealing import Sealed
+from skerry.core.kernel.values import decode
 from skerry.sim.checkers.checker import Checker
 
 if TYPE_CHECKING:
@@ -48,12 +50,11 @@ class ForksEnd(Checker):
             return
         agent, name = shell.agent, shell.machine.name
         if isinstance(given.event, Heard):
-            chain = self.world.doubled.get(given.event.said.sealed.signature)
-            if (
-                chain is not None
-                and piece_key(chain, 1) in shell.machine.disk
-                and chain not in agent.journal.forks.chains
-            ):
+            signature = given.event.said.sealed.signature
+            chain = self.world.doubled.get(signature)
+            held = shell.machine.disk.get(piece_key(chain, 1)) if chain is not None else None
+            known = chain in agent.journal.forks.chains
+            if held is not None and not known and decode(held, Sealed).signature != signature:
                 self.broken(f"{name} heard two entries of one number of {chain}, and says nothing")
         for node in agent.election.leadership.part:
             followed = agent.election.certificate.get(node)

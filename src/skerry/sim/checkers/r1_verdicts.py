@@ -80,7 +80,10 @@ class Verdicts(Checker):
             self.broken(f"a verdict on {verdict.intent} in {verdict.plan}, which the manager does not hold so")
         if verdict.word == "final" and verdict.temporary:
             self.premise()
-            if (str(verdict.plan.leader), str(verdict.plan)) not in self._committed:
+            lost = self.manager.site.journal.lost() if self.manager.site is not None else {}
+            if any(chain.startswith(f"{verdict.plan.leader}/") for chain in lost):
+                self.world.coverage.hit("verdict.final.evidence_lost")
+            elif (str(verdict.plan.leader), str(verdict.plan)) not in self._committed:
                 self.broken(f"{verdict.plan} was decided alone and is final, and nothing stored tells of its commit")
 
 

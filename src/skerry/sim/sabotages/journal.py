@@ -40,7 +40,7 @@ def _said_and_not_kept(patch: Patch) -> None:
 
 
 def _judged_without_evidence(patch: Patch) -> None:
-    patch.setattr(Judging, "evidence_missing", lambda self, plan, distrusted: False)
+    patch.setattr(Judging, "evidence_missing", lambda self, plan, distrusted, lost: False)
 
 
 def _verdicts_are_forgotten(patch: Patch) -> None:

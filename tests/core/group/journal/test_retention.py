@@ -150,6 +150,34 @@ def test_n1_who_has_forgotten_all_of_its_own_links_to_what_others_still_had_of_i
     assert reopened(first, Entry).body.predecessor == disk.journal.chains["a/1"].hash
 
 
+def test_n1_who_has_forgotten_the_end_of_its_last_life_links_to_what_others_still_had_of_it() -> None:
+    disk, again = Disk(A, retention=Retention(keep_ms=0)), Disk(A)
+    disk.write("a")
+    again.start("2")
+    again.copy(disk, "a/1")
+    disk.write(*"bcd")
+    disk.hears(a_1=3)
+    disk.tidies(1_000)
+    again.hears(a_1=3)
+    again.copy(disk, "a/1")
+    again.write("e")
+    (first,) = again.journal.entries("a/2", 0)
+    assert reopened(first, Entry).body.predecessor == disk.journal.chains["a/1"].hash
+
+
+def test_n1_who_gets_its_own_lives_back_in_another_order_links_to_the_last_of_them() -> None:
+    disk, again = Disk(A), Disk(A)
+    disk.write("a")
+    disk.start("2")
+    disk.write("b")
+    again.start("3")
+    again.copy(disk, "a/2")
+    again.copy(disk, "a/1")
+    again.write("c")
+    (first,) = again.journal.entries("a/3", 0)
+    assert reopened(first, Entry).body.predecessor == disk.journal.chains["a/2"].hash
+
+
 def test_n1_a_life_of_which_nothing_is_left_is_forgotten_but_for_the_last() -> None:
     disk = Disk(A, retention=Retention(keep_ms=0))
     disk.write("a")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from skerry.core.group.journal.chain import (
     BASE_PREFIX,
@@ -332,7 +333,16 @@ class Journal:
         if not chain.name.startswith(f"{self.me}/") or self._last_own not in ("", piece.before):
             return kept  # of somebody else, or of a life before the last that I know of
         self._last_own = piece.hash  # also of what an earlier life wrote, and its disk had forgotten
-        return kept + Effects(persist=(Put(key=LAST_KEY, value=piece.hash.encode()),))
+        if chain.name != self.own_chain:
+            self._go_on()
+        return kept + Effects(persist=(Put(key=LAST_KEY, value=self._last_own.encode()),))
+
+    def _go_on(self) -> None:
+        """Later lives of mine may have been copied back before the end of this one."""
+        lives = [held for name, held in self.chains.items() if name.startswith(f"{self.me}/")]
+        first = {piece.before: held for held in lives for piece in islice(held.pieces(0, self.shelf), 1)}
+        while (later := first.pop(self._last_own, None)) is not None:
+            self._last_own = later.hash
 
     def _hold(self, chain: Chain) -> None:
         self.chains[chain.name] = chain
