@@ -1,7 +1,7 @@
 """`make bench-disconnect`: what a silent link costs, of Skerry and of others, in network namespaces of this machine.
 
     python -m bench.disconnect.run [--only skerry,etcd] [--settings defaults,tuned] [--nodes 3,5,24] [--repeats 20]
-        [--rest-minutes 10] [--seed 1] [--out FOLDER] [--resume]
+        [--rest-minutes 5] [--seed 1] [--out FOLDER] [--resume]
     python -m bench.disconnect.run --table [--out FOLDER]
 
 Needs root and iproute2; a peer whose programs are not installed is left out, saying which package brings them. Samples
@@ -182,7 +182,7 @@ def options(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--settings", type=_words, default=[], metavar="SETTING,...", help="defaults, tuned")
     parser.add_argument("--nodes", type=_numbers, default=[3, 5, 24], metavar="N,...", help="sizes (default: 3,5,24)")
     parser.add_argument("--repeats", type=int, default=20, help="trials of each case (default: 20)")
-    parser.add_argument("--rest-minutes", type=float, default=10, help="how long to watch each at rest; 0: not at all")
+    parser.add_argument("--rest-minutes", type=float, default=5, help="how long to watch each at rest; 0: not at all")
     parser.add_argument("--seed", type=int, default=1, help="of the moments at which links are cut")
     parser.add_argument("--out", type=Path, default=OUT, metavar="FOLDER", help=f"of the samples (default: {OUT})")
     parser.add_argument("--resume", action="store_true", help="leave out what is there already")

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from bench.disconnect import watching
 from bench.disconnect.sightings import Kind, Record
-from bench.disconnect.systems.base import Figures, Lan, command, pause, until
+from bench.disconnect.systems.base import Failed, Figures, Lan, command, pause, until
 from bench.disconnect.systems.losing import Loss, lose
 from skerry.lab.draws import draw
 
@@ -30,8 +30,11 @@ class Serf:
         self._profile = PROFILES[setting]
 
     def version(self) -> str:
-        """Its own word for it."""
-        return self._lan.ask(self._lan.nodes[0], "serf", "version").split()[1]
+        """The package's: Debian's program does not know its own."""
+        try:
+            return self._lan.ask(self._lan.nodes[0], "dpkg-query", "-W", "-f", "${Version}", "serf").partition("~")[0]
+        except (Failed, OSError):
+            return ""
 
     def up(self) -> None:
         """Start it and wait until it has settled. Raises `Failed`."""
