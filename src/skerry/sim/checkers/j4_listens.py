@@ -41,7 +41,7 @@ class Listens(Checker):
     def after_step(self, shell: Shell, given: Input[Any], effects: Effects) -> None:
         """A question is about to leave."""
         for report in effects.report:
-            if isinstance(report.message, Question):
+            if isinstance(report.message, Question) and report.manager == self.manager.name:
                 agent = shell.agent
                 held = agent.picture.custody.kept.values()
                 told = {kept.name: kept.version for kept in held if kept.author == report.manager}
