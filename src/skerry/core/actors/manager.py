@@ -253,9 +253,10 @@ class ManagerSite:
                 return done
 
     def check_invariants(self) -> None:
-        """J1 for the copies; a verdict number is given once."""
+        """J1 for the copies; a plan's section gets a verdict number once. Of two parts one may have been given a number
+        that was given to the other before the manager was put back (J4)."""
         self.journal.check_invariants()
-        numbers = [v.number for v in self.verdicts]
+        numbers = [(v.number, v.intent, v.plan) for v in self.verdicts]
         assert len(numbers) == len(set(numbers)), "R1: two verdicts of one number"
 
     def _on_said(self, node: NodeId, said: Verified[Any], given: Input[ManagerEvent]) -> Effects:
@@ -475,4 +476,4 @@ class ManagerSite:
 
 
 def _kept_verdict(verdict: Verdict) -> Put:
-    return Put(key=f"{VERDICT_PREFIX}{verdict.number:08d}", value=encode(verdict))
+    return Put(key=f"{VERDICT_PREFIX}{verdict.number:08d}/{verdict.plan}/{verdict.intent}", value=encode(verdict))

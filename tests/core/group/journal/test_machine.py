@@ -13,7 +13,7 @@ from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed
 from skerry.core.kernel.values import decode, digest_bytes
 from skerry.sim.keys import StandInSigner, StandInVerifier
-from tests.core.things import A, B, reopened
+from tests.core.things import A, B, C, reopened
 
 KEYS = {name: StandInSigner(name, 0) for name in "abc"}
 VERIFIER = StandInVerifier(list(KEYS.values()))
@@ -101,6 +101,20 @@ def test_j1_another_entry_with_a_number_that_is_held_is_noted_as_a_fork_and_not_
     done = theirs.take(reopened(fork.entries("a/1", 0)[0], Entry))
     assert [(n.what, n.about, n.data["number"]) for n in done.note] == [("journal.fork", A, 1)]
     assert theirs.entries("a/1", 0) == mine.entries("a/1", 0)
+
+
+def test_j1_what_a_finder_hands_on_as_the_other_is_compared_and_never_taken_for_the_one() -> None:
+    mine, fork, finder, newcomer = journal(), journal(), journal(B), journal(C)
+    write(mine, "one")
+    write(fork, "another")
+    other = reopened(fork.entries("a/1", 0)[0], Entry)
+    copy(mine, finder, "a/1", 1)
+    given: Input[object] = Input(id="i", at_ms=1, wall_ms=1, draw=0, event=None)
+    told = reopened(finder.record(finder.take(other).record[0], given)[1], Entry)
+    newcomer.take(told)
+    assert not newcomer.take(other).persist, "it has nothing to compare it to"
+    copy(mine, newcomer, "a/1", 1)
+    assert [note.what for note in newcomer.take(other).note] == ["journal.fork"]
 
 
 def test_j1_an_entry_that_names_another_predecessor_is_not_taken() -> None:

@@ -19,6 +19,7 @@ from skerry.core.kernel.values import decode, encode
 
 FORK_PREFIX = "journal-fork/"
 WHAT = "journal.fork"
+TOLD_MAX = 64
 
 
 @dataclass
@@ -29,12 +30,20 @@ class Forks:
     """To each of their chains the number."""
     version: int = 0
     """Grows whenever `chains` changes."""
+    told: tuple[bytes, ...] = ()
+    """Signatures of what finders handed on as the other entry: it is compared to what is held, and never held."""
 
     @classmethod
     def recover(cls, kept: dict[str, bytes]) -> Forks:
         """Those of which this disk has the other entry."""
         names = sorted(key for key in kept if key.startswith(FORK_PREFIX))
         return cls(chains={name.removeprefix(FORK_PREFIX): _number(kept[name]) for name in names})
+
+    def tell(self, body: object) -> None:
+        """What somebody's entry says of a fork, if it does."""
+        proof = proof_in(body)
+        if proof is not None:
+            self.told = (*self.told, proof.signature)[-TOLD_MAX:]
 
     def find(self, chain: str, other: Piece) -> Effects:
         """A piece that contradicts what is held of a chain; the first of each chain is proof enough."""

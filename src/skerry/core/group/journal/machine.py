@@ -128,7 +128,10 @@ class Journal:
         name = chain_name(copied.statement.signer, copied.statement.life)
         piece = piece_of(copied.sealed, copied.statement, copied.body, at_ms)
         chain = self.chains.get(name)
+        self.forks.tell(copied.body)
         if piece.first > piece.last:
+            return Effects()
+        if copied.sealed.signature in self.forks.told and (chain is None or piece.last > chain.head):
             return Effects()
         if chain is None:
             return self._begin(name, piece)
