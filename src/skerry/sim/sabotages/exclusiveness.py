@@ -74,7 +74,7 @@ SABOTAGES = (
     Sabotage(
         name="X2: lease counted from the answer",
         plant=_lease_from_the_answer,
-        seeds_known=(6,),
+        seeds_known=(1,),
         noticed_by=("I2",),
         shape=apart,
     ),
@@ -96,14 +96,14 @@ SABOTAGES = (
     Sabotage(
         name="X7: release before the stop",
         plant=_release_before_the_stop,
-        seeds_known=(9,),
+        seeds_known=(8,),
         noticed_by=("I2",),
         shape=moving,
     ),
     Sabotage(
         name="X9: fences are forgotten",
         plant=_fences_are_forgotten,
-        seeds_known=(4,),
+        seeds_known=(18,),
         noticed_by=("I2",),
         shape=restarting,
     ),
