@@ -178,10 +178,10 @@ def test_d25_a_manager_that_was_not_admitted_is_a_stranger() -> None:
 
 def test_d25_only_managers_answer() -> None:
     world = settled()
-    asked, refused = agent(world).uplink.reports(world.now_ms), agent(world).refused
+    asked, refused = agent(world).uplink.reports(), agent(world).refused
     answer = world._sealed("b", world.nodes["b"].signer, Answer(number=1))
     world._from_manager(world.nodes["a"], HQ, answer)
-    assert agent(world).refused == refused + 1 and set(agent(world).uplink.reports(world.now_ms)) == set(asked)
+    assert agent(world).refused == refused + 1 and set(agent(world).uplink.reports()) == set(asked)
 
 
 # --- coming and going -------------------------------------------------------------------------------------------------
