@@ -157,7 +157,7 @@ SABOTAGES = (
     Sabotage(
         name="U1: work waits for permission",
         plant=_waits_for_permission,
-        seeds_known=(11,),
+        seeds_known=(39,),
         noticed_by=("U1",),
         shape=powerless,
     ),
