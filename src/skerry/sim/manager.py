@@ -346,7 +346,7 @@ class Manager:
                 self._remember(change)
             elif change.key.startswith(ROSTER_KEY):
                 roster = decode(decode(decode(change.value, Sealed).statement, Statement).body, Roster)
-                if roster.version == 1 or roster.version >= self.roster.version:  # else one that it has found (J4)
+                if not hasattr(self, "roster") or roster.version >= self.roster.version:  # else it has found it (J4)
                     self.roster = roster
         self.manifests = manifests
 
