@@ -169,6 +169,24 @@ def test_x9_a_higher_fence_seen_in_the_second_round_is_gone_above_as_well() -> N
     assert t >> at(27, heard(B, give(3, 6))) << notes("grant.held", KEY, fence=6)
 
 
+def test_x9_a_fence_that_no_quorum_kept_in_time_is_forgone() -> None:
+    """Somebody else was told the same highest after that, took the same number and may have used it."""
+    t = node_a(wanted={KEY: 0})
+    assert t >> at(0) << says(None, ask(1)) >> at(9, heard(B, give(1, 1))) << keeps("") << says(None, ask(2, fence=2))
+    assert t >> at(9 + ROUND_MS, draw=100) << says(None, GrantRelease)
+    assert t >> at(9 + ROUND_MS + 150) << says(None, ask(4))
+    assert t >> at(9 + ROUND_MS + 160, heard(B, give(4, 2))) << keeps("") << says(None, ask(5, fence=3))
+    assert t >> at(9 + ROUND_MS + 170, heard(B, give(5, 3))) << notes("grant.held", KEY, fence=3)
+
+
+def test_x9_an_answer_that_comes_after_the_promises_with_which_the_highest_was_told_takes_no_fence() -> None:
+    """As after a stall: the round is not over for whoever stood still in it."""
+    t = node_a(wanted={KEY: 0})
+    assert t >> at(0) << says(None, ask(1)) >> at(9, heard(B, give(1, 1))) << keeps("") << says(None, ask(2, fence=2))
+    assert t >> at(LEASE_MS, heard(B, give(2, 2))) << says(None, ask(3))
+    assert KEY not in t.machine.held
+
+
 def test_x2_the_holder_counts_its_lease_from_the_moment_its_request_left() -> None:
     t = holder(at_ms=1_000)
     assert t.machine.held[KEY].until_ms == 1_020 + LEASE_MS

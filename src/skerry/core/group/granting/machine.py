@@ -79,6 +79,9 @@ class _Wish:
     """A key that I am named for."""
 
     fence: int = 0
+    told_ms: int | None = None
+    """When the question left whose answers this fence is above; None: no quorum has to keep it any more before it is
+    used."""
     until_ms: int = 0
     """I hold it till then; 0: I never did."""
     asked_ms: int | None = None
@@ -262,7 +265,8 @@ class Granting:
             self.version += 1
         if self._roster_version != view.electorate.roster_version:
             self._roster_version = view.electorate.roster_version
-            for wish in self._wishes.values():
+            for key, wish in self._wishes.items():
+                self._forgo(key, wish)
                 wish.asked_ms, wish.gave, wish.next_ms = None, {}, at_ms
 
     def _give_up(self, at_ms: int, view: GrantingView) -> Effects:
@@ -275,6 +279,7 @@ class Granting:
         for key, wish in self._wishes.items():
             if wish.stops_first and key not in view.in_use and self.me not in view.declared:
                 wish.stops_first, wish.fence, wish.until_ms, wish.asked_ms, wish.next_ms = False, 0, 0, None, at_ms
+                wish.told_ms = None
         if self.me in view.declared and not view.in_use:
             living = Living(node=self.me, generation=view.declared[self.me] + 1)
             said = Publish(name=DEAD_PREFIX + self.me, version=living.version, value=living)
@@ -290,7 +295,7 @@ class Granting:
         held = self.held[key]
         self.held = {k: h for k, h in self.held.items() if k != key}
         self.version += 1
-        self._wishes[key].fence = 0
+        self._wishes[key].fence, self._wishes[key].told_ms = 0, None
         return Effects(note=(Note(what=what, about=key, data={"fence": held.fence}),))
 
     def _ask(self, asked: dict[GrantKey, int], given: Input[GrantingEvent], view: GrantingView) -> Effects:
@@ -321,10 +326,16 @@ class Granting:
         without = self._left_out(wish, view)
         if without is not None:
             highest = max(wish.gave.values())
+            if wish.told_ms is not None and at_ms >= wish.told_ms + view.lease_ms:
+                # Those who told the highest are bound no longer: somebody else may have taken this one, too.
+                self._forgo(key, wish)
+                wish.asked_ms, wish.next_ms = None, at_ms
+                return Effects()
             if wish.fence == 0 or highest > wish.fence:
                 # The fence has to be kept by a quorum before it may be used: ask again, with it.
-                wish.fence, wish.asked_ms, wish.next_ms = highest + 1, None, at_ms
+                wish.fence, wish.told_ms, wish.asked_ms, wish.next_ms = highest + 1, wish.asked_ms, None, at_ms
                 return Effects()
+            wish.told_ms = None
             wish.until_ms, wish.next_ms = (
                 wish.asked_ms + view.lease_ms,
                 wish.asked_ms + view.lease_ms // RENEWAL_DIVISOR,
@@ -338,6 +349,7 @@ class Granting:
             self._wake(wish.asked_ms + ROUND_MS)
             return Effects()
         wish.asked_ms = None
+        self._forgo(key, wish)
         if key in view.runs_alone and self.surrender.may_run_alone(at_ms, view.lease_ms, holds=key in self.held):
             return self._run_alone(key, wish, given, view)
         wish.next_ms = at_ms + RETRY_MIN_MS + given.draw % (RETRY_SPAN_MS + 1)
@@ -345,6 +357,11 @@ class Granting:
         if wish.until_ms > at_ms or key in view.in_use:
             return Effects()  # still held: ask again, give nothing back
         return self._release((key,), at_ms)
+
+    def _forgo(self, key: GrantKey, wish: _Wish) -> None:
+        """Take no fence that no quorum has kept: whoever asks next may be told the same highest, and take it."""
+        if wish.told_ms is not None:
+            wish.fence, wish.told_ms = self.held[key].fence if key in self.held else 0, None
 
     def _left_out(self, wish: _Wish, view: GrantingView) -> frozenset[NodeId] | None:
         """Whose weight has to be left out for a quorum to have answered; None: there is none even so."""
@@ -358,7 +375,7 @@ class Granting:
         """X8: nobody is asked; the agent renews it as it would a lease, so that a guard ends what a dead agent left."""
         persist: tuple[Persist, ...] = ()
         if key not in self.held:
-            wish.fence = self._highest(key, view) + 1
+            wish.fence, wish.told_ms = self._highest(key, view) + 1, None
             self.fences[key] = wish.fence
             persist = (Put(key=FENCE_PREFIX + key, value=encode(wish.fence)),)
         wish.until_ms = given.at_ms + view.lease_ms
