@@ -149,7 +149,7 @@ class World:
         in_force = self.manager.roster.managers
         managers = () if self.options.absent else tuple(name for name in self.managers if name in in_force)
         core = self.chance.child("core")
-        self.heal(draw_core(self.members(), self._leaving(), managers, self.options.core_permille, core))
+        self.heal(draw_core(self.members(), self.leaving(), managers, self.options.core_permille, core))
         self._settle()
         for checker in self.checkers:
             checker.at_end()
@@ -387,7 +387,8 @@ class World:
         """Who belongs to the site, by the newest roster that head office ever kept."""
         return tuple(name for name in self.machines if name in self.manager.roster.members)
 
-    def _leaving(self) -> frozenset[str]:
+    def leaving(self) -> frozenset[str]:
+        """Who was taken out or said that it leaves, as far as any agent knows."""
         agents = [machine.shell.agent for machine in self.machines.values() if machine.shell is not None]
         return frozenset(n for n in self.machines if any(agent.picture.goes(NodeId(n)) for agent in agents))
 

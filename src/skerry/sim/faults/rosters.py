@@ -44,7 +44,8 @@ def replaces(world: World, chance: Chance) -> End | None:
 
 def leaves(world: World, chance: Chance) -> End | None:
     """A machine is taken out, by head office or by its owner; it may be off, or not hear of it for long."""
-    members = world.members()
+    leaving = world.leaving()
+    members = tuple(name for name in world.members() if name not in leaving)
     if len(members) < 2:
         return None
     machine = world.machines[chance.pick(members)]
