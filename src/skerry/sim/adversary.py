@@ -62,6 +62,7 @@ class Adversary:
         self._tricks_up: dict[str, Callable[[str], bytes | None]] = {
             "message.replayed_up": self._replay,
             "forged.question": self._question_of_nobody,
+            "forged.stranger_up": self._question_of_a_stranger,
             "forged.entry": self._changed_entry,
         }
 
@@ -169,6 +170,10 @@ class Adversary:
     def _question_of_nobody(self, member: str) -> bytes | None:
         question = Question(number=self._chance_up.between(1, 99), carried=encode(Exchange(versions={}, heads={})))
         return self._signed_by_nobody(self._statement(question, signer=member))
+
+    def _question_of_a_stranger(self, member: str) -> bytes | None:
+        question = Question(number=self._chance_up.between(1, 99), carried=encode(Exchange(versions={}, heads={})))
+        return encode(seal(self._signer, self._statement(question, signer="mallory")))
 
     def _changed_entry(self, member: str) -> bytes | None:
         """A member hands on what another wrote, with a word of it changed (J1)."""

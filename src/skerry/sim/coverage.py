@@ -72,6 +72,7 @@ EXPECTED: tuple[str, ...] = (
     "fault.forged.malformed_body",
     "fault.forged.no_envelope",
     "fault.forged.not_its_word",
+    "fault.forged.stranger_up",
     "fault.message.replayed_up",
     "fault.forged.question",
     "fault.forged.entry",
