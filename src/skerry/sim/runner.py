@@ -87,6 +87,9 @@ def run_world(
         world.run()
     except Violation as found:
         violation = found
+    except Exception as error:
+        error.add_note(f"in the world of seed {options.seed}, which is the simulator's own fault")
+        raise
     return Verdict(
         seed=options.seed,
         nodes=len(world.machines),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from skerry.core.group.membership.machine import Membership, MembershipView, PresenceChanged
-from skerry.core.group.membership.model import BEAT_GAP_MS, BEAT_PERIOD_MS, FRESH_MS, HUNG_MS
+from skerry.core.group.membership.model import BEAT_GAP_MS, BEAT_PERIOD_MS, FRESH_MS, HUNG_MS, beat_gap_ms
 from skerry.core.group.membership.wire import Beat
 from skerry.core.kernel.ids import LifeId, NodeId
 from tests.core.things import A, B, C, D
@@ -153,6 +155,11 @@ def test_c1_a_change_is_told_at_once_but_no_two_beats_closer_than_100_ms() -> No
     assert t >> at(0) << says(None, Beat, number=1) >> at(500) >> sees(stamp=lambda: (1,)) << says(None, Beat, number=2)
     assert t >> at(510) >> sees(stamp=lambda: (2,)) >> until(500 + BEAT_GAP_MS - 1)
     assert t >> until(500 + BEAT_GAP_MS) << says(None, Beat, number=3)
+
+
+@pytest.mark.parametrize(("others", "gap_ms"), [(0, 100), (5, 100), (23, 460), (50, 1_000), (500, 1_000)])
+def test_c1_the_more_have_to_read_a_beat_the_further_they_are_apart(others: int, gap_ms: int) -> None:
+    assert beat_gap_ms(others) == gap_ms
 
 
 def test_c1_time_in_which_this_agent_stood_still_is_no_silence_of_the_others() -> None:

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from skerry.core.group.membership.model import (
-    BEAT_GAP_MS,
     BEAT_PERIOD_MS,
     FRESH_MS,
     HUNG_MS,
     STOOD_STILL_MS,
     Contact,
+    beat_gap_ms,
 )
 from skerry.core.group.membership.wire import Beat
 from skerry.core.kernel.effects import NOTHING, Effects, Note, Send
@@ -235,7 +235,7 @@ class Membership:
         if view.silent:
             self._deadline_ms = self._old_ms
             return False
-        due_ms = self._sent_ms + (BEAT_GAP_MS if self._beat_wanted else BEAT_PERIOD_MS)
+        due_ms = self._sent_ms + (beat_gap_ms(len(view.members)) if self._beat_wanted else BEAT_PERIOD_MS)
         self._deadline_ms = due_ms if self._old_ms is None else min(due_ms, self._old_ms)
         return at_ms >= due_ms
 

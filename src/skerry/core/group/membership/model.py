@@ -8,7 +8,9 @@ from skerry.core.kernel.values import Value
 
 BEAT_PERIOD_MS = 1_000
 BEAT_GAP_MS = 100
-"""Between two beats, however much changes."""
+HURRIED_PER_S = 50
+"""As many beats a second a member has to read at most because something changes."""
+"""Between two beats of a small site, however much changes."""
 FRESH_MS = 2_500
 HUNG_MS = 3_500
 STOOD_STILL_MS = 500
@@ -25,3 +27,8 @@ class Contact(Value, frozen=True, kw_only=True):
     """When its latest beat arrived, by my boot-time."""
     beat: Beat
     """The latest."""
+
+
+def beat_gap_ms(others: int) -> int:
+    """How far beats are apart at least (C1), with so many other members: all of them read each one."""
+    return min(max(BEAT_GAP_MS, others * 1_000 // HURRIED_PER_S), BEAT_PERIOD_MS)
