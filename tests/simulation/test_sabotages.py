@@ -21,7 +21,7 @@ def test_a_sabotage_is_noticed(sabotage: Sabotage, book: Book) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("shape", list(dict.fromkeys(s.shape for s in SABOTAGES)))
 def test_the_same_worlds_without_a_sabotage_hold(shape, book: Book) -> None:
     for seed in (0, 1):

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from skerry.core.actors import report
-from skerry.core.conversation import Refused, document_of, key_in
+from skerry.core.conversation import Exchange, Refused, document_of, key_in
 from skerry.core.group.uplink.wire import Answer
 from skerry.core.kernel.ids import InstanceId, IntentId, ManagerId
 from skerry.core.kernel.sealing import Sealed, Statement, Verified, body_digest
@@ -203,6 +203,21 @@ def test_d25_what_a_dismissed_guest_wanted_is_withdrawn_and_it_is_not_asked_any_
     world.part_from_manager(BRANCH)
     world.run(SETTLED_MS)
     assert agent(world).picture.plan().isolated_from == ()
+
+
+def test_x5_who_was_taken_out_asks_no_sooner_for_being_told_of_it() -> None:
+    """It is told the rosters each time, and would never have done."""
+    world = settled()
+    members = world.roster.members
+    next_roster(world, members={n: e for n, e in members.items() if n != A}, former={A: members[A]})
+    world.run(SETTLED_MS)
+    out = agent(world, "a")
+    assert A not in out.picture.roster().members
+    numbers = [line.number for line in out.uplink._lines.values()]
+    for _ in range(5):
+        told = Answer(number=max(numbers), carried=encode(Exchange(items=(out.picture.held_roster().sealed,))))
+        world._from_manager(world.nodes["a"], HQ, world._sealed(HQ, world.desks[HQ].signer, told))
+    assert [line.number for line in out.uplink._lines.values()] == numbers
 
 
 class OlderRoster(msgspec.Struct, frozen=True, kw_only=True, tag="roster"):
