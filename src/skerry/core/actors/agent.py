@@ -475,7 +475,7 @@ class Agent:
             self.refused += 1
             return NOTHING
         more = exchange is not None and self.picture.take_answer(manager, exchange)
-        if more and self.picture.me in self.picture.roster().members:  # else it tells of the roster, and of nothing more
+        if more and self.picture.me in self.picture.roster().members:  # else it tells rosters, however often I ask
             self.uplink.ask_now(manager)
         return self._run("uplink", Answered(manager=manager, answer=said.body), given)
 
