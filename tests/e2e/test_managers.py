@@ -3,19 +3,17 @@ intents alone, and each ratifies its own (D25, M1, U3)."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from skerry.lab import building, processes
-from skerry.lab.asking import Unanswered
 from skerry.lab.building import Plan
 from skerry.lab.site import Lab
+from tests.support.waiting import until
 
-WITHIN_S = 90.0
 EXAMPLE = Path(__file__).parents[2] / "src" / "skerry" / "examples" / "tiered-storage"
 GREETING = Path(__file__).with_name("greeting.yaml")
 HOME, GUEST = "hq", "m2"
@@ -28,20 +26,6 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     made.up(Plan(nodes=3, managers=2, site_file=EXAMPLE / "site.yaml"))
     yield made
     made.down()
-
-
-def until(what: str, holds: Callable[[], Any]) -> Any:
-    """Wait for something that is seen from outside; returns it."""
-    end = time.monotonic() + WITHIN_S
-    while True:
-        try:
-            found = holds()
-        except Unanswered:
-            found = None
-        if found:
-            return found
-        assert time.monotonic() < end, what
-        time.sleep(0.2)
 
 
 def status(lab: Lab, node: str = "n1") -> dict[str, Any]:

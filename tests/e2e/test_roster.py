@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,10 @@ from skerry.lab import building, processes
 from skerry.lab.asking import command
 from skerry.lab.site import Lab
 from skerry.lab.state import HOST, free_ports
+from tests.support.waiting import until
 
 MANIFESTS = Path(__file__).with_name("once.yaml")
 UP_WITHIN_S = 120.0
-AGREED_WITHIN_S = 60.0
 STOPPED_WITHIN_S = 10.0
 
 
@@ -76,15 +76,6 @@ class Client:
                 self.failed.append(str(error))
             finally:
                 asking.close()
-
-
-def until(what: str, holds: Callable[[], Any], within_s: float = AGREED_WITHIN_S) -> Any:
-    end = time.monotonic() + within_s
-    while time.monotonic() < end:
-        if found := holds():
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"not within {within_s} s: {what}")
 
 
 def serving(lab: Lab, node: str) -> dict[str, Any] | None:
@@ -156,6 +147,6 @@ def test_x5_the_holder_is_replaced_and_stops_before_another_starts(lab: Lab) -> 
     stays = min({"n1", "n2", "n3"} - {holder})
 
     joined(lab, "n4", "--replaces", holder)
-    until("the one replaced has stopped all", lambda: not pids(lab, holder), STOPPED_WITHIN_S + AGREED_WITHIN_S)
+    until("the one replaced has stopped all", lambda: not pids(lab, holder))
     after = until("another serves", lambda: (found := serving(lab, stays)) and found["node"] != holder and found)
     assert after["fence"] > before["fence"]
