@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 from collections.abc import Awaitable, Callable
 
+from bench.disconnect.beside import Beside
 from skerry.lab import wires
 
 EVERY_S = 0.02
@@ -23,22 +23,13 @@ Ask = Callable[[], Awaitable[None]]
 """Asks once, and notes the answer itself. What fails by `OSError` or `TimeoutError` was no answer."""
 
 
-class Clients:
+class Clients(Beside):
     """Asks for as long as the block lasts."""
 
     def __init__(self, space: str, *asks: Ask) -> None:
+        super().__init__(self._run)
         self._space = space
         self._asks = asks
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Clients:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
 
     def _run(self) -> None:
         wires.enter(self._space)

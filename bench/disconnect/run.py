@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.disconnect import tables
+from bench.disconnect.beside import StoppedLooking
 from bench.disconnect.sample import Case, Sample, append, done, read
 from bench.disconnect.systems.base import Failed, Figures, System, pause, removed
 from bench.disconnect.systems.etcd import Etcd
@@ -42,7 +43,7 @@ PHASE_MS = 5_000
 """A trial begins so much later at most, drawn from the seed: against timers that nobody set."""
 REST_FIRST_S = 40.0
 """After a start, before anything is counted at rest."""
-FAILURES = (Failed, LabError, SettingsError, wires.WiresError, OSError, subprocess.SubprocessError)
+FAILURES = (Failed, StoppedLooking, LabError, SettingsError, wires.WiresError, OSError, subprocess.SubprocessError)
 FAILURES_MAX = 3
 """In a row, after which a case is given up."""
 

@@ -6,10 +6,11 @@ import contextlib
 import json
 import os
 import re
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Self
 
+from bench.disconnect.beside import Beside
 from bench.disconnect.sightings import Kind, Record
 from skerry.lab import wires
 from skerry.shell.clock import boot_ms
@@ -34,25 +35,16 @@ def read(path: str) -> bytes:
     return b""
 
 
-class Processes:
+class Processes(Beside):
     """Writes down whenever a copy of a role begins or ceases to be able to run. A context manager: it looks while the
     block lasts."""
 
     def __init__(self, record: Record, look: Look) -> None:
+        super().__init__(self._run)
         self._record = record
         self._look = look
         self._known: dict[int, tuple[int, tuple[str, str] | None]] = {}
         self._able: dict[int, tuple[str, str]] = {}
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Processes:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
 
     def _run(self) -> None:
         while not self._over.wait(TICK_S):
@@ -80,30 +72,29 @@ class Processes:
         self._able = able
 
 
-class Logs:
+class Logs(Beside):
     """Reads logs as they grow, from now on, and writes down what counts as a word. A context manager."""
 
     def __init__(
         self, record: Record, files: Mapping[str, Path], said: Callable[[bytes], tuple[Kind, str] | None]
     ) -> None:
         """`files`: to each node its log. `said`: what a line comes to, if anything."""
+        super().__init__(self._run)
         self._record = record
         self._files = {node: open(path, "rb") for node, path in files.items()}  # noqa: SIM115 - while it reads
         self._said = said
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> Logs:
+    def __enter__(self) -> Self:
         for file in self._files.values():
             file.seek(0, os.SEEK_END)
-        self._thread.start()
-        return self
+        return super().__enter__()
 
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-        for file in self._files.values():
-            file.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            super().__exit__(kind)
+        finally:
+            for file in self._files.values():
+                file.close()
 
     def _run(self) -> None:
         rest = dict.fromkeys(self._files, b"")

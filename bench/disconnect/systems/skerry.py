@@ -12,12 +12,13 @@ import http.client
 import json
 import shutil
 import tempfile
-import threading
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from bench.disconnect import watching
+from bench.disconnect.beside import Beside
 from bench.disconnect.clients import Clients
 from bench.disconnect.clients import http as asked
 from bench.disconnect.sightings import Kind, Record, double_ms, first_ms, served_again_ms
@@ -282,25 +283,14 @@ def _last_on(record: Record, role: str) -> str:
     return began[-1] if began else ""
 
 
-class _Finding:
+class _Finding(Beside):
     """Asks some nodes again and again where the roles are, each on a connection that it keeps."""
 
     def __init__(self, lab: Lab, nodes: list[str], endpoints: dict[str, set[tuple[str, int]]]) -> None:
+        super().__init__(*(partial(self._run, node) for node in nodes))
         self._lab = lab
         self._endpoints = endpoints
         self._told: dict[tuple[str, str], set[tuple[str, int]]] = {}
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(node,), daemon=True) for node in nodes]
-
-    def __enter__(self) -> _Finding:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
 
     def _run(self, node: str) -> None:
         state = self._lab.state
@@ -324,24 +314,21 @@ def _address(endpoint: str) -> tuple[str, int]:
     return host.removeprefix("http://"), int(port)
 
 
-class _Streams:
+class _Streams(Beside):
     """Follows the public event stream of every node, from now on, and notes what counts as a word."""
 
+    waits = False  # threads that wait for a line end with the lab, or with this process
+
     def __init__(self, lab: Lab, record: Record) -> None:
+        super().__init__(*(partial(self._run, node) for node in lab.state.nodes))
         self._lab = lab
         self._record = record
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(n,), daemon=True) for n in lab.state.nodes]
         self._following: set[str] = set()
 
-    def __enter__(self) -> _Streams:
-        for thread in self._threads:
-            thread.start()
+    def __enter__(self) -> Self:
+        super().__enter__()
         until("all events are heard", lambda: len(self._following) == len(self._threads), OVER_WITHIN_S)
         return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()  # threads that wait for a line end with the lab, or with this process
 
     def _run(self, node: str) -> None:
         state = self._lab.state

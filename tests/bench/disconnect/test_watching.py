@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.disconnect import watching
+from bench.disconnect.beside import Beside, StoppedLooking
 from bench.disconnect.sightings import Kind, Record
 
 SEEN_WITHIN_S = 20.0
@@ -67,3 +68,11 @@ def test_of_a_log_only_whole_lines_count_that_come_from_now_on(tmp_path: Path) -
         more.flush()
         until(lambda: len(record.seen()) == 2)
     assert [(one.by, one.about) for one in record.seen()] == [("n2", "n1"), ("n2", "n3")]
+
+
+def test_a_watcher_that_fails_fails_the_trial_and_is_no_figure_of_nothing_seen() -> None:
+    def breaks() -> None:
+        raise ValueError("no such file")
+
+    with pytest.raises(StoppedLooking, match="no such file"), Beside(breaks):
+        pass
