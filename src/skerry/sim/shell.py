@@ -48,8 +48,8 @@ class Shell:
         self.machine = machine
         self.world = machine.world
         self.alive = True
-        self.hung = False
-        """The agent's loop stands still; its fabric does not."""
+        self.hangs = False
+        """The agent's loop goes no further than the step that it is in; its fabric does."""
         self.stopped = False
         """The agent's whole process stands still."""
         self.die_at: int | None = None
@@ -122,7 +122,7 @@ class Shell:
 
     def mend(self) -> None:
         """It neither dies nor stands still any more."""
-        self.hung, self.die_at, self.stall_ms = False, None, 0
+        self.hangs, self.die_at, self.stall_ms = False, None, 0
         self.resume()
         self._end_stall()
 
@@ -143,7 +143,12 @@ class Shell:
     @property
     def stands(self) -> bool:
         """Whether it does nothing now with what comes in."""
-        return self.hung or self.stopped or self.machine.frozen or self._busy or self._rest is not None
+        return self.hung or self.stopped or self.machine.frozen or self._busy
+
+    @property
+    def hung(self) -> bool:
+        """Whether the agent's loop stands still, between two steps or within one."""
+        return self.hangs or self._rest is not None
 
     def _sample_usage(self) -> None:
         if self.alive:
@@ -254,11 +259,11 @@ class Shell:
     def _wait_for_room(self, effects: Effects, given: Input[Any]) -> None:
         """N5: the loop stands until the disk takes what this step decided; nothing of it leaves before."""
         self.world.coverage.hit("fault.disk.full.refused")
-        self.hung, self._rest = True, partial(self._has_room, effects, given)
+        self.hangs, self._rest = True, partial(self._has_room, effects, given)
         self.machine.later(ROOM_PERIOD_MS, self._end_stall)
 
     def _has_room(self, effects: Effects, given: Input[Any]) -> None:
-        self.hung = False
+        self.hangs = False
         self._carry_out(effects, given)
 
     def _do_rest(self, todo: list[Callable[[], None]], *, dying: bool) -> None:
@@ -349,9 +354,15 @@ class Shell:
     def _wake(self, due_us: int) -> None:
         if not self.alive or self._wake_us != due_us:
             return
+        if self._queue or self.stands:
+            self._queue.append(
+                self._look_at_deadlines
+            )  # as in the real loop: after what waits, before what comes later
+        else:
+            self._look_at_deadlines()
+
+    def _look_at_deadlines(self) -> None:
         self._wake_us = None
-        if self.stands or self._queue:
-            return  # `go_on` arms it again
         now_ms = self.machine.boot_ms()
         due_ms = self.agent.next_deadline_ms()
         if due_ms is not None and due_ms <= now_ms:

@@ -71,10 +71,10 @@ def hang(world: World, chance: Chance) -> End | None:
     if machine is None or machine.shell is None or machine.shell.hung:
         return None
     shell = machine.shell
-    shell.hung = True
+    shell.hangs = True
 
     def end() -> None:
-        shell.hung = False
+        shell.hangs = False
         if shell.alive:
             shell.go_on()
 
