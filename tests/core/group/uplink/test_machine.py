@@ -108,6 +108,17 @@ def test_m2_from_half_the_grace_on_a_standby_tries_and_after_the_longest_grace_a
     assert t >> until(again - 1) >> until(again) << does(OpenSession, manager=HQ)
 
 
+def test_m2_an_outage_after_a_standby_was_answered_begins_a_try_of_its_own() -> None:
+    t = talk(Uplink(me=B, started_ms=0), view(leader=A))
+    tried_ms = GRACE_MS // 2 + 1
+    assert t >> sees() >> until(tried_ms) << does(OpenSession, manager=HQ)
+    assert t >> SessionChanged(manager=HQ, up=True) << reports(Question, number=1)
+    assert t >> at(tried_ms + 20, answered(1)) << anything
+    noticed_ms = tried_ms + 3 * ASK_MS  # its first question since half the grace without an answer
+    over_ms = noticed_ms + SESSION_TRY_MS + GRACE_MS // 2
+    assert t >> until(over_ms - 1) << anything >> until(over_ms) << does(CloseSession, manager=HQ)
+
+
 def test_m2_whoever_is_answered_keeps_asking_and_a_leader_that_is_not_stops() -> None:
     standby = talk(Uplink(me=B, started_ms=0), view(leader=A))
     assert standby >> sees() >> until(1_001) << does(OpenSession)

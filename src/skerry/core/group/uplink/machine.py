@@ -231,6 +231,7 @@ class Uplink:
             self._wake(at_ms + half - ages[node] + 1)
         leading = view.leader in (self.me, None)
         if answered:
+            line.tried_ms = None  # the next outage is another one
             # One session a site is enough: the leader's, if it is answered, else the one with the least name.
             want = self.me == (view.leader if view.leader in answered else min(answered))
         else:
