@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from skerry.core.group.election.machine import FOLLOWED_KEY, Election
 from skerry.core.group.election.model import (
     APART_FOR_MS,
+    CALLING_FOR_MS,
     INELIGIBLE,
     INELIGIBLE_FOR_MS,
     RANK_WAIT_MS,
@@ -368,15 +369,53 @@ def test_l5_a_member_that_reaches_more_nodes_than_its_leader_leads_asks_for_a_ha
     t = voter(A, C, D, me=B)
     assert t >> heard(A, FollowMe(term=1)) << anything
     apart = {A: follows(1, leads=2), C: follows(1, C, leads=1), D: follows(1, D, leads=1)}
-    assert t >> sees(contacts=apart) >> until(APART_FOR_MS - 1) >> until(APART_FOR_MS) << says(A, AskHandOver(term=1))
+    assert (
+        t
+        >> sees(contacts=apart)
+        >> until(APART_FOR_MS - 1)
+        >> until(APART_FOR_MS)
+        << says(A, AskHandOver(term=1, reaches=4))
+    )
     sated = voter(A, C, me=B)
     assert sated >> heard(A, FollowMe(term=1)) << anything
     assert sated >> sees(contacts={A: follows(1, leads=3), C: follows(1, C, leads=1)}) >> until(10_000)
 
 
+def test_l5_the_part_of_a_new_leader_has_time_to_gather_before_a_member_asks_for_a_hand_over() -> None:
+    t = voter(A, C, D, me=B)
+    assert t >> heard(A, FollowMe(term=1)) << anything
+    apart = {A: follows(1, leads=2), C: follows(1, C, leads=1), D: follows(1, D, leads=1)}
+    assert t >> sees(contacts=apart) >> until(APART_FOR_MS - 1) >> heard(A, HandOver(term=1, to=C))
+    assert t >> heard(C, FollowMe(term=2)) << keeps(FOLLOWED_KEY) << says(C, Follow(term=2, leader=C))
+    taken = {A: follows(1, leads=2), C: follows(2, C, leads=1), D: follows(1, D, leads=1)}
+    assert t >> sees(contacts=taken) >> until(2 * APART_FOR_MS - 2)
+    assert t >> until(2 * APART_FOR_MS - 1) << says(C, AskHandOver(term=2, reaches=4))
+
+
+def test_l5_a_leader_hands_over_to_nobody_who_reaches_no_more_than_it_does() -> None:
+    """Its part may be smaller than its reach: for some are ill. Else the leadership is handed on and on."""
+    t = leader(B, C)
+    assert t >> heard(B, AskHandOver(term=1, reaches=3))
+    assert t >> heard(B, AskHandOver(term=1, reaches=4)) << says(B, HandOver(term=1, to=B)) << anything
+
+
+def test_l5_a_leader_hands_over_to_one_at_a_time() -> None:
+    t = leader(B, C)
+    assert t >> heard(B, AskHandOver(term=1, reaches=4)) << says(B, HandOver(term=1, to=B)) << anything
+    handed_ms = t.at_ms
+    assert t >> until(handed_ms + CALLING_FOR_MS - 1) << anything >> heard(C, AskHandOver(term=1, reaches=5))
+    assert t >> until(handed_ms + CALLING_FOR_MS) << anything
+    assert t >> heard(C, AskHandOver(term=1, reaches=5)) << says(C, HandOver(term=1, to=C)) << anything
+
+
 def test_l5_who_is_asked_for_a_hand_over_tells_all_and_leads_until_it_is_taken_over() -> None:
     t = leader(B, C)
-    assert t >> heard(B, AskHandOver(term=1)) << says(B, HandOver(term=1, to=B)) << says(C, HandOver(term=1, to=B))
+    assert (
+        t
+        >> heard(B, AskHandOver(term=1, reaches=4))
+        << says(B, HandOver(term=1, to=B))
+        << says(C, HandOver(term=1, to=B))
+    )
     assert t.machine.leadership.leader == A
     assert t >> heard(B, FollowMe(term=2)) << keeps(FOLLOWED_KEY) << anything
     assert t.machine.followed == Follow(term=2, leader=B)

@@ -226,6 +226,11 @@ class Election:
         if not self._leads() or ask.term != self._term():
             return Effects()
         if ask.to is None:
+            # One at a time, and only to more: a part that is still gathering, or has ill nodes in its reach, grows by
+            # no leader who reaches as many.
+            taking = self._handed_to is not None and at_ms < self._handed_ms + CALLING_FOR_MS
+            if taking or ask.reaches <= len(view.contacts) + 1:
+                return Effects()
             return self._hand_over(peer, at_ms, view, "a member reaches more nodes")
         self._wanted = (ask.to, at_ms + WANTED_FOR_MS)
         return Effects()
@@ -418,7 +423,8 @@ class Election:
             self._wake(due_ms)
             return Effects()
         self._apart_since_ms = None
-        return Effects(send=(Send(to=leader, message=AskHandOver(term=self._term())),))
+        ask = AskHandOver(term=self._term(), reaches=len(view.contacts) + 1)
+        return Effects(send=(Send(to=leader, message=ask),))
 
     # --- small words ----------------------------------------------------------------------------------------------
 
@@ -439,6 +445,7 @@ class Election:
         self.highest = max(self.highest, follow.term)
         self.certificate = {}
         self._handed_to = self._ineligible_since_ms = self._wanted = None
+        self._apart_since_ms = None  # a new leader's part is not whole at once
         return Effects(
             persist=(Put(key=FOLLOWED_KEY, value=encode(follow)),),
             note=(Note(what="leader.followed", about=follow.leader, data={"term": follow.term}),),

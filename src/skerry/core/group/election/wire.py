@@ -48,6 +48,8 @@ class AskHandOver(Value, frozen=True, kw_only=True, tag="ask_hand_over"):
     term: Whole
     to: NodeId | None = None
     """Whom the operator wants; None: the member itself, for what it reaches."""
+    reaches: Whole = 0
+    """How many nodes: those that it is in contact with, and itself."""
 
 
 class HandOverWanted(Value, frozen=True, kw_only=True, tag="hand_over_wanted"):
