@@ -191,7 +191,7 @@ def main() -> int:
         mutmut.copy_also_copy_files()
         mutmut.setup_source_paths()
         mutmut.create_mutants(os.cpu_count())
-    quiet = ("-q", "-s", "-p", "no:cacheprovider", "-o", "timeout=0")
+    quiet = ("-q", "-s", "--tb=native", "-p", "no:cacheprovider", "-o", "timeout=0")
     with chdir(INSIDE):
         code = pytest.main([*quiet, *TESTS], [Trial(options.only, until_s)])
     SURVIVORS.write_text(json.dumps({name: mutmut.get_diff_for_mutant(name) for name in _survivors(options.only)}))

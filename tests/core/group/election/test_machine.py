@@ -129,6 +129,14 @@ def test_l3_with_more_than_half_of_those_in_contact_it_takes_the_term_above_the_
     )
 
 
+def test_l3_who_does_not_follow_is_asked_again_once_a_round_is_over() -> None:
+    t = voter(B, C)
+    assert t >> until(FIRST) << anything >> heard(B, IWould(round=1, yes=True, highest=0)) << anything
+    assert t.machine.next_deadline_ms() == FIRST + ROUND_MS
+    assert t >> heard(B, Follow(term=1, leader=A)) >> sees(contacts={B: follows(1), C: Standing()})
+    assert t >> until(FIRST + ROUND_MS) << says(C, FollowMe(term=1))
+
+
 def test_l3_half_is_not_more_than_half() -> None:
     t = voter(B, C, D)
     assert t >> until(FIRST) << anything >> heard(B, IWould(round=1, yes=True, highest=0))

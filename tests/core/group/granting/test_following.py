@@ -186,7 +186,15 @@ def test_x8_what_is_held_so_names_whose_weight_was_left_out() -> None:
     number = t.machine._number
     assert t >> heard(B, give(number, 0)) << anything
     assert t >> heard(B, give(number + 1, 1)) << anything
-    assert t.machine.held[KEY].surrendered == "without c, d, declared dead"
+    held = t.machine.held[KEY]
+    assert (held.surrendered, held.without) == ("without c, d, declared dead", {C, D})
+
+
+def test_x8_what_is_held_under_a_roster_that_followed_without_a_majority_says_so() -> None:
+    t = node_a(roster_surrendered=True)
+    assert t >> sees(wanted={KEY: 0}) << anything >> heard(B, give(1, 0)) << anything
+    assert t >> heard(B, give(2, 1)) << writes("grant.surrendered") << notes("grant.held") << notes("grant.surrendered")
+    assert t.machine.held[KEY].surrendered == "under a roster that followed without a majority of the one before"
 
 
 def test_x8_who_was_declared_dead_stops_what_it_has_and_only_then_says_that_it_lives() -> None:
@@ -195,6 +203,7 @@ def test_x8_who_was_declared_dead_stops_what_it_has_and_only_then_says_that_it_l
     assert t.machine.held == {}
     lives = Living(node=A, generation=5)
     assert t >> sees(in_use=frozenset()) << publishes("dead/a", lambda v: v == lives)
+    assert [p.version for p in t.said.publish] == [lives.version]
     assert t >> sees(declared={}) << says(None, GrantAsk, keys={KEY: 0})
 
 
@@ -212,6 +221,13 @@ def test_x9_whoever_hears_of_a_higher_fence_keeps_its_own_until_it_has_one_above
     assert t.machine.held[KEY].fence == 1
     assert t >> heard(B, give(4, 6)) << notes("grant.held", KEY)
     assert t.machine.held[KEY].fence == 6
+
+
+def test_x9_a_holder_that_gets_no_quorum_for_a_higher_fence_goes_on_asking_with_its_own() -> None:
+    t = holder()
+    assert t >> until(20 + LEASE_MS // 4) << says(None, ask(3, fence=1)) << anything
+    assert t >> heard(B, give(3, 5)) << keeps("granting/fence/") << says(None, ask(4, fence=6))
+    assert t >> until(20 + LEASE_MS // 4 + ROUND_MS + 50) << says(None, ask(5, fence=1))
 
 
 def test_x8_who_is_in_contact_is_not_dead() -> None:
