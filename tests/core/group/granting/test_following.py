@@ -180,6 +180,23 @@ def test_x8_the_weight_of_the_dead_is_left_out_after_the_longest_promise() -> No
     assert t.machine.surrender.dead == {C, D}
 
 
+def test_x8_with_the_dead_left_out_it_still_takes_a_quorum_of_the_living() -> None:
+    t = declared()
+    assert t >> until(PROMISE_MS + 5 * ROUND_MS) << anything
+    assert t.machine.surrender.dead == {C, D} and t.machine.held == {}
+
+
+def test_x8_whoever_shows_who_counts_as_dead_sees_each_change_of_it() -> None:
+    t = declared()
+    versions = [t.machine.version]
+    assert t >> until(PROMISE_MS) << anything
+    versions.append(t.machine.version)
+    for present in (ALL, {B: LifeId("b1")}):
+        assert t >> sees(lives=present) << anything >> until(t.at_ms + PROMISE_MS) << anything
+        versions.append(t.machine.version)
+    assert versions == sorted(set(versions))
+
+
 def test_x8_what_is_held_so_names_whose_weight_was_left_out() -> None:
     t = declared()
     assert t >> until(PROMISE_MS) << anything
