@@ -41,8 +41,10 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     folder = tmp_path / "site"
     skerry("lab", "up", "--nodes", "3", "--folder", str(folder))
     made = Lab(folder)
+    known = made.state.id
     yield made
     skerry("lab", "down", "--folder", str(folder))
+    assert processes.end_all(known) == []  # takes note of those that the test itself has started
 
 
 class Client:

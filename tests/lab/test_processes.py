@@ -60,6 +60,13 @@ def test_a_stopped_process_is_ended_too_and_only_of_the_node_that_was_meant(lab:
     assert (one.wait(WITHIN_S), other.wait(WITHIN_S)) == (-signal.SIGKILL, -signal.SIGKILL)
 
 
+def test_whoever_ends_a_lab_has_taken_note_of_the_end_of_what_it_started(lab: str, tmp_path: Path) -> None:
+    process = _start(lab, tmp_path, SLEEPER)
+    _until_found(lab, 1)
+    assert processes.end_all(lab) == []
+    assert process.returncode == -signal.SIGKILL
+
+
 def test_start_ticks_tell_a_process_from_a_later_one_of_the_same_number(lab: str, tmp_path: Path) -> None:
     process = _start(lab, tmp_path, SLEEPER)
     assert processes.start_ticks(process.pid) > 0

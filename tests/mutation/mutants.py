@@ -3,10 +3,11 @@
     python -m tests.mutation.mutants [--minutes 10] [--only voting,granting] [--json]
 
 mutmut (in an environment of its own, build/mutants) changes one thing at a time in a copy of the checkout
-(build/mutated) and runs those tests of tests/core that come by there. What was tried is kept between runs: one goes on
-where the last stopped, and a function that was changed is tried anew. A survivor is killed by a new test, or explained
-in explained.toml beside this file; one that is neither fails the run, and so does an explanation that nothing needs.
-Functions with a decorator and constants of modules are not changed by mutmut: the simulator's sabotages are for those.
+(build/mutated), and trying.py runs those tests of tests/core that come by there. What was tried is kept between runs:
+one goes on where the last stopped, and a function that was changed is tried anew. A survivor is killed by a new test,
+or explained in explained.toml beside this file; one that is neither fails the run, and so does an explanation that
+nothing needs. Functions with a decorator and constants of modules are not changed by mutmut: the simulator's sabotages
+are for those.
 """
 
 from __future__ import annotations
@@ -30,18 +31,17 @@ from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
 COPY = ROOT / "build" / "mutated"
-MUTMUT = ROOT / "build" / "mutants" / "bin" / "mutmut"
+PYTHON = ROOT / "build" / "mutants" / "bin" / "python"
+"""Mutmut's."""
 EXPLAINED = Path(__file__).with_name("explained.toml")
 MUTATED = ("src/skerry/core/stages/*/rules.py", "src/skerry/core/group/*")
 CONFIG = f"""
 [tool.mutmut]
 source_paths = ["src"]
 only_mutate = {json.dumps(MUTATED)}
-pytest_add_cli_args_test_selection = ["tests/core"]
 """
 WIDTH_ELSEWHERE = 160
-NOT_TRIED, SURVIVED = None, 0
-NO_TESTS = (5, 33)
+NOT_TRIED, SURVIVED, WITHOUT_TESTS = None, 0, 33
 """Exit codes as mutmut notes them."""
 
 
@@ -63,7 +63,8 @@ def main() -> int:
     _refresh()
     _mutate(options.minutes, options.only)
     codes = _codes(options.only)
-    survivors = [_survivor(name) for file in codes.values() for name, code in file.items() if code == SURVIVED]
+    diffs: dict[str, str] = json.loads((COPY / "survivors.json").read_text())
+    survivors = [_survivor(name, diff) for name, diff in diffs.items()]
     explained = tomllib.loads(EXPLAINED.read_text())["survivor"]
     reasons = {(one["where"], one["change"].strip()): one["why"] for one in explained}
     open_ones = [s for s in survivors if (s.where, s.change) not in reasons]
@@ -84,21 +85,19 @@ def _refresh() -> None:
 
 
 def _mutate(minutes: float, only: list[str]) -> None:
-    words = [str(MUTMUT), "run", "--max-children", "1", *(f"*{name}*" for name in only)]
-    with (COPY / "mutmut.log").open("w") as log:
+    words = [str(PYTHON), "tests/mutation/trying.py", "--minutes", str(minutes)]
+    words += ["--only", ",".join(only)] if only else []
+    with (COPY / "trying.log").open("w") as log:
         process = subprocess.Popen(words, cwd=COPY, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
-        code = 0
         try:
-            with Console(stderr=True).status(f"changing one thing at a time, for {minutes:g} minutes at most"):
-                code = process.wait(minutes * 60)
-        except subprocess.TimeoutExpired:
-            pass  # each result was noted as it came
+            with Console(stderr=True).status(f"changing one thing at a time, for {minutes:g} minutes or little longer"):
+                code = process.wait()
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
     if code != 0:
-        raise SystemExit(f"mutmut ended with {code}; see {COPY / 'mutmut.log'}")
+        raise SystemExit(f"trying.py ended with {code}; see {COPY / 'trying.log'}")
 
 
 def _codes(only: list[str]) -> dict[str, dict[str, int | None]]:
@@ -112,9 +111,8 @@ def _codes(only: list[str]) -> dict[str, dict[str, int | None]]:
     return found
 
 
-def _survivor(name: str) -> Survivor:
-    shown = subprocess.run([MUTMUT, "show", name], cwd=COPY, capture_output=True, text=True, check=True, timeout=60)
-    lines = [line for line in shown.stdout.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+def _survivor(name: str, diff: str) -> Survivor:
+    lines = [line for line in diff.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
     change = "\n".join(f"{line[0]} {line[1:].strip()}" for line in lines if line[1:].strip())
     module, _, function = name.rpartition("__mutmut_")[0].rpartition(".")
     plain = function.removeprefix("xǁ").replace("ǁ", ".") if "ǁ" in function else function.removeprefix("x_")
@@ -145,14 +143,13 @@ def _tell(codes: dict[str, dict[str, int | None]], open_ones: list[Survivor], st
 def _row(path: str, file: dict[str, int | None], open_ones: list[Survivor]) -> dict[str, Any]:
     counted = Counter(file.values())
     unexplained = sum(survivor.name in file for survivor in open_ones)
-    untested = sum(counted[code] for code in NO_TESTS)
     return {
         "file": path.removeprefix("src/skerry/core/"),
         "mutants": len(file),
-        "killed": len(file) - counted[SURVIVED] - counted[NOT_TRIED] - untested,
+        "killed": len(file) - counted[SURVIVED] - counted[NOT_TRIED] - counted[WITHOUT_TESTS],
         "explained": counted[SURVIVED] - unexplained,
         "survived": unexplained,
-        "without_tests": untested,
+        "without_tests": counted[WITHOUT_TESTS],
         "not_tried_yet": counted[NOT_TRIED],
     }
 

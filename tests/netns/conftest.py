@@ -17,23 +17,8 @@ MANIFESTS = Path(__file__).with_name("shop.yaml")
 UPLINK = f"tls/{MANAGER_ADDRESS}:7499"
 
 MakeSite = Callable[..., Machines]
-Measured = dict[str, int]
-MEASURED = pytest.StashKey[Measured]()
-
-
-@pytest.fixture
-def measured(request: pytest.FixtureRequest) -> Measured:
-    """Figures to be shown at the end of the run, whatever it comes to."""
-    return request.config.stash.setdefault(MEASURED, {})
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Show what was measured."""
-    figures = config.stash.get(MEASURED, {})
-    if figures:
-        terminalreporter.section("measured in network namespaces, in milliseconds")
-    for name, value in figures.items():
-        terminalreporter.write_line(f"{name}: {value}")
+Record = Callable[[str, object], None]
+"""Pytest's `record_property`: figures are shown at the end of the run."""
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from skerry.shell.clock import boot_ms
-from tests.netns.conftest import MakeSite, Measured
+from tests.netns.conftest import MakeSite, Record
 from tests.netns.machines import Machines, holder, satisfied
 from tests.netns.watch import Watch
 
@@ -66,7 +66,7 @@ def one_after_the_other(watch: Watch, lost: str) -> None:
     assert watch.first_ms[new] > watch.last_ms[old] and watch.together == []
 
 
-def test_the_work_of_a_leader_whose_cable_is_out_goes_on_elsewhere(make: MakeSite, measured: Measured) -> None:
+def test_the_work_of_a_leader_whose_cable_is_out_goes_on_elsewhere(make: MakeSite, record_property: Record) -> None:
     machines = led_and_served_by_n1(make, 4)
     rest = machines.nodes[1:]
     had = set(machines.work("n1"))
@@ -82,9 +82,9 @@ def test_the_work_of_a_leader_whose_cable_is_out_goes_on_elsewhere(make: MakeSit
         assert leader_ms < NEW_LEADER_WITHIN_MS
         one_after_the_other(watch, "n1")
         (placement,) = watch.running()
-        measured["cable_out_to_new_leader_ms"] = leader_ms
-        measured["cable_out_to_run_anywhere_active_ms"] = active_elsewhere_ms(machines, rest, anywhere, cut_ms)
-        measured["cable_out_to_run_once_active_ms"] = active_elsewhere_ms(machines, rest, had - anywhere, cut_ms)
+        record_property("cable_out_to_new_leader_ms", leader_ms)
+        record_property("cable_out_to_run_anywhere_active_ms", active_elsewhere_ms(machines, rest, anywhere, cut_ms))
+        record_property("cable_out_to_run_once_active_ms", active_elsewhere_ms(machines, rest, had - anywhere, cut_ms))
 
         machines.lan.plug("n1")
         machines.until("all are one again", lambda: satisfied(machines, machines.nodes), UP_WITHIN_S)
@@ -93,7 +93,7 @@ def test_the_work_of_a_leader_whose_cable_is_out_goes_on_elsewhere(make: MakeSit
 
 
 def test_a_node_that_stands_still_loses_its_work_and_gets_no_second_one_when_it_goes_on(
-    make: MakeSite, measured: Measured
+    make: MakeSite, record_property: Record
 ) -> None:
     machines = led_and_served_by_n1(make, 2)
     rest = machines.nodes[1:]
@@ -105,7 +105,7 @@ def test_a_node_that_stands_still_loses_its_work_and_gets_no_second_one_when_it_
         machines.until("placement runs elsewhere", watch.running, OVER_WITHIN_S)
         one_after_the_other(watch, "n1")
         (old, new) = watch.first_ms
-        measured["frozen_to_new_leader_ms"] = new_leader_ms(machines, rest, frozen_ms)
+        record_property("frozen_to_new_leader_ms", new_leader_ms(machines, rest, frozen_ms))
 
         machines.thaw("n1")
         machines.until("all are one again", lambda: satisfied(machines, machines.nodes), UP_WITHIN_S)

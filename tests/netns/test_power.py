@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.netns.conftest import MakeSite, Measured
+from tests.netns.conftest import MakeSite, Record
 from tests.netns.machines import Machines, Status, satisfied
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow, pytest.mark.timeout(120)]
@@ -17,7 +17,7 @@ STANDS_S = 3.0
 
 
 def test_after_a_power_cut_work_is_back_before_the_first_contact_and_the_plan_is_the_same(
-    make: MakeSite, measured: Measured
+    make: MakeSite, record_property: Record
 ) -> None:
     machines = make(5)
     machines.start(*machines.nodes)
@@ -36,7 +36,7 @@ def test_after_a_power_cut_work_is_back_before_the_first_contact_and_the_plan_is
     assert {node: set(machines.work(node)) for node in machines.nodes} == work
     for node in machines.nodes:
         _check_order(machines, node, {instance for instance in work[node] if "/placement#" not in instance})
-    measured["power_back_to_serving_ms"] = again_ms
+    record_property("power_back_to_serving_ms", again_ms)
 
 
 def _settled(machines: Machines) -> Status:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.netns.conftest import MakeSite, Measured
+from tests.netns.conftest import MakeSite, Record
 from tests.netns.machines import Machines, Status, endpoints, holder, role, satisfied
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow, pytest.mark.timeout(120)]
@@ -26,7 +26,7 @@ def stored(machines: Machines, node: str, doors: list[str], name: str) -> bool:
 
 
 def test_both_parts_of_a_split_site_serve_and_one_holds_what_there_is_one_of_until_they_are_one_again(
-    make: MakeSite, measured: Measured
+    make: MakeSite, record_property: Record
 ) -> None:
     machines = make(5)
     machines.start(*machines.nodes)
@@ -58,7 +58,7 @@ def test_both_parts_of_a_split_site_serve_and_one_holds_what_there_is_one_of_unt
         machines.until("an object is kept", lambda: stored(machines, larger[0], doors, "healed"), OVER_WITHIN_S)
     assert watch.together == [], "two processes had the role at once (I2)"
     assert [seen.node for seen in watch.first_ms] == [smaller[0], placement.node]
-    measured["split_healed_to_agreed_ms"] = agreed_ms
+    record_property("split_healed_to_agreed_ms", agreed_ms)
 
 
 def _check_larger(machines: Machines, larger: tuple[str, ...]) -> None:

@@ -121,7 +121,7 @@ def start(
     }
     if node is not None:
         environment[NODE_VARIABLE] = node
-    _children[:] = [child for child in _children if child.poll() is None]
+    _take_note()
     with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as output:
         process = subprocess.Popen(
             wires.within(space, argv),
@@ -150,7 +150,13 @@ def end_all(lab: str, node: str | None = None) -> list[Found]:
         left = found(lab, node)
         quiet = 0 if left else quiet + 1
         if quiet >= QUIET_LOOKS or (left and boot_ms() > until_ms):
+            _take_note()
             return left
         for one in left:
             send(one.pid, signal.SIGKILL)
         time.sleep(LOOK_AGAIN_S)
+
+
+def _take_note() -> None:
+    """Of the children that have ended."""
+    _children[:] = [child for child in _children if child.poll() is None]

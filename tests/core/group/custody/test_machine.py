@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from skerry.core.group.custody.machine import Custody, packed
-from skerry.core.group.custody.model import CARRY_BYTES_MAX, CARRY_MAX, Kept, Version
-from skerry.core.kernel.effects import Put
+from skerry.core.group.custody.model import CARRY_BYTES_MAX, CARRY_MAX, Carry, Kept, Version
+from skerry.core.kernel.effects import Put, Send
 from skerry.core.kernel.ids import NodeId
 from skerry.core.kernel.sealing import Sealed
 from skerry.core.kernel.values import decode
@@ -50,6 +50,11 @@ def test_a_document_changes_the_version_of_its_own_kind_and_of_the_whole() -> No
     assert (grown, made.version) == ({"fit"}, 2)
 
 
+def test_what_a_node_has_signed_itself_has_a_version_of_its_own() -> None:
+    made = custody(A, document("fit/a", author="a"), document("leave/a", author="a"), document("fit/b", author="b"))
+    assert (made.own.version, made.version) == (2, 3)
+
+
 SENDERS = [
     # author, leader, others that hold it -> who sends it to d
     ("a", B, (A, B, C), A),
@@ -82,6 +87,34 @@ def test_c2_nothing_is_sent_to_who_holds_the_same_or_a_newer_one() -> None:
     assert held.lacking(B, {"site": (2,)}, {}, A) == []
     assert held.lacking(B, {"site": (3,)}, {}, A) == []
     assert len(held.lacking(B, {"site": (1,)}, {}, A)) == 1
+
+
+def test_c2_what_is_lacked_is_sent_beside_what_is_not() -> None:
+    one, other = document("intent/one"), document("intent/other")
+    assert custody(A, one, other).lacking(B, {"intent/one": (1,)}, {}, A) == [other.sealed]
+
+
+def test_c2_what_a_peer_says_that_it_holds_does_not_make_it_its_own_sender() -> None:
+    one = document(version=(2,), author="b")
+    assert custody(A, one).lacking(B, {}, {B: {"site": (2,)}}, None) == [one.sealed]
+
+
+def test_c2_who_claims_a_version_that_can_be_compared_to_nothing_is_sent_the_real_one() -> None:
+    one = document(version=(2,))
+    assert custody(A, one).lacking(B, {"site": ("nonsense",)}, {}, A) == [one.sealed]
+
+
+def test_several_documents_for_a_peer_go_in_one_message_to_that_peer() -> None:
+    two = [document(name).sealed for name in ("intent/one", "intent/other")]
+    assert packed(B, two) == (Send(to=B, message=Carry(items=tuple(two))),)
+
+
+def test_each_document_of_a_message_counts_with_a_hundred_bytes_around_it() -> None:
+    half = CARRY_BYTES_MAX // 2
+    fitting = [document(name, size=half - 100).sealed for name in ("intent/one", "intent/other")]
+    assert packed(B, fitting)[0].message.items == tuple(fitting)
+    beside = [fitting[0], document("intent/other", size=half - 99).sealed]
+    assert packed(B, beside)[0].message == fitting[0]
 
 
 def test_a_message_is_bounded_in_number_and_in_bytes_but_one_large_document_passes() -> None:

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from skerry.core.group.election.machine import FOLLOWED_KEY, Election
 from skerry.core.group.election.model import (
-    APART_FOR_MS,
     CALLING_FOR_MS,
     INELIGIBLE,
     INELIGIBLE_FOR_MS,
@@ -127,6 +126,14 @@ def test_l3_with_more_than_half_of_those_in_contact_it_takes_the_term_above_the_
         << says(B, FollowMe(term=8))
         << says(C, FollowMe(term=8))
     )
+
+
+def test_l3_who_does_not_follow_is_asked_again_once_a_round_is_over() -> None:
+    t = voter(B, C)
+    assert t >> until(FIRST) << anything >> heard(B, IWould(round=1, yes=True, highest=0)) << anything
+    assert t.machine.next_deadline_ms() == FIRST + ROUND_MS
+    assert t >> heard(B, Follow(term=1, leader=A)) >> sees(contacts={B: follows(1), C: Standing()})
+    assert t >> until(FIRST + ROUND_MS) << says(C, FollowMe(term=1))
 
 
 def test_l3_half_is_not_more_than_half() -> None:
@@ -362,34 +369,6 @@ def test_l5_a_leader_that_should_yield_calls_no_term_for_a_plan_that_it_took_ove
     assert t.machine.followed == Follow(term=1, leader=A)
     assert t >> heard(D, FollowMe(term=2)) << anything
     assert t.machine.followed == Follow(term=2, leader=D)
-
-
-def test_l5_a_member_that_reaches_more_nodes_than_its_leader_leads_asks_for_a_hand_over() -> None:
-    """The middle of a chain whose ends do not hear each other."""
-    t = voter(A, C, D, me=B)
-    assert t >> heard(A, FollowMe(term=1)) << anything
-    apart = {A: follows(1, leads=2), C: follows(1, C, leads=1), D: follows(1, D, leads=1)}
-    assert (
-        t
-        >> sees(contacts=apart)
-        >> until(APART_FOR_MS - 1)
-        >> until(APART_FOR_MS)
-        << says(A, AskHandOver(term=1, reaches=4))
-    )
-    sated = voter(A, C, me=B)
-    assert sated >> heard(A, FollowMe(term=1)) << anything
-    assert sated >> sees(contacts={A: follows(1, leads=3), C: follows(1, C, leads=1)}) >> until(10_000)
-
-
-def test_l5_the_part_of_a_new_leader_has_time_to_gather_before_a_member_asks_for_a_hand_over() -> None:
-    t = voter(A, C, D, me=B)
-    assert t >> heard(A, FollowMe(term=1)) << anything
-    apart = {A: follows(1, leads=2), C: follows(1, C, leads=1), D: follows(1, D, leads=1)}
-    assert t >> sees(contacts=apart) >> until(APART_FOR_MS - 1) >> heard(A, HandOver(term=1, to=C))
-    assert t >> heard(C, FollowMe(term=2)) << keeps(FOLLOWED_KEY) << says(C, Follow(term=2, leader=C))
-    taken = {A: follows(1, leads=2), C: follows(2, C, leads=1), D: follows(1, D, leads=1)}
-    assert t >> sees(contacts=taken) >> until(2 * APART_FOR_MS - 2)
-    assert t >> until(2 * APART_FOR_MS - 1) << says(C, AskHandOver(term=2, reaches=4))
 
 
 def test_l5_a_leader_hands_over_to_nobody_who_reaches_no_more_than_it_does() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from skerry.core.group.granting.machine import Granting, GrantingView
 from skerry.core.group.granting.model import DeclaredDead, Electorate, Living
 from skerry.core.group.granting.wire import GrantAsk, GrantGive, GrantRelease
+from skerry.core.kernel.effects import Put
 from skerry.core.kernel.ids import GrantKey, LifeId
+from skerry.core.kernel.values import decode
 from tests.core.things import A, B, C, D
 from tests.support.conversation import (
     Talk,
@@ -114,6 +116,20 @@ def test_x5_a_holder_goes_on_under_the_next_roster_with_the_same_fence() -> None
     assert (held.fence, held.until_ms, held.surrendered) == (1, 100 + LEASE_MS, "")
 
 
+def test_x9_a_higher_fence_that_was_told_under_a_roster_is_forgone_with_it() -> None:
+    t = holder(agreed={KEY: A}, only_agreed_until_ms=10_000)
+    assert t >> until(20 + LEASE_MS // 4) << says(None, ask(3, fence=1)) << anything
+    assert t >> heard(B, give(3, 5)) << keeps("granting/fence/") << says(None, ask(4, fence=6))
+    assert t >> sees(electorate=SECOND) << says(None, ask(5, fence=1, roster=2))
+
+
+def test_x5_who_is_agreed_on_for_one_key_is_granted_that_one_beside_one_that_it_is_not() -> None:
+    other = GrantKey("hq/shop/another")
+    t = node_a(electorate=SECOND, only_agreed_until_ms=PROMISE_MS, agreed={KEY: B})
+    both = GrantAsk(number=1, roster_version=2, lease_ms=LEASE_MS, keys={other: 0, KEY: 0})
+    assert t >> heard(B, both) << says(B, give(1, 0, roster=2))
+
+
 def test_x9_granters_that_have_seen_no_fence_know_those_of_the_rosters_before() -> None:
     t = node_a(electorate=SECOND, fences={KEY: 7}, lives={B: LifeId("b1")})
     assert t >> heard(B, ask(roster=2)) << says(B, give(1, 7, roster=2))
@@ -142,6 +158,7 @@ def test_x8_a_role_that_runs_without_a_quorum_goes_on_at_once_and_says_so() -> N
     held = t.machine.held[KEY]
     assert held.fence == 1 and held.surrendered == "no majority of the roster is in contact"
     since_ms = held.surrendered_wall_ms
+    assert since_ms is not None and 1_000 < since_ms <= 2_000
     assert t >> until(20_000) << anything
     assert t.machine.held[KEY].surrendered_wall_ms == since_ms and t.machine.held[KEY].until_ms > 20_000
 
@@ -151,8 +168,17 @@ def test_x8_one_that_starts_there_waits_for_the_longest_promise_and_takes_a_fenc
     t.machine.fences[KEY] = 7
     assert t >> at(0) >> sees(wanted={KEY: 0}) << anything >> until(PROMISE_MS - 1) << anything
     assert t.machine.held == {}
-    assert t >> until(PROMISE_MS + ROUND_MS * 3) << anything
+    assert t >> until(PROMISE_MS + ROUND_MS * 3) << keeps(f"granting/fence/{KEY}") << anything
+    assert [decode(p.value, int) for p in t.said.persist if isinstance(p, Put)] == [8]
     assert t.machine.held[KEY].fence == 8 and t.machine.held[KEY].surrendered
+
+
+def test_x8_what_runs_without_a_quorum_is_renewed_as_seldom_as_what_runs_with_one() -> None:
+    t = cut_off(runs_alone=frozenset({KEY}))
+    assert t >> until(2_000) << anything
+    assert t >> until(2_000 + LEASE_MS) << anything
+    assert len([s for s in t.said.send if isinstance(s.message, GrantAsk)]) <= 4
+    assert isinstance(t.machine.next_deadline_ms(), int), "moments are whole"
 
 
 def test_x8_on_contact_it_stops_before_it_asks() -> None:
@@ -180,13 +206,43 @@ def test_x8_the_weight_of_the_dead_is_left_out_after_the_longest_promise() -> No
     assert t.machine.surrender.dead == {C, D}
 
 
+def test_x8_with_the_dead_left_out_it_still_takes_a_quorum_of_the_living() -> None:
+    t = declared()
+    assert t >> until(PROMISE_MS + 5 * ROUND_MS) << anything
+    assert t.machine.surrender.dead == {C, D} and t.machine.held == {}
+
+
+def test_x8_whoever_shows_who_counts_as_dead_sees_each_change_of_it() -> None:
+    t = declared()
+    assert t >> sees() << anything
+    versions = [t.machine.version]
+    assert t >> until(PROMISE_MS - 1) << anything
+    assert t.machine.version == versions[0], "nothing has changed yet"
+    assert t >> until(PROMISE_MS) << anything
+    versions.append(t.machine.version)
+    for present in (ALL, {B: LifeId("b1")}):
+        assert t >> sees(lives=present) << anything >> until(t.at_ms + PROMISE_MS) << anything
+        versions.append(t.machine.version)
+    assert versions == sorted(set(versions))
+
+
 def test_x8_what_is_held_so_names_whose_weight_was_left_out() -> None:
     t = declared()
     assert t >> until(PROMISE_MS) << anything
     number = t.machine._number
     assert t >> heard(B, give(number, 0)) << anything
     assert t >> heard(B, give(number + 1, 1)) << anything
-    assert t.machine.held[KEY].surrendered == "without c, d, declared dead"
+    held = t.machine.held[KEY]
+    assert (held.surrendered, held.without) == ("without c, d, declared dead", {C, D})
+
+
+def test_x8_what_is_held_under_a_roster_that_followed_without_a_majority_says_so() -> None:
+    t = node_a(roster_surrendered=True)
+    assert t >> sees(wanted={KEY: 0}) << anything >> heard(B, give(1, 0)) << anything
+    assert t >> heard(B, give(2, 1)) << writes("grant.surrendered") << notes("grant.held") << notes("grant.surrendered")
+    assert t.machine.held[KEY].surrendered == "under a roster that followed without a majority of the one before"
+    assert t >> until(LEASE_MS // 4) << says(None, ask(3, fence=1))
+    assert KEY in t.machine.held, "contact does not end it: the roster is the same for all"
 
 
 def test_x8_who_was_declared_dead_stops_what_it_has_and_only_then_says_that_it_lives() -> None:
@@ -195,6 +251,7 @@ def test_x8_who_was_declared_dead_stops_what_it_has_and_only_then_says_that_it_l
     assert t.machine.held == {}
     lives = Living(node=A, generation=5)
     assert t >> sees(in_use=frozenset()) << publishes("dead/a", lambda v: v == lives)
+    assert [p.version for p in t.said.publish] == [lives.version]
     assert t >> sees(declared={}) << says(None, GrantAsk, keys={KEY: 0})
 
 
@@ -212,6 +269,13 @@ def test_x9_whoever_hears_of_a_higher_fence_keeps_its_own_until_it_has_one_above
     assert t.machine.held[KEY].fence == 1
     assert t >> heard(B, give(4, 6)) << notes("grant.held", KEY)
     assert t.machine.held[KEY].fence == 6
+
+
+def test_x9_a_holder_that_gets_no_quorum_for_a_higher_fence_goes_on_asking_with_its_own() -> None:
+    t = holder()
+    assert t >> until(20 + LEASE_MS // 4) << says(None, ask(3, fence=1)) << anything
+    assert t >> heard(B, give(3, 5)) << keeps("granting/fence/") << says(None, ask(4, fence=6))
+    assert t >> until(20 + LEASE_MS // 4 + ROUND_MS + 50) << says(None, ask(5, fence=1))
 
 
 def test_x8_who_is_in_contact_is_not_dead() -> None:

@@ -68,6 +68,14 @@ def test_x2_a_granter_has_one_promise_open_for_a_key() -> None:
     assert t.machine.promised_to(KEY, 10) == B
 
 
+def test_x2_who_cannot_have_one_key_may_have_another() -> None:
+    other = GrantKey("hq/shop/another")
+    t = node_a()
+    assert t >> heard(C, GrantAsk(number=1, roster_version=1, lease_ms=LEASE_MS, keys={other: 0})) << says(C, GrantGive)
+    both = GrantAsk(number=1, roster_version=1, lease_ms=LEASE_MS, keys={other: 0, KEY: 0})
+    assert t >> heard(B, both) << says(B, give(1, 0))
+
+
 def test_x2_a_granter_is_bound_for_the_lease_and_the_drift_from_its_answer() -> None:
     t = node_a()
     assert t >> at(500, heard(B, ask())) << says(B, GrantGive)
@@ -246,8 +254,9 @@ def test_x2_a_holder_that_gets_no_quorum_any_more_asks_on_gives_nothing_back_and
     assert t >> until(20 + LEASE_MS - 1) << anything
     assert {type(s.message) for s in t.said.send} == {GrantAsk}
     assert KEY in t.machine.held
+    version = t.machine.version
     assert t >> until(20 + LEASE_MS) << anything << notes("grant.lost", KEY, fence=1)
-    assert t.machine.held == {}
+    assert t.machine.held == {} and t.machine.version > version
 
 
 def test_x9_who_lost_a_key_and_gets_it_again_has_a_new_fence() -> None:
@@ -260,8 +269,9 @@ def test_x9_who_lost_a_key_and_gets_it_again_has_a_new_fence() -> None:
 def test_x7_a_key_is_not_released_while_something_still_runs_under_it() -> None:
     t = holder()
     assert t >> sees(wanted={}, in_use=frozenset({KEY}))
+    version = t.machine.version
     assert t >> sees(in_use=frozenset()) << says(None, GrantRelease(number=3, keys=(KEY,)))
-    assert t.machine.held == {}
+    assert t.machine.held == {} and t.machine.version > version
     assert t.machine.promised_to(KEY, t.at_ms) is None
 
 
@@ -271,6 +281,11 @@ def test_a_key_that_is_in_use_and_no_longer_wanted_wakes_nobody_at_once_over_and
     assert t >> until(2_000) << anything
     due_ms = t.machine.next_deadline_ms()
     assert due_ms is None or due_ms > t.at_ms
+
+
+def test_x7_what_still_runs_under_one_key_keeps_nobody_from_asking_for_another() -> None:
+    t, later = holder(), GrantKey("hq/shop/queue")
+    assert t >> sees(wanted={later: 0}, in_use=frozenset({KEY})) << says(None, GrantAsk, keys={later: 0})
 
 
 def test_x2_a_node_asks_only_while_it_is_named() -> None:

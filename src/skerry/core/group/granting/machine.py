@@ -278,8 +278,7 @@ class Granting:
                 done = done + self._lose(key, "grant.given_up")
         for key, wish in self._wishes.items():
             if wish.stops_first and key not in view.in_use and self.me not in view.declared:
-                wish.stops_first, wish.fence, wish.until_ms, wish.asked_ms, wish.next_ms = False, 0, 0, None, at_ms
-                wish.told_ms = None
+                wish.stops_first, wish.until_ms, wish.asked_ms, wish.next_ms = False, 0, None, at_ms
         if self.me in view.declared and not view.in_use:
             living = Living(node=self.me, generation=view.declared[self.me] + 1)
             said = Publish(name=DEAD_PREFIX + self.me, version=living.version, value=living)
