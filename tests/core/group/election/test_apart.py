@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from skerry.core.group.election.machine import FOLLOWED_KEY
-from skerry.core.group.election.model import APART_FOR_MS, ROUND_MS, Standing
+from skerry.core.group.election.model import APART_FOR_MS, CALLING_FOR_MS, ROUND_MS, Standing
 from skerry.core.group.election.wire import AskHandOver, Follow, FollowMe, HandOver
 from skerry.core.kernel.ids import NodeId
 from tests.core.group.election.test_machine import follows, voter
@@ -56,8 +56,8 @@ def test_l5_members_do_not_all_ask_at_the_same_moment() -> None:
     due_ms = 100 + 70 + APART_FOR_MS
     assert t.machine.next_deadline_ms() == due_ms
     assert t >> until(due_ms - 1) >> until(due_ms) << says(A, AskHandOver, reaches=4)
-    again_ms = due_ms + 1 + APART_FOR_MS
-    assert t >> at(due_ms + 1) >> until(again_ms - 1) >> until(again_ms) << says(A, AskHandOver, reaches=4)
+    again_ms = due_ms + CALLING_FOR_MS
+    assert t >> until(again_ms - 1) >> until(again_ms) << says(A, AskHandOver, reaches=4)
 
 
 def test_l5_the_only_member_of_a_leader_asks_too_but_not_before_that_says_that_it_leads() -> None:

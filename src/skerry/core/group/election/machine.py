@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from skerry.core.group.election.apart import Apart
 from skerry.core.group.election.model import (
-    APART_FOR_MS,
     ASK_AGAIN_MS,
     CALLING_FOR_MS,
     INELIGIBLE,
@@ -87,7 +87,7 @@ class Election:
     _wanted: tuple[NodeId, int] | None = None
     """Whom an operator wants to lead, and until when it is offered."""
     _ineligible_since_ms: int | None = None
-    _apart_since_ms: int | None = None
+    _apart: Apart = field(default_factory=Apart)
     _refused: int = 0
     _favoured: NodeId | None = None
     """Whom I said that I would follow, until when: not on disk, since it binds to nothing."""
@@ -408,21 +408,13 @@ class Election:
         )
 
     def _ask_for_hand_over(self, given: Input[ElectionEvent], view: ElectionView) -> Effects:
-        """L5, last sentence: without it a chain of nodes, of which the ends do not hear each other, never joins."""
         leader = self._leader(view)
         assert leader is not None
-        led = view.contacts[leader].leads
-        others = any(c.leader != leader for n, c in view.contacts.items() if n != leader)
-        if not others or len(view.contacts) + 1 <= led or led == 0:
-            self._apart_since_ms = None
+        due = self._apart.is_due(given.at_ms, given.draw, leader, view.contacts)
+        if self._apart.ask_at_ms is not None:
+            self._wake(self._apart.ask_at_ms)
+        if not due:
             return Effects()
-        if self._apart_since_ms is None:
-            self._apart_since_ms = given.at_ms + given.draw % ROUND_MS
-        due_ms = self._apart_since_ms + APART_FOR_MS
-        if given.at_ms < due_ms:
-            self._wake(due_ms)
-            return Effects()
-        self._apart_since_ms = None
         ask = AskHandOver(term=self._term(), reaches=len(view.contacts) + 1)
         return Effects(send=(Send(to=leader, message=ask),))
 
@@ -445,7 +437,7 @@ class Election:
         self.highest = max(self.highest, follow.term)
         self.certificate = {}
         self._handed_to = self._ineligible_since_ms = self._wanted = None
-        self._apart_since_ms = None  # a new leader's part is not whole at once
+        self._apart = Apart()  # a new leader's part is not whole at once
         return Effects(
             persist=(Put(key=FOLLOWED_KEY, value=encode(follow)),),
             note=(Note(what="leader.followed", about=follow.leader, data={"term": follow.term}),),
