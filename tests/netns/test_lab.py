@@ -36,7 +36,8 @@ def skerry(*words: str) -> str:
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder = tmp_path_factory.mktemp("lab") / "site"
-    skerry("lab", "up", "--netns", "--nodes", "2", "--folder", str(folder))
+    clocks = ["--clocks"] if networks.library() is not None else []
+    skerry("lab", "up", "--netns", "--nodes", "2", "--folder", str(folder), *clocks)
     made = Lab(folder)
     known = made.state
     yield made

@@ -89,6 +89,12 @@ def up(
         bool,
         typer.Option("--netns", help="Each node a network namespace with cables of its own; needs root and iproute2."),
     ] = False,
+    clocks: Annotated[
+        bool,
+        typer.Option(
+            "--clocks", help="With --netns: let wall clocks be stepped; needs libfaketime (Debian: faketime)."
+        ),
+    ] = False,
     managers: Annotated[
         int, typer.Option("--managers", help="How many managers; all but the first, hq, are guests: m2, m3, ...")
     ] = 1,
@@ -98,7 +104,7 @@ def up(
     """Start a relay, a manager and nodes; wait until the site has a leader. Nothing is left if it fails.
 
     With --netns there is no relay: every node has a cable to the site and one to the manager, to be broken by `link`,
-    `split`, `loss`, `rate` and `delay`, a disk to `fill` and a `clock` of its own.
+    `split`, `loss`, `rate` and `delay`, a disk to `fill` and, with --clocks, a `clock` of its own.
 
     \b
     Examples:
@@ -116,6 +122,7 @@ def up(
         files=tuple(files or ()),
         first_port=ports,
         netns=netns,
+        clocks=clocks,
         managers=managers,
     )
     console = Console(stderr=True)

@@ -123,7 +123,7 @@ def clock(
     offset: Annotated[str, typer.Argument(help="From the true time, such as -1h or +3d; 0s: right.", metavar="OFFSET")],
     folder: Folder = FOLDER,
 ) -> None:
-    """Step the wall clock of a node's agent. For labs of --netns; needs libfaketime before `up` (Debian: faketime).
+    """Step the wall clock of a node's agent. For labs of --netns --clocks.
 
     Example: skerry lab clock n2 -1h
     """

@@ -59,6 +59,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """How many; all but the first are guests at the site (D25)."""
     netns: bool = False
     """Whether each node is a network namespace, with cables of its own."""
+    clocks: bool = False
+    """Whether their wall clocks can be stepped: each look at a clock costs an agent several times as much then."""
 
 
 def prepare(folder: Path, plan: Plan) -> LabState:
@@ -78,7 +80,7 @@ def prepare(folder: Path, plan: Plan) -> LabState:
     names = [f"n{number}" for number in range(1, plan.nodes + 1)]
     guests = [f"m{number}" for number in range(2, plan.managers + 1)]
     if plan.netns:
-        return networks.prepare(folder, site, names)
+        return networks.prepare(folder, site, names, clocks=plan.clocks)
     # So that labs which start at once on one machine look in different places first.
     offset = int.from_bytes(hashlib.sha256(str(folder).encode()).digest()[:4], "big") % len(state.PORTS)
     count = PORTS_FOR_ALL + PORTS_PER_NODE * len(names) + PORTS_PER_GUEST * len(guests)
@@ -328,7 +330,7 @@ def start_agent(folder: Path, lab: LabState, name: str) -> LabState:
         cwd=folder,
         log=folder / f"{name}.log",
         node=name,
-        variables=None if space is None else networks.clock_variables(folder, name),
+        variables=networks.clock_variables(folder, name) if lab.clocks else None,
         space=space,
     )
     return _with(folder, lab, f"agent {name}", process)

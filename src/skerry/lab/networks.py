@@ -2,7 +2,8 @@
 
 A node's disk is a small memory disk, mounted in the lab's folder, so that it can be filled without harm to anybody;
 what joining left is moved onto it. A wall clock is stepped by libfaketime in the agent's process alone: what runs by
-boot-time and by the monotonic clock is left as it is.
+boot-time and by the monotonic clock is left as it is. But each look at any clock takes that library's one lock, and an
+agent's threads look at clocks all the time: it is there only where clocks are to be stepped (`--clocks`).
 """
 
 from __future__ import annotations
@@ -27,11 +28,13 @@ FAKETIME = "faketime/libfaketimeMT.so.1"
 LIBRARIES = Path("/usr/lib")
 
 
-def prepare(folder: Path, site: str, names: list[str]) -> LabState:
+def prepare(folder: Path, site: str, names: list[str], *, clocks: bool = False) -> LabState:
     """Write down a lab whose nodes are namespaces; wires and disks are made by `make`. Raises `LabError`."""
     reason = wires.why_not()
     if reason is not None:
         raise LabError(f"--netns: {reason}")
+    if clocks and library() is None:
+        raise LabError("--clocks: libfaketime was not found (Debian: apt install faketime)")
     lab_id = secrets.token_hex(8)
     network = wires.Wires(f"skerry-{lab_id[:8]}", names)
     lab = LabState(
@@ -43,6 +46,7 @@ def prepare(folder: Path, site: str, names: list[str]) -> LabState:
         manager_api_port=MANAGER_API_PORT,
         nodes={name: _place(name, number, network) for number, name in enumerate(names)},
         network=network.name,
+        clocks=clocks,
     )
     state.save(folder, lab)
     return lab
@@ -124,12 +128,9 @@ def library() -> Path | None:
 
 
 def clock_variables(folder: Path, name: str) -> dict[str, str]:
-    """What an agent is started with so that its wall clock can be stepped; empty if this machine has no libfaketime."""
-    found = library()
-    if found is None:
-        return {}
+    """What an agent is started with so that its wall clock can be stepped."""
     return {
-        "LD_PRELOAD": str(found),
+        "LD_PRELOAD": str(library()),
         "FAKETIME_TIMESTAMP_FILE": str(_clock(folder, name)),
         "FAKETIME_CACHE_DURATION": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
@@ -138,9 +139,7 @@ def clock_variables(folder: Path, name: str) -> dict[str, str]:
 
 
 def step_clock(folder: Path, name: str, offset_s: int) -> None:
-    """The node's wall clock is off by so much, within a second. Raises `LabError`."""
-    if library() is None:
-        raise LabError("a stepped clock needs libfaketime before `lab up` (Debian: apt install faketime)")
+    """The node's wall clock is off by so much, within a second."""
     fresh = _clock(folder, name).with_suffix(".new")
     fresh.write_text(f"{offset_s:+d}\n")
     os.replace(fresh, _clock(folder, name))

@@ -207,7 +207,8 @@ class Lab:
 
     def clock(self, name: str, offset_s: int) -> None:
         """The wall clock of a node's agent is off by so much from now on. Raises `LabError`."""
-        self._of(name)
+        if not self._of(name).clocks:
+            raise LabError("this lab's clocks cannot be stepped: they can after `skerry lab up --netns --clocks`")
         networks.step_clock(self.folder, name, offset_s)
 
     def _of(self, *names: str) -> LabState:

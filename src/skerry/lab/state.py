@@ -101,6 +101,8 @@ class LabState(Value, frozen=True, kw_only=True):
     """A folder of this lab on a memory disk."""
     network: str | None = None
     """The name of its own network, if its nodes are network namespaces."""
+    clocks: bool = False
+    """Whether its nodes' wall clocks can be stepped."""
     processes: dict[str, Process] = {}
     """`relay`, `manager`, `relay m2`, `manager m2`, `agent n1`, `slow n1`, ..."""
 

@@ -253,7 +253,7 @@ class Agent:
             return self._hear_former(said)
         if machine is not None:
             done = self._run(machine, said, given)
-            if isinstance(said.body, Beat) and (lacking := self._repair(NodeId(said.statement.signer))):
+            if isinstance(said.body, Beat) and (lacking := self._repair(said)):
                 done = done + Effects(send=lacking)
             return done
         if isinstance(said.body, Entry | Fold):
@@ -265,7 +265,7 @@ class Agent:
     def _hear_former(self, said: Verified[Any]) -> Effects:
         """Who was taken out of the roster has no say any more. Its beats show that it has not heard of it."""
         if isinstance(said.body, Beat):
-            return Effects(send=self._repair(NodeId(said.statement.signer)))
+            return Effects(send=self._repair(said))
         self.refused += 1
         return Effects()
 
@@ -479,6 +479,7 @@ class Agent:
             self.uplink.ask_now(manager)
         return self._run("uplink", Answered(manager=manager, answer=said.body), given)
 
-    def _repair(self, peer: NodeId) -> tuple[Send, ...]:
-        """What `peer` lacks, as its latest beat shows it, and is mine to send (C2)."""
-        return packed(peer, self.picture.lacking(peer, self.journal))
+    def _repair(self, said: Verified[Beat]) -> tuple[Send, ...]:
+        """What a peer lacks, as its beat shows it, and is mine to send (C2)."""
+        peer = NodeId(said.statement.signer)
+        return packed(peer, self.picture.lacking(peer, said.body.holdings, self.journal))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from skerry.core.actors.dealings import Dealings, Stock
-from skerry.core.actors.facets import Facets, carried_by
+from skerry.core.actors.facets import Facets, carried_by, holdings_by
 from skerry.core.actors.owners import concerns_manager
 from skerry.core.actors.relaying import Relay
 from skerry.core.conversation import LEAVE_PREFIX, Carried, Exchange
@@ -267,12 +267,14 @@ class Picture:
         """What the members in contact hold."""
         return frozenset(plan for node in self.contacts() if (plan := self.carried(node).plan) is not None)
 
-    def lacking(self, peer: NodeId, journal: Journal) -> list[Sealed]:
+    def lacking(self, peer: NodeId, holdings: bytes, journal: Journal) -> list[Sealed]:
         """What a node in contact lacks, and is mine to send (C2). A member that does not hear me may hold a roster
         without me, and would refuse anything else of mine (D6a): it gets the rosters, which need no trust in me. Or one
-        of us is out of the roster, and has not heard of it; what it has closed, it says as long as it is asked."""
+        of us is out of the roster, and has not heard of it; what it has closed, it says as long as it is asked.
+
+        `holdings`: what its latest beat says of that."""
         if peer not in self.contacts():
-            return self._for_strangers()
+            return self._for_a_stranger(holdings_by(holdings))
         theirs = self.facets.holdings[peer]
         leader = self.agent.election.leadership.leader
         found: list[Sealed] = []
@@ -285,17 +287,34 @@ class Picture:
         found += self._entries_lacking(peer, theirs.heads, leader, journal)
         return found
 
-    def _for_strangers(self) -> list[Sealed]:
-        """The newest rosters, or a row from further back, in turn; and my closing."""
-        held = sorted(name for name in self.custody.kept if name.startswith("roster/"))
+    def _for_a_stranger(self, theirs: Holdings) -> list[Sealed]:
+        """My closing, and rosters; nothing that it holds already: while a site starts all are strangers, and whoever is
+        told too much falls behind and stays one."""
+        if theirs.documents == self._digest_of_documents():
+            return []
         closing = self.custody.kept.get(f"{CLOSING_PREFIX}{self.me}")
+        if (
+            closing is not None
+            and theirs.versions is not None
+            and not _lacks(theirs.versions, closing.name, closing.version)
+        ):
+            closing = None
         if self.me not in self.roster().members:
             counts = self.agent.succession.counting == self.roster().version
             return [closing.sealed] if closing is not None and not counts else []
+        rosters = [self.custody.kept[name].sealed for name in self._rosters_for(theirs.versions)]
+        return [*([closing.sealed] if closing is not None else []), *rosters]
+
+    def _rosters_for(self, theirs: dict[str, Version] | None) -> list[str]:
+        """What follows the newest that somebody holds; of whom that is not known, the newest, or a row from further
+        back, in turn."""
+        held = sorted(name for name in self.custody.kept if name.startswith("roster/"))
+        if theirs is not None:
+            newest = max((name for name in theirs if name.startswith("roster/")), default="")
+            return [name for name in held if name > newest][: CARRY_MAX - 1]
         turn = self.at_ms // 1_000
         start = -CARRY_MAX if turn % 2 else turn // 2 % len(held)
-        rosters = [self.custody.kept[name].sealed for name in held[start:][: CARRY_MAX - 1]]
-        return [*([closing.sealed] if closing is not None else []), *rosters]
+        return held[start:][: CARRY_MAX - 1]
 
     def _documents_lacking(
         self, peer: NodeId, theirs: dict[str, Version] | None, leader: NodeId | None
@@ -367,6 +386,7 @@ class Picture:
         if documents != self._listed[0]:
             self._listed = (documents, self.at_ms)
         differ = any(held.documents != documents for held in self.facets.holdings.values())
+        differ = differ or bool(self.agent.membership.strangers())
         listed = differ or self.at_ms - self._listed[1] <= LISTED_FOR_MS
         in_step = all(self.at_ms - self._in_step_ms.get(node, -IN_STEP_MS) < IN_STEP_MS for node in self.contacts())
         return Holdings(
@@ -449,6 +469,6 @@ def _edition(kept: Kept) -> Edition:
 
 
 def _lacks(held: dict[str, Version], name: str, version: Version) -> bool:
-    """Whether a manager with these versions lacks this one. What nodes and operators say goes up; the rest comes down,
-    and goes up only if the manager does not know any more what it said (J4)."""
+    """Whether somebody with these versions lacks this one. For a manager: what nodes and operators say goes up; the
+    rest comes down, and goes up only if the manager does not know any more what it said (J4)."""
     return name not in held or is_older(held[name], version)

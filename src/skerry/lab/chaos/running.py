@@ -33,6 +33,7 @@ DELIVERED_WITHIN_S = 30.0
 TIE_BREAKER = "n1"
 RECORD = "seen.jsonl"
 TAIL_BYTES = 4_096
+CLOCKS_NODES_MAX = 8
 STARVED_PERCENT = 50
 """Above it the machine has too much else to do for a verdict on what came too late."""
 
@@ -133,7 +134,7 @@ class Chaos:
         lab, nodes = self._lab, self._options.nodes
         lab.folder.mkdir(parents=True, mode=0o700)
         made = catalogue.write(lab.folder, nodes, fence=self._options.fence)
-        plan = Plan(nodes=nodes, site_file=EXAMPLE / "site.yaml", catalogue=made, netns=True)
+        plan = Plan(nodes=nodes, site_file=EXAMPLE / "site.yaml", catalogue=made, netns=True, clocks=self._clocks())
         self._stage.say(f"{nodes} nodes come up, each a network namespace; seed {self._options.seed}")
         lab.up(plan)
         self._start_witness()
@@ -159,15 +160,30 @@ class Chaos:
 
     def _rounds(self) -> None:
         until_ms = boot_ms() + round(self._options.minutes * 60_000)
-        missing = {} if self._options.kinds else _missing()
-        for kind, package in missing.items():
-            self._stage.say(f"{kind} is left out: it needs what is not installed (Debian: apt install {package})")
+        missing = {} if self._options.kinds else self._missing()
+        for kind, why in missing.items():
+            self._stage.say(f"{kind} is left out: {why}")
         names = list(self._lab.state.nodes)
         drawn = rounds(self._options.seed, names, list(self._options.kinds) or None, missing=missing)
         for now in itertools.islice(drawn, self._options.rounds_max):
             if boot_ms() >= until_ms:
                 return
             self._round(self._player.resolved(now))
+
+    def _clocks(self) -> bool:
+        """Whether clocks are to be stepped."""
+        kinds = self._options.kinds
+        return Kind.CLOCK in kinds if kinds else Kind.CLOCK not in self._missing()
+
+    def _missing(self) -> dict[Kind, str]:
+        """Kinds that cannot be had here, and why."""
+        lack = "it needs what is not installed (Debian: apt install {})".format
+        found = {} if shutil.which("nft") is not None else {Kind.LOSS: lack("nftables")}
+        if networks.library() is None:
+            found[Kind.CLOCK] = lack("faketime")
+        elif self._options.nodes > CLOCKS_NODES_MAX:
+            found[Kind.CLOCK] = f"more than {CLOCKS_NODES_MAX} agents under libfaketime have no time left"
+        return found
 
     def _round(self, now: Round) -> None:
         self._stage.say(f"round {now.number}: {_said(now)}, for {now.lasts_s} s", round=now.number)
@@ -294,12 +310,6 @@ class Chaos:
         }
         leaked = judging.leaked(seen, case)
         return Outcome(judging.judge(seen, case), leaked, self._player.ended, failed, counted)
-
-
-def _missing() -> dict[Kind, str]:
-    """Kinds for which this machine lacks a program or library, and the package that brings it."""
-    wanted = {Kind.LOSS: (shutil.which("nft"), "nftables"), Kind.CLOCK: (networks.library(), "faketime")}
-    return {kind: package for kind, (there, package) in wanted.items() if there is None}
 
 
 def _lines(folder: Path) -> Any:

@@ -120,6 +120,10 @@ class Membership:
         due = self._due(at_ms, view)
         return Effects(send=self._beat(at_ms, view) if due else (), note=notes) if notes or due else NOTHING
 
+    def strangers(self) -> frozenset[NodeId]:
+        """Whom I hear, and am not in contact with."""
+        return frozenset(self._hearing.keys() - self.contacts.keys())
+
     def next_deadline_ms(self) -> int | None:
         """The next beat, or the moment at which a beat of somebody gets old."""
         return self._deadline_ms
