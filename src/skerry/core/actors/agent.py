@@ -474,8 +474,7 @@ class Agent:
         if manager not in self.picture.managers():
             self.refused += 1
             return NOTHING
-        more = exchange is not None and self.picture.take_answer(manager, exchange)
-        if more and self.picture.me in self.picture.roster().members:  # else it tells rosters, however often I ask
+        if exchange is not None and self.picture.take_answer(manager, exchange):
             self.uplink.ask_now(manager)
         return self._run("uplink", Answered(manager=manager, answer=said.body), given)
 

@@ -102,7 +102,7 @@ class ManagerSite:
     _founding: tuple[Persist, ...] = ()
     _heard: Once = field(default_factory=Once)
     _dealings: dict[NodeId, Dealings] = field(default_factory=dict)
-    """With each member that ever asked; the roster bounds them."""
+    """With each member, present or former, that ever asked; the roster bounds them."""
 
     @classmethod
     def recover(
@@ -414,23 +414,28 @@ class ManagerSite:
         except msgspec.DecodeError as error:
             why = f"a malformed question: {error}"
             return Effects(note=(Note(what="item.refused", about=node, data={"why": why}),))
-        if node not in self.roster().members:
-            return self._answer_former(node, question)
         dealings = self._dealings.setdefault(node, Dealings())
         dealings.hear(asked)
+        if node not in self.roster().members:
+            carried = self._carried_to_former(dealings, asked)
+            return self._answered(node, question, carried)
         theirs = dealings.theirs.versions if dealings.theirs is not None else {}
         done = self._hear_all(dealings) + self.restored.lose(asked.lost, self.journal)
         done = done + self.restored.arrived(self.journal) + self._judge(theirs, given) + self._acknowledge(given.at_ms)
-        carried = self._carried(dealings, asked, given.at_ms)
-        answer = Answer(number=question.number, carried=carried)
-        return done + Effects(instruct=(Instruct(site=self.site, node=node, message=answer),))
+        return done + self._answered(node, question, self._carried(dealings, asked, given.at_ms))
 
-    def _answer_former(self, node: NodeId, question: Question) -> Effects:
-        """Who was taken out hears of it, and of nothing else."""
-        rosters = [kept.sealed for name, kept in sorted(self.custody.kept.items()) if name.startswith("roster/")]
-        carried = encode(Exchange(items=tuple(rosters[-CARRY_MAX:])))
+    def _answered(self, node: NodeId, question: Question, carried: bytes) -> Effects:
         answer = Answer(number=question.number, carried=carried)
         return Effects(instruct=(Instruct(site=self.site, node=node, message=answer),))
+
+    def _carried_to_former(self, dealings: Dealings, asked: Exchange) -> bytes:
+        """Who was taken out hears of it, by the rosters that it lacks, and of nothing else."""
+        rosters = [kept for name, kept in sorted(self.custody.kept.items()) if name.startswith("roster/")]
+        mine = Stock(versions={kept.name: kept.version for kept in rosters})
+        items: tuple[Sealed, ...] = ()
+        if dealings.theirs is not None:
+            items = tuple(kept.sealed for kept in rosters if kept.name not in dealings.theirs.versions)[:CARRY_MAX]
+        return b"" if not items and dealings.agrees(asked, mine) else encode(dealings.tell(mine, items))
 
     def _carried(self, dealings: Dealings, asked: Exchange, at_ms: int) -> bytes:
         theirs = dealings.theirs.versions if dealings.theirs is not None else {}

@@ -430,10 +430,12 @@ class Picture:
             relay.offer(piece, chain)
 
     def _owed(self, manager: ManagerId, dealings: Dealings, most: int) -> list[Sealed]:
-        """What the manager lacks, documents first; nothing before it has said what it holds."""
+        """What the manager lacks, documents first; nothing before it has said what it holds, or if I was taken out."""
         theirs, home = dealings.theirs, self.roster().manager
         if theirs is None:  # a guest may not know yet that I belong here, and then it answers nothing
             return [self.held_roster().sealed] if manager != home else []
+        if self.me not in self.roster().members:  # it would take none of it, however often I say it
+            return []
         kept = [k for n, k in sorted(self.custody.kept.items()) if concerns_manager(n, manager, home)]
         owed = [document.sealed for document in kept if _lacks(theirs.versions, document.name, document.version)]
         journal = self.agent.journal
