@@ -167,8 +167,14 @@ class Metering(Checker):
             return  # who is cut off for good tells nothing; what an older disk or store had, nobody may have
         crashes = self._stints[instance] + self._starts[instance]
         lost_s = sum(self._lost_s(held) for held in self._last if held[2] == instance)
-        if unknown_s > every_s * crashes + lost_s:
+        if unknown_s > every_s * crashes + lost_s + self._untold_s(instance):
             self.broken(f"the manager says that it knows nothing of {unknown_s} s of {instance}")
+
+    def _untold_s(self, instance: str) -> int:
+        """How much of it the manager of a site at rest is told of later, while it goes on (decision 0020)."""
+        goes_on = any(one[2] == instance for one in self._providing)
+        options = self.world.options
+        return options.retention.untold_for_ms(options.lost_after_ms) // 1_000 + LAG_S if goes_on else 0
 
     def _told_s(self, held: Held) -> float:
         """For how long it was provided, as far as the manager can know that it began to be."""
