@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from skerry.core.actors.claims import CLAIMS_KEY, Claims
 from skerry.core.actors.dealings import Dealings, Stock
 from skerry.core.actors.handed_in import HandedIn
 from skerry.core.actors.judging import Judging
@@ -91,6 +92,7 @@ class ManagerSite:
     distrusted: dict[str, str] = field(default_factory=dict)
     """Chains that did not verify, with the entry and the reason."""
     restored: Restored = field(default_factory=Restored)
+    claims: Claims = field(default_factory=Claims)
     acknowledging: Acknowledging = field(default_factory=Acknowledging)
     heard_wall_ms: int | None = None
     heard_from: NodeId | None = None
@@ -134,6 +136,7 @@ class ManagerSite:
             handed_in=handed_in,
             judging=judging,
             restored=Restored.recover(kept.get(RESTORED_KEY)),
+            claims=Claims.recover(kept.get(CLAIMS_KEY)),
             _heard_all=heard,
         )
         for statement, body in pieces(recovered.journal):
@@ -280,11 +283,17 @@ class ManagerSite:
             return done
         self.acknowledging.stored = True
         done = done + self.restored.arrived(self.journal)
+        if self._was_taken_out(said.statement.signer):
+            first = said.body.first if isinstance(said.body, Fold) else said.statement.number
+            done = done + self.claims.take(said.statement, first)
         if self.distrusted.get(chain, "").startswith(f"entry {said.statement.number}:"):
             # Another node had it as it was signed: the copy was bad, and the chain is good.
             self.distrusted = {c: why for c, why in self.distrusted.items() if c != chain}
         intent = self._look_at(said.statement.signer, said.body)
         return done + self._settle(intent) if intent is not None else done
+
+    def _was_taken_out(self, node: str) -> bool:
+        return node in self.roster().former and f"{LEAVE_PREFIX}{node}" not in self.custody.kept
 
     def _look_at(self, signer: str, entry: Entry | Fold) -> IntentId | None:
         """What an entry is evidence for: a commit, or an intent that was handed in at the site."""
