@@ -135,7 +135,8 @@ def _documents(
 
 def _is_foreign(name: str, agents: dict[str, Agent]) -> bool:
     """What a node outside says of itself, and whom it was told to be dead there, may reach the manager alone."""
-    kind, author = name.split("/")[:2]
+    kind, _, rest = name.partition("/")
+    author = rest.partition("/")[0]
     return kind == "dead" or (kind in ("fit", "closing", "leave", "later") and author not in agents)
 
 
