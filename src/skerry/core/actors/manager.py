@@ -236,7 +236,7 @@ class ManagerSite:
 
     def readings(self) -> list[Reading]:
         """All that the site's journal says for an account, chain by chain."""
-        return readings(self.journal)
+        return readings(self.journal, self.values("roster/"))
 
     # --- the calling convention -----------------------------------------------------------------------------------
 
