@@ -20,7 +20,7 @@ from skerry.core.conversation import (
     opened,
     stored_documents,
 )
-from skerry.core.group.custody.model import Carry
+from skerry.core.group.custody.model import LATER_BYTES_MAX, LATER_MAX, Carry, Later
 from skerry.core.group.election.wire import Follow, WouldYou
 from skerry.core.group.journal.model import Entry
 from skerry.core.group.uplink.wire import Question
@@ -157,6 +157,8 @@ DOCUMENTS = [
     (plan(term=3, leader=A, number=2), "plan", (3, "a", 2), {"a"}),
 ]
 
+LATER = Later(place=7, version=3, kind="forecast", said=b"rain")
+
 
 @pytest.mark.parametrize(
     ("body", "name", "version", "authors"), DOCUMENTS, ids=[f"{d[1]} by {min(d[3])}" for d in DOCUMENTS]
@@ -175,6 +177,20 @@ def test_n4_p1_a_document_is_the_word_of_one_author_and_nobody_elses(body, name,
 def test_what_is_said_in_passing_is_no_document() -> None:
     with pytest.raises(Refused, match="a follow is no document"):
         document_of(reopened(said("a", Follow(term=1, leader=A)), Follow), ROSTER)
+
+
+@pytest.mark.parametrize("signer", ["a", "hq", "ann"])
+def test_n2_what_only_later_versions_can_read_is_anybodys_under_their_own_name(signer) -> None:
+    kept = document_of(reopened(said(signer, LATER), Later), ROSTER)
+    assert (kept.name, kept.version, kept.author) == (f"later/{signer}/07", (3,), signer)
+
+
+@pytest.mark.parametrize(
+    "too_much", [{"place": LATER_MAX}, {"said": bytes(LATER_BYTES_MAX)}], ids=["so many", "so many bytes"]
+)
+def test_n2_nobody_keeps_more_of_it_than(too_much) -> None:
+    with pytest.raises(Refused, match="a may not say later/a/"):
+        document_of(reopened(said("a", msgspec.structs.replace(LATER, **too_much)), Later), ROSTER)
 
 
 # --- what the disk holds ----------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from skerry.core.conversation import (
     stored_documents,
 )
 from skerry.core.group.custody.model import Version
+from skerry.core.group.journal.model import AS_SHIPPED, Retention
 from skerry.core.group.membership.machine import PresenceChanged
 from skerry.core.group.uplink.machine import CloseSession, OpenSession, SessionChanged
 from skerry.core.group.uplink.wire import Answer, Question
@@ -118,8 +119,14 @@ class World:
     """The site `shop`, its manager and that one's guests, and the time."""
 
     def __init__(
-        self, names: str, *irs: IntermediateRepresentation, watch: Watcher | None = None, guests: tuple[str, ...] = ()
+        self,
+        names: str,
+        *irs: IntermediateRepresentation,
+        watch: Watcher | None = None,
+        guests: tuple[str, ...] = (),
+        retention: Retention = AS_SHIPPED,
     ) -> None:
+        self.retention = retention
         self.now_ms = 0
         self.watch = watch
         self.cut: set[frozenset[str]] = set()
@@ -245,7 +252,9 @@ class World:
             for i, w in sorted(node.workloads.items())
         )
         documents = stored_documents(node.disk, "shop", self.verifier)
-        node.agent, effects = Agent.recover(identity, node.signer, EXPRESSIONS, node.disk, found, documents, given)
+        node.agent, effects = Agent.recover(
+            identity, node.signer, EXPRESSIONS, node.disk, found, documents, given, retention=self.retention
+        )
         self._carry_out(node, effects, given)
         self.step(node, Started())
         self.finds(node.name)

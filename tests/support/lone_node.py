@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -20,7 +21,8 @@ NOBODY = "tls/127.0.0.1:1"
 PROGRAMS = ("skerry-hello", "skerry", "no-such-program", "sleep", "echo", "true", "sh")
 WITHIN_S = 60.0
 RUN = """
-import sys
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
 from skerry.shell import agent
 agent.FACTS_PERIOD_S = 0.5
 from skerry.bootstrap.agent import main
@@ -75,15 +77,16 @@ class Node:
         """Wait until something holds, and return it."""
         until = time.monotonic() + WITHIN_S
         while not (found := holds()):
-            assert time.monotonic() < until, self("status").out
+            assert time.monotonic() < until, self("status")
             assert self.agent.poll() is None, self.agent.communicate()
             time.sleep(0.1)
         return found
 
 
-def run(folder: Path) -> subprocess.Popen[str]:
+def run(folder: Path, *, file_bytes_max: int = resource.RLIM_INFINITY) -> subprocess.Popen[str]:
+    """An agent as a process; with `file_bytes_max` the system lets it make no file longer, as on a full disk."""
     return subprocess.Popen(
-        [sys.executable, "-c", RUN, str(folder)],
+        [sys.executable, "-c", RUN, str(folder), str(file_bytes_max)],
         env={**os.environ, "PYTHONPATH": str(REPOSITORY / "src")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -41,6 +41,11 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS_MAX
 
 
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _json({"error": error.detail}, error.status_code)
+
+
 class NodeApi:
     """The API of one agent."""
 
@@ -60,7 +65,8 @@ class NodeApi:
     def _agent(self) -> Agent:
         """The agent, once it knows what runs on its machine; a client asks again until then."""
         if not self._shell.recovered:
-            raise HTTPException(503, "this node is starting, and not ready yet: ask again")
+            why = self._shell.cannot_write or "not ready yet"
+            raise HTTPException(503, f"this node is starting, and decides nothing: {why}. Ask again")
         return self._shell.agent
 
     def application(self) -> Starlette:
@@ -79,7 +85,8 @@ class NodeApi:
                 Route("/v1/holds", self._holds, methods=["GET", "POST"]),
                 Route("/v1/hand-over", self._hand_over, methods=["POST"]),
                 Route("/v1/leave", self._leave, methods=["POST"]),
-            ]
+            ],
+            exception_handlers={HTTPException: _refused},
         )
 
     async def _status(self, request: Request) -> Response:

@@ -30,7 +30,8 @@ def line(site: ManagerSite) -> dict[str, Any]:
 
 def notices(site: ManagerSite) -> list[str]:
     """What a person has to know of this site: what was found there after the manager was put back to a backup (J4),
-    what of its journal is missing or lost (J3), and whose was written twice (J1)."""
+    what of its journal is missing or lost (J3), whose was written twice (J1), and who told more when it was taken
+    out."""
     said = [] if site.may_speak else ["not heard since this manager started: until then nothing new is said to it"]
     if site.manager not in site.roster().managers:
         said = [f"{site.roster().manager} has dismissed this manager: what it wants here counts as withdrawn"]
@@ -43,6 +44,8 @@ def notices(site: ManagerSite) -> list[str]:
         said.append(f"journal {chain}: entries {have + 1} to {site.restored.owing[chain]} are asked for again")
     for chain, stretches in sorted(site.journal.lost().items()):
         said += [f"journal {chain}: entries {a} to {b} are lost, nobody has them any more" for a, b in stretches]
+    for chain, first in sorted(site.claims.chains.items()):
+        said.append(f"journal {chain}: told after its node was taken out, from entry {first} on: its claims, unvouched")
     return said
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from skerry.core.group.custody.machine import DOCUMENT_PREFIX
-from skerry.core.group.custody.model import Carry, Kept, Version
+from skerry.core.group.custody.model import LATER_BYTES_MAX, LATER_MAX, LATER_PREFIX, Carry, Kept, Later, Version
 from skerry.core.group.election.model import Standing
 from skerry.core.group.election.wire import (
     AskHandOver,
@@ -95,6 +95,7 @@ Document = (
     | Leave
     | Hold
     | Acknowledgement
+    | Later
 )
 """What the members keep for each other (C2)."""
 
@@ -109,7 +110,7 @@ KINDS: dict[str, type] = {
         Beat, WouldYou, IWould, FollowMe, Follow, HandOver, AskHandOver, GrantAsk, GrantGive, GrantRelease, Proposal,
         Ballot, Carry, Roster, SiteDocument, CatalogueDocument,
         IntermediateRepresentation, RoleFit, Plan, Verdict, Entry, Fold, Question, Answer, LocalIntent, Leave, Closing,
-        DeclaredDead, Living, Hold, HandOverWanted, Acknowledgement,
+        DeclaredDead, Living, Hold, HandOverWanted, Acknowledgement, Later,
     )
 }  # fmt: skip
 """Each kind of statement, and what it says."""
@@ -344,8 +345,9 @@ def document_of(said: Verified[Any], roster: Roster) -> Kept:
     Rosters, site settings and acknowledgements are the home manager's word (N4); an IR and the verdicts on it are its
     owner's (M1); an IR handed in locally is the word of the member that took it, for the home manager; a fit is its own
     node's, and so are its closing and its word that it leaves or lives; that a node is dead is an operator's (X8), and
-    so is a hold (R4); a plan is its leader's (P1). Each roster version is a document of its own, so that a node that
-    missed some can take them one after the other.
+    so is a hold (R4); a plan is its leader's (P1); what only later versions can read is anybody's, under their own name
+    (N2). Each roster version is a document of its own, so that a node that missed some can take them one after the
+    other.
     """
     body, signer = said.body, said.statement.signer
     numbers: Version
@@ -366,6 +368,9 @@ def document_of(said: Verified[Any], roster: Roster) -> Kept:
             name, numbers, may = f"{LEAVE_PREFIX}{node}", (1,), signer == node
         case Living(node=node):
             name, numbers, may = f"{DEAD_PREFIX}{node}", body.version, signer == node
+        case Later(place=place, version=version):
+            small = place < LATER_MAX and len(said.sealed.statement) <= LATER_BYTES_MAX
+            name, numbers, may = f"{LATER_PREFIX}{signer}/{place:02d}", (version,), small
         case Plan(id=plan):
             version_of: Version = (plan.term, str(plan.leader), plan.number)
             return _kept(said, "plan", version_of, signer == plan.leader)

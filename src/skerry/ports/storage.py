@@ -16,11 +16,12 @@ class Storage(Protocol):
     """The state file of one agent or manager."""
 
     def load(self) -> Mapping[str, bytes]:
-        """Everything that is kept. Raises `StorageError` on a damaged file."""
+        """Everything that is kept. Raises `StorageError` on a damaged file, `NoRoom` if there is none even to read
+        it."""
         ...
 
     def get(self, key: str) -> bytes | None:
-        """What is durable under a key by now. Raises `StorageError`."""
+        """What is durable under a key by now. Raises as `load` does."""
         ...
 
     def commit(self, changes: Iterable[Persist]) -> None:

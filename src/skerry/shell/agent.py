@@ -11,7 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -51,6 +51,8 @@ from skerry.shell.settings import AgentSettings
 from skerry.shell.supervisor import Supervisor
 from skerry.shell.twin import Twin
 from skerry.shell.workloads import WorkloadDesk
+
+T = TypeVar("T")
 
 QUEUE_MAX = 10_000
 """Events that wait; more are lost and counted, as on any network."""
@@ -163,7 +165,7 @@ class AgentShell:
 
     async def _recover(self) -> None:
         """Before the fabric is opened: what runs is adopted, and what may run anywhere starts again (U1)."""
-        kept = self.outside.storage.load()
+        kept = await self._with_room(self.outside.storage.load)
         running = await self.outside.workloads.open()
         found = tuple(
             Adopted(
@@ -314,9 +316,13 @@ class AgentShell:
         """Until the disk has taken it nothing leaves, and nothing more is stepped: to the others this agent stands
         still, and exclusive work ends by its guard's deadline (N5, X6). Raises `StorageError`; `NoRoom` if the agent is
         to stop meanwhile."""
+        await self._with_room(lambda: self.outside.storage.commit(changes))
+
+    async def _with_room(self, work: Callable[[], T]) -> T:
+        """What the work on the disk gives, once there is room for it. Raises as `_persist` does."""
         while True:
             try:
-                self.outside.storage.commit(changes)
+                done = work()
                 break
             except NoRoom as error:
                 if self._stopping:
@@ -330,6 +336,7 @@ class AgentShell:
         if self.cannot_write:
             self.cannot_write = ""
             self.note(Note(what="state.written"))
+        return done
 
     def note(self, note: Note, cause: str = "") -> None:
         """Add to the public stream."""

@@ -125,6 +125,7 @@ EXPECTED: tuple[str, ...] = (
     "note.journal.refused",
     "note.journal.fork",
     "note.journal.lost",
+    "note.journal.claimed",
     "note.life.ends",
     "note.manager.found",
     "state.journal.dropped",

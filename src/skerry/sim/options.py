@@ -24,6 +24,7 @@ MANY, MANY_PERMILLE = ((8, 12), (8, 12), (8, 12), (13, 24), (13, 24), (25, 60)),
 SAFETY_MIN_MS = 8_000
 LEASES_MS = (2_000, 3_000, 3_000, 3_000, 8_000)
 LENGTHS_MS = ((100, 1_500), (1_000, 6_000), (4_000, 20_000))
+RESTS_MS = (0, 5_000, 60_000)
 KEPT_MS = (0, 0, 0, 3_000, 600_000)
 BYTES = (4_000, 60_000, 16_000_000)
 CALM_LOSS_PERMILLE = (0, 0, 5, 30, 100)
@@ -186,7 +187,14 @@ def draw_options(seed: int, safety_ms: int, liveness_ms: int) -> Options:
 
 def _retention(chance: Chance) -> Retention:
     """Little enough that journals are dropped and folded within a world's time."""
-    return Retention(keep_ms=chance.pick(KEPT_MS), bytes_max=chance.pick(BYTES), fold_from=chance.pick((2, 8, 128)))
+    rest = chance.child("rest")
+    return Retention(
+        keep_ms=chance.pick(KEPT_MS),
+        bytes_max=chance.pick(BYTES),
+        fold_from=chance.pick((2, 8, 128)),
+        rest_ms=rest.pick(RESTS_MS),
+        rest_graces=1,
+    )
 
 
 def _size(chance: Chance) -> int:

@@ -135,8 +135,9 @@ def _documents(
 
 def _is_foreign(name: str, agents: dict[str, Agent]) -> bool:
     """What a node outside says of itself, and whom it was told to be dead there, may reach the manager alone."""
-    kind, _, author = name.partition("/")
-    return kind == "dead" or (kind in ("fit", "closing", "leave") and author not in agents)
+    kind, _, rest = name.partition("/")
+    author = rest.partition("/")[0]
+    return kind == "dead" or (kind in ("fit", "closing", "leave", "later") and author not in agents)
 
 
 def _modes(world: World, agents: dict[str, Agent]) -> str | None:

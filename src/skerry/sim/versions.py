@@ -1,4 +1,5 @@
-"""What a member of a newer version would have said: the same, with something more that nobody here knows."""
+"""What a member of a newer version would have said: the same, with something more that nobody here knows; and documents
+of a kind that nobody here knows, which all keep for each other as they were signed."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ from typing import Any, get_args
 
 import msgspec
 
-from skerry.core.conversation import PeerMessage
+from skerry.core.conversation import PeerMessage, kind_of
+from skerry.core.group.custody.model import Later
 from skerry.core.kernel.sealing import Sealed, Signer, Statement, seal
 from skerry.core.kernel.values import decode, encode
 
@@ -27,3 +29,12 @@ def newer_version(payload: bytes, signer: Signer) -> bytes:
         body.append(NEWS)
     said = msgspec.structs.replace(statement, protocol=statement.protocol + 1, body=msgspec.msgpack.encode(body))
     return encode(seal(signer, said))
+
+
+def later_document(site: str, signer: Signer, node: str, version: int) -> bytes:
+    """One that a member signs, and nobody here can read."""
+    body = Later(place=0, version=version, kind="forecast", said=b"rain")
+    statement = Statement(
+        kind=kind_of(body), site=site, signer=node, life="-", number=version, protocol=2, body=encode(body)
+    )
+    return encode(seal(signer, statement))

@@ -113,6 +113,24 @@ def test_a_full_disk_applies_nothing_and_is_told_and_room_makes_it_work_again(ti
     state.close()
 
 
+def test_n5_what_a_full_disk_does_not_let_be_opened_is_read_when_there_is_room(tiny_disk: Path) -> None:
+    """After a clean end: the files that SQLite needs beside its own are gone, and cannot be made."""
+    state = SqliteStorage(tiny_disk / "state")
+    state.commit([Put(key="a", value=b"1")])
+    state.close()
+    ballast = tiny_disk / "ballast"
+    fill(ballast)
+    state = SqliteStorage(tiny_disk / "state")
+    for use in (state.load, lambda: state.get("a"), lambda: state.commit([Put(key="a", value=b"2")])):
+        with pytest.raises(NoRoom, match=r"state\.db: cannot open the state .*full"):
+            use()
+    ballast.unlink()
+    assert state.load() == {"a": b"1"}
+    state.commit([Put(key="a", value=b"2")])
+    assert state.get("a") == b"2"
+    state.close()
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageError, match=r"file/state/lock: cannot be opened .*make the folder writable"):

@@ -12,7 +12,7 @@ from skerry.core.conversation import Exchange, Refused, document_of, key_in
 from skerry.core.group.uplink.wire import Answer
 from skerry.core.kernel.ids import InstanceId, IntentId, ManagerId
 from skerry.core.kernel.sealing import Sealed, Statement, Verified, body_digest
-from skerry.core.kernel.values import digest, encode
+from skerry.core.kernel.values import decode, digest, encode
 from skerry.core.stages.ir.model import CatalogueDocument, Guest, Roster, RosterEntry, SiteDocument
 from skerry.core.stages.ratification.model import Verdict
 from tests.core.things import ANYBODY, HQ, SHOP, A, element, instance, ir, mib, plan
@@ -205,8 +205,8 @@ def test_d25_what_a_dismissed_guest_wanted_is_withdrawn_and_it_is_not_asked_any_
     assert agent(world).picture.plan().isolated_from == ()
 
 
-def test_x5_who_was_taken_out_asks_no_sooner_for_being_told_of_it() -> None:
-    """It is told the rosters each time, and would never have done."""
+def test_x5_who_was_taken_out_hands_nothing_up_and_asks_no_sooner_for_being_told_of_it() -> None:
+    """Nobody would take it, and it would never have done."""
     world = settled()
     members = world.roster.members
     next_roster(world, members={n: e for n, e in members.items() if n != A}, former={A: members[A]})
@@ -218,6 +218,7 @@ def test_x5_who_was_taken_out_asks_no_sooner_for_being_told_of_it() -> None:
         told = Answer(number=max(numbers), carried=encode(Exchange(items=(out.picture.held_roster().sealed,))))
         world._from_manager(world.nodes["a"], HQ, world._sealed(HQ, world.desks[HQ].signer, told))
     assert [line.number for line in out.uplink._lines.values()] == numbers
+    assert decode(out.picture.question(HQ), Exchange).items == ()
 
 
 class OlderRoster(msgspec.Struct, frozen=True, kw_only=True, tag="roster"):

@@ -9,6 +9,8 @@ import msgspec
 import pytest
 
 from skerry.adapters.keys.ed25519 import NaclVerifier, NodeSigner
+from skerry.api.sites import notices
+from skerry.core.actors.dealings import Dealings, Stock
 from skerry.core.actors.handed_in import HandedIn
 from skerry.core.actors.hearing import opened_events
 from skerry.core.actors.manager import Authored, ItemRefused, ManagerEvent, ManagerSite, SiteSaid
@@ -356,6 +358,44 @@ def test_x5_who_was_taken_out_hears_of_that_and_of_nothing_else(site: Site) -> N
     site.wants(ir(element()))
     site.step(Authored(documents=(site.manager.roster_without(B),)))
     assert [decode(item.statement, Statement).kind for item in site.asks(B).items] == ["roster", "roster"]
+    assert set(site.asks(B).versions) == {"roster/000001", "roster/000002"}
+
+
+def test_x5_who_was_taken_out_is_told_only_the_rosters_that_it_lacks(site: Site) -> None:
+    for gone in (A, B):
+        site.step(Authored(documents=(site.manager.roster_without(gone),)))
+    told = site.asks(B, roster_000001=(1,)).items
+    assert [decode(decode(item.statement, Statement).body, Roster).version for item in told] == [2, 3]
+    assert site.asks(B, roster_000001=(1,), roster_000002=(2,), roster_000003=(3,)).items == ()
+
+
+def test_x5_who_was_taken_out_and_knows_it_asks_with_eight_bytes_and_is_answered_with_nothing(site: Site) -> None:
+    site.step(Authored(documents=(site.manager.roster_without(B),)))
+    asking, mine = Dealings(), Stock(versions={"roster/000001": (1,), "roster/000002": (2,), "fit/b": (1,)})
+    for number in (1, 2, 3):
+        asked = asking.ask(mine, ())
+        (instruct,) = site.hears(B, Question(number=number, carried=asked)).instruct
+        if instruct.message.carried:
+            asking.hear(decode(instruct.message.carried, Exchange))
+    assert decode(asked, Exchange).accord and not instruct.message.carried
+
+
+def test_what_is_told_of_a_node_after_it_was_taken_out_is_marked_as_its_claim(site: Site) -> None:
+    site.reads(A, site.entry(B, "role.active"))
+    site.step(Authored(documents=(site.manager.roster_without(B),)))
+    assert site.manager.claims.chains == {}
+    noted = [site.reads(A, site.entry(B, "role.stopped")).note, site.reads(A, site.entry(B, "role.active")).note]
+    site.reads(A, site.entry(C, "role.active"))
+    assert [[note.about for note in notes] for notes in noted] == [["b/1"], []]
+    site.restart()
+    assert site.manager.claims.chains == {"b/1": 2}
+    assert notices(site.manager)[-1].startswith("journal b/1: told after its node was taken out, from entry 2 on")
+
+
+def test_who_left_by_its_own_word_claims_nothing(site: Site) -> None:
+    site.step(SiteSaid(node=A, said=site.said(B, Leave(node=B))))
+    site.reads(A, site.entry(B, "role.stopped"))
+    assert site.manager.claims.chains == {}
 
 
 def test_x3_another_tie_breaker_is_another_roster(site: Site) -> None:

@@ -139,6 +139,22 @@ def test_an_agent_that_cannot_write_stays_up_and_says_so_and_decides_nothing_unt
     assert (node.agent.poll(), node.pid_of(HELLO)) == (None, pid)
 
 
+def test_an_agent_that_is_started_on_a_disk_that_takes_nothing_comes_up_and_goes_on_when_there_is_room(
+    node: Node,
+) -> None:
+    """N5. It cannot even read what it knew; what its guard owns goes on meanwhile."""
+    pid = node.pid_of(HELLO)
+    node.agent.terminate()
+    node.agent.communicate(timeout=WITHIN_S)
+    node.agent = run(node.folder, file_bytes_max=0)
+    told = node.until(lambda: (asked := node("status")).code != 0 and "cannot open the state" in asked.err and asked)
+    assert "decides nothing" in told.err and "state.db" in told.err
+    assert (node.agent.poll(), node.pid_of(HELLO)) == (None, pid)
+    resource.prlimit(node.agent.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    node.until(lambda: (asked := node("status")).code == 0 and "hq/hello: satisfied, isolated" in asked.out)
+    assert (node.agent.poll(), node.pid_of(HELLO)) == (None, pid)
+
+
 def test_a_program_that_crashes_again_and_again_is_started_again_after_longer_pauses_and_at_last_left(
     node: Node,
 ) -> None:

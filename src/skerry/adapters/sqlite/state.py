@@ -11,6 +11,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from skerry.core.kernel.effects import Persist, Put
@@ -30,14 +31,23 @@ class SqliteStorage:
     """A `ports.storage.Storage` in a folder that is made if need be."""
 
     def __init__(self, folder: Path) -> None:
-        """Take the folder and check the file. Raises `StorageError`: held by another process, not ours, damaged."""
+        """Take the folder and check the file. Raises `StorageError`: held by another process, not ours, damaged. Where
+        the disk has no room even to open it, it is opened when it is used."""
         self._path = folder / "state.db"
         self._lock = _take(folder)
+        self._opened: sqlite3.Connection | None = None
         try:
-            self._db = self._open()
+            with suppress(NoRoom):
+                self._opened = self._open()
         except BaseException:
             os.close(self._lock)
             raise
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        if self._opened is None:
+            self._opened = self._open()
+        return self._opened
 
     def _open(self) -> sqlite3.Connection:
         db = None
@@ -61,14 +71,14 @@ class SqliteStorage:
         return db
 
     def load(self) -> Mapping[str, bytes]:
-        """Everything that is kept. Raises `StorageError`."""
+        """Everything that is kept. Raises `NoRoom`, `StorageError`."""
         try:
             return dict(self._db.execute("SELECT key, value FROM state"))
         except sqlite3.Error as error:
             raise self._failure("read", error) from error
 
     def get(self, key: str) -> bytes | None:
-        """What is durable under a key by now. Raises `StorageError`."""
+        """What is durable under a key by now. Raises `NoRoom`, `StorageError`."""
         try:
             row = self._db.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
         except sqlite3.Error as error:
@@ -77,32 +87,34 @@ class SqliteStorage:
 
     def commit(self, changes: Iterable[Persist]) -> None:
         """Apply all changes or none; durable on return. Raises `NoRoom`, `StorageError`."""
+        db = self._db
         try:
-            self._db.execute("BEGIN IMMEDIATE")
+            db.execute("BEGIN IMMEDIATE")
             for change in changes:
                 if isinstance(change, Put):
-                    self._db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (change.key, change.value))
+                    db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (change.key, change.value))
                 else:
-                    self._db.execute("DELETE FROM state WHERE key = ?", (change.key,))
-            self._db.execute("COMMIT")
+                    db.execute("DELETE FROM state WHERE key = ?", (change.key,))
+            db.execute("COMMIT")
         except sqlite3.Error as error:
-            self._roll_back()
+            self._roll_back(db)
             raise self._failure("write", error) from error
         except BaseException:
-            self._roll_back()
+            self._roll_back(db)
             raise
 
-    def _roll_back(self) -> None:
+    def _roll_back(self, db: sqlite3.Connection) -> None:
         try:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
+            if db.in_transaction:
+                db.execute("ROLLBACK")
         except sqlite3.Error as error:
             raise self._failure("roll back", error) from error
 
     def close(self) -> None:
         """Let the folder go; a second call does nothing."""
         if self._lock >= 0:
-            self._db.close()
+            if self._opened is not None:
+                self._opened.close()
             os.close(self._lock)
             self._lock = -1
 

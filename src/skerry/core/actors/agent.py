@@ -37,7 +37,7 @@ from skerry.core.group.custody.model import Kept
 from skerry.core.group.election.machine import FOLLOWED_KEY, VOID_KEY, Election
 from skerry.core.group.election.wire import HandOverAsked
 from skerry.core.group.granting.machine import Granting
-from skerry.core.group.journal.chain import Shelf, piece_of
+from skerry.core.group.journal.chain import Piece, Shelf, piece_of
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.journal.model import AS_SHIPPED, Acknowledgement, Entry, Fold, Retention, chain_name
 from skerry.core.group.journal.retention import Retaining
@@ -108,6 +108,7 @@ class Agent:
     _number: int = 0
     _fold_at: int = 0
     """The head of my chain at which there may be something to fold."""
+    _fold_ms: int = 0
     _ends: bool = False
     """A new life is asked for."""
     _once: Once = field(default_factory=Once)
@@ -235,7 +236,7 @@ class Agent:
                 self.picture.facts, self.picture.version = facts, self.picture.version + 1
                 return NOTHING
             case DeadlinePassed():
-                return self._wake(given) + self._tidy(given.at_ms) + self._fold()
+                return self._wake(given) + self._tidy(given.at_ms) + self._fold(given.at_ms)
             case Started():
                 return Effects(
                     note=(Note(what="agent.started", about=self.identity.node, data={"life": self.identity.life}),)
@@ -388,16 +389,27 @@ class Agent:
             self._ran["journal"] = self.journal
         return done
 
-    def _fold(self) -> Effects:
+    def _fold(self, at_ms: int) -> Effects:
         """J2: while the home manager is out of reach, the newest readings of mine become one sum, again and again; so a
-        site that is cut off for months writes no more of them than one that is for an hour."""
+        site that is cut off for months writes no more of them than one that is for an hour. At a site at rest those
+        since the last sum become the next, before they go up (decision 0020)."""
+        if self.uplink.mode(self.picture.roster().manager) != "isolated":
+            return self._fold_at_rest(at_ms)
         head, most = self.journal.heads.get(self.journal.own_chain, 0), self.retaining.retention.fold_from
-        if head < self._fold_at or self.uplink.mode(self.picture.roster().manager) != "isolated":
+        if head < self._fold_at:
             return NOTHING
         trailing = self.journal.trailing(self.journal.own_chain)
         self._fold_at = head + max(most - len(trailing), 1)
-        if len(trailing) < most:
+        return self._folded(trailing) if len(trailing) >= most else NOTHING
+
+    def _fold_at_rest(self, at_ms: int) -> Effects:
+        if at_ms < self._fold_ms:
             return NOTHING
+        self._fold_ms = at_ms + self.picture.rest_for_ms()
+        newest = self.journal.trailing(self.journal.own_chain, sums=False) if self.picture.rests(at_ms) else []
+        return self._folded(newest) if len(newest) > 1 else NOTHING
+
+    def _folded(self, trailing: list[tuple[Piece, Entry | Fold]]) -> Effects:
         self._ran["journal"] = self.journal
         done, sealed = self.journal.fold([piece for piece, _ in trailing], *fold(body for _, body in trailing))
         return done + Effects(send=packed(None, [sealed]))
@@ -474,8 +486,7 @@ class Agent:
         if manager not in self.picture.managers():
             self.refused += 1
             return NOTHING
-        more = exchange is not None and self.picture.take_answer(manager, exchange)
-        if more and self.picture.me in self.picture.roster().members:  # else it tells rosters, however often I ask
+        if exchange is not None and self.picture.take_answer(manager, exchange):
             self.uplink.ask_now(manager)
         return self._run("uplink", Answered(manager=manager, answer=said.body), given)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from skerry.core.actors.claims import CLAIMS_KEY, Claims
 from skerry.core.actors.dealings import Dealings, Stock
 from skerry.core.actors.handed_in import HandedIn
 from skerry.core.actors.judging import Judging
@@ -91,6 +92,7 @@ class ManagerSite:
     distrusted: dict[str, str] = field(default_factory=dict)
     """Chains that did not verify, with the entry and the reason."""
     restored: Restored = field(default_factory=Restored)
+    claims: Claims = field(default_factory=Claims)
     acknowledging: Acknowledging = field(default_factory=Acknowledging)
     heard_wall_ms: int | None = None
     heard_from: NodeId | None = None
@@ -102,7 +104,7 @@ class ManagerSite:
     _founding: tuple[Persist, ...] = ()
     _heard: Once = field(default_factory=Once)
     _dealings: dict[NodeId, Dealings] = field(default_factory=dict)
-    """With each member that ever asked; the roster bounds them."""
+    """With each member, present or former, that ever asked; the roster bounds them."""
 
     @classmethod
     def recover(
@@ -134,6 +136,7 @@ class ManagerSite:
             handed_in=handed_in,
             judging=judging,
             restored=Restored.recover(kept.get(RESTORED_KEY)),
+            claims=Claims.recover(kept.get(CLAIMS_KEY)),
             _heard_all=heard,
         )
         for statement, body in pieces(recovered.journal):
@@ -233,7 +236,7 @@ class ManagerSite:
 
     def readings(self) -> list[Reading]:
         """All that the site's journal says for an account, chain by chain."""
-        return readings(self.journal)
+        return readings(self.journal, self.values("roster/"))
 
     # --- the calling convention -----------------------------------------------------------------------------------
 
@@ -280,11 +283,17 @@ class ManagerSite:
             return done
         self.acknowledging.stored = True
         done = done + self.restored.arrived(self.journal)
+        if self._was_taken_out(said.statement.signer):
+            first = said.body.first if isinstance(said.body, Fold) else said.statement.number
+            done = done + self.claims.take(said.statement, first)
         if self.distrusted.get(chain, "").startswith(f"entry {said.statement.number}:"):
             # Another node had it as it was signed: the copy was bad, and the chain is good.
             self.distrusted = {c: why for c, why in self.distrusted.items() if c != chain}
         intent = self._look_at(said.statement.signer, said.body)
         return done + self._settle(intent) if intent is not None else done
+
+    def _was_taken_out(self, node: str) -> bool:
+        return node in self.roster().former and f"{LEAVE_PREFIX}{node}" not in self.custody.kept
 
     def _look_at(self, signer: str, entry: Entry | Fold) -> IntentId | None:
         """What an entry is evidence for: a commit, or an intent that was handed in at the site."""
@@ -414,23 +423,28 @@ class ManagerSite:
         except msgspec.DecodeError as error:
             why = f"a malformed question: {error}"
             return Effects(note=(Note(what="item.refused", about=node, data={"why": why}),))
-        if node not in self.roster().members:
-            return self._answer_former(node, question)
         dealings = self._dealings.setdefault(node, Dealings())
         dealings.hear(asked)
+        if node not in self.roster().members:
+            carried = self._carried_to_former(dealings, asked)
+            return self._answered(node, question, carried)
         theirs = dealings.theirs.versions if dealings.theirs is not None else {}
         done = self._hear_all(dealings) + self.restored.lose(asked.lost, self.journal)
         done = done + self.restored.arrived(self.journal) + self._judge(theirs, given) + self._acknowledge(given.at_ms)
-        carried = self._carried(dealings, asked, given.at_ms)
-        answer = Answer(number=question.number, carried=carried)
-        return done + Effects(instruct=(Instruct(site=self.site, node=node, message=answer),))
+        return done + self._answered(node, question, self._carried(dealings, asked, given.at_ms))
 
-    def _answer_former(self, node: NodeId, question: Question) -> Effects:
-        """Who was taken out hears of it, and of nothing else."""
-        rosters = [kept.sealed for name, kept in sorted(self.custody.kept.items()) if name.startswith("roster/")]
-        carried = encode(Exchange(items=tuple(rosters[-CARRY_MAX:])))
+    def _answered(self, node: NodeId, question: Question, carried: bytes) -> Effects:
         answer = Answer(number=question.number, carried=carried)
         return Effects(instruct=(Instruct(site=self.site, node=node, message=answer),))
+
+    def _carried_to_former(self, dealings: Dealings, asked: Exchange) -> bytes:
+        """Who was taken out hears of it, by the rosters that it lacks, and of nothing else."""
+        rosters = [kept for name, kept in sorted(self.custody.kept.items()) if name.startswith("roster/")]
+        mine = Stock(versions={kept.name: kept.version for kept in rosters})
+        items: tuple[Sealed, ...] = ()
+        if dealings.theirs is not None:
+            items = tuple(kept.sealed for kept in rosters if kept.name not in dealings.theirs.versions)[:CARRY_MAX]
+        return b"" if not items and dealings.agrees(asked, mine) else encode(dealings.tell(mine, items))
 
     def _carried(self, dealings: Dealings, asked: Exchange, at_ms: int) -> bytes:
         theirs = dealings.theirs.versions if dealings.theirs is not None else {}

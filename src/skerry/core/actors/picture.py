@@ -24,6 +24,7 @@ from skerry.core.group.journal.chain import Piece
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.membership.model import Contact
 from skerry.core.group.succession.model import CLOSING_PREFIX, Closing, Edition
+from skerry.core.group.uplink.model import UplinkSettings
 from skerry.core.kernel.expressions import Expressions
 from skerry.core.kernel.ids import GrantKey, InstanceId, IntentId, ManagerId, NodeId, PlanId
 from skerry.core.kernel.sealing import Sealed, body_digest
@@ -218,6 +219,13 @@ class Picture:
         """The `run_once` lease of this site."""
         site = self.site()
         return site.run_once_lease_ms if site is not None else LEASE_MS
+
+    def uplink_settings(self) -> UplinkSettings:
+        """How long its managers may be silent."""
+        site = self.site()
+        if site is None:
+            return UplinkSettings()
+        return UplinkSettings(lost_after_ms=site.uplink_lost_after_ms, back_after_ms=site.uplink_back_after_ms)
 
     def managers(self) -> tuple[ManagerId, ...]:
         """The home manager and its guests, in order of precedence (D25)."""
@@ -430,7 +438,7 @@ class Picture:
         dealings = self.dealings.setdefault(manager, Dealings())
         home, relay = self.roster().manager, self.relays.setdefault(manager, Relay())
         versions = {n: v for n, v in self.custody.versions().items() if concerns_manager(n, manager, home)}
-        mine = Stock(versions=versions, heads=self.agent.journal.heads)
+        mine = Stock(versions=versions, heads=self._told_heads(dealings))
         relay.look(frozenset(self.contacts()), self.at_ms)
         lost = relay.lost(self.agent.journal, self.at_ms)
         return dealings.ask(mine, tuple(self._owed(manager, dealings, CARRY_MAX)), lost)
@@ -450,15 +458,35 @@ class Picture:
             relay.offer(piece, chain)
 
     def _owed(self, manager: ManagerId, dealings: Dealings, most: int) -> list[Sealed]:
-        """What the manager lacks, documents first; nothing before it has said what it holds."""
+        """What the manager lacks, documents first; nothing before it has said what it holds, or if I was taken out."""
         theirs, home = dealings.theirs, self.roster().manager
         if theirs is None:  # a guest may not know yet that I belong here, and then it answers nothing
             return [self.held_roster().sealed] if manager != home else []
+        if self.me not in self.roster().members:  # it would take none of it, however often I say it
+            return []
         kept = [k for n, k in sorted(self.custody.kept.items()) if concerns_manager(n, manager, home)]
         owed = [document.sealed for document in kept if _lacks(theirs.versions, document.name, document.version)]
         journal = self.agent.journal
         relayed = self.relays.setdefault(manager, Relay()).owed(journal, most)
-        return [*owed, *relayed, *journal.beyond(theirs.heads, most)][:most]
+        return [*owed, *relayed, *journal.beyond(theirs.heads, most, self._told_heads(dealings))][:most]
+
+    def rest_for_ms(self) -> int:
+        """How long nothing has to be decided for this site to be at rest."""
+        return self.agent.retaining.retention.rest_for_ms(self.uplink_settings().lost_after_ms)
+
+    def rests(self, at_ms: int) -> bool:
+        """Whether nobody has decided anything for so long."""
+        return at_ms - self.agent.journal.decided_ms >= self.rest_for_ms()
+
+    def _told_heads(self, dealings: Dealings) -> dict[str, int]:
+        """How much of each chain a manager is told of: at rest not of the newest readings, which their authors will put
+        together (decision 0020); those of somebody who does not, or is not heard, go up a little later as they are."""
+        journal = self.agent.journal
+        if not self.rests(self.at_ms):
+            return journal.heads
+        known = dealings.theirs.heads if dealings.theirs is not None else {}
+        untold_ms = self.agent.retaining.retention.untold_for_ms(self.uplink_settings().lost_after_ms)
+        return journal.heads_without_readings(self.at_ms - untold_ms, known)
 
 
 def _edition(kept: Kept) -> Edition:

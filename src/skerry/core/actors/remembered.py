@@ -9,7 +9,7 @@ from skerry.core.group.journal.machine import Journal
 from skerry.core.group.journal.model import Entry, Fold, Folded
 from skerry.core.kernel.sealing import Statement
 from skerry.core.kernel.values import decode
-from skerry.core.stages.history.model import USED, Life, Reading
+from skerry.core.stages.history.model import ASSIGNED, USED, Life, Reading
 from skerry.core.stages.ir.model import Roster
 
 
@@ -21,9 +21,9 @@ def pieces(journal: Journal) -> Iterator[tuple[Statement, Entry | Fold]]:
             yield statement, body_of(statement)
 
 
-def readings(journal: Journal) -> list[Reading]:
-    """All that it says for an account, chain by chain."""
-    return [
+def readings(journal: Journal, rosters: Iterable[Roster] = ()) -> list[Reading]:
+    """All that it says for an account, chain by chain; and what nodes that were taken out can have told of no more."""
+    found = [
         Reading(
             node=statement.signer,
             life=statement.life,
@@ -38,6 +38,38 @@ def readings(journal: Journal) -> list[Reading]:
         for said in ((body,) if isinstance(body, Entry) else body.readings)
         if said.what in USED
     ]
+    return [*found, *_untold(journal, found, _removals(rosters))]
+
+
+def _untold(journal: Journal, told: Iterable[Reading], removed: Mapping[str, int]) -> Iterator[Reading]:
+    """Roles that such a node was given, by the entries of those who committed the plans, and of which it says nothing
+    from then on. By its last entry that is here it had not begun (J1)."""
+    if not removed:
+        return
+    given: dict[tuple[str, str], int] = {}
+    last: dict[str, int] = {}
+    for statement, body in pieces(journal):
+        walls = (body.wall_ms,) if isinstance(body, Entry) else (said.wall_ms for said in body.readings)
+        last[statement.signer] = max(last.get(statement.signer, 0), *walls, 0)
+        if isinstance(body, Entry) and body.what == "plan.committed":
+            for instance, holder in _assigned(body):
+                given[holder, instance] = max(given.get((holder, instance), 0), body.wall_ms)
+    since: dict[tuple[str, str], int] = {}
+    for reading in told:
+        since[reading.node, reading.about] = max(since.get((reading.node, reading.about), -1), reading.wall_ms)
+    for (node, instance), wall_ms in sorted(given.items()):
+        from_ms = max(wall_ms, last.get(node, 0))
+        if node in removed and since.get((node, instance), -1) < wall_ms and from_ms < removed[node]:
+            yield Reading(node=node, life="", number=0, what=ASSIGNED, about=instance, data={}, wall_ms=from_ms)
+
+
+def _assigned(committed: Entry) -> Iterator[tuple[str, str]]:
+    """Instance and holder, of every slot of a plan that was filled by it."""
+    assigned = committed.data.get("assigned")
+    for slot, how in assigned.items() if isinstance(assigned, dict) else ():
+        holder = how.get("holder") if isinstance(how, dict) else None
+        if isinstance(holder, str):
+            yield str(slot).partition(" (")[0], holder
 
 
 def lives(journal: Journal, rosters: Iterable[Roster], now_wall_ms: int) -> dict[tuple[str, str], Life]:
@@ -46,7 +78,7 @@ def lives(journal: Journal, rosters: Iterable[Roster], now_wall_ms: int) -> dict
     begun: dict[str, list[tuple[int, Chain]]] = {}
     for chain in journal.chains.values():
         begun.setdefault(chain.name.rpartition("/")[0], []).append((_begun_wall_ms(chain), chain))
-    found: dict[tuple[str, str], Life] = {}
+    found = {(node, ""): Life(over_wall_ms=wall_ms) for node, wall_ms in removed.items()}
     for node, chains in begun.items():
         over_wall_ms, following = removed.get(node, now_wall_ms), ""
         for began_wall_ms, chain in sorted(chains, key=lambda one: (one[0], one[1].name), reverse=True):

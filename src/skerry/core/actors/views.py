@@ -15,7 +15,6 @@ from skerry.core.group.membership.machine import MembershipView, PresenceChanged
 from skerry.core.group.membership.wire import Beat
 from skerry.core.group.succession.machine import SuccessionView
 from skerry.core.group.uplink.machine import SessionChanged, UplinkView
-from skerry.core.group.uplink.model import UplinkSettings
 from skerry.core.kernel.expressions import ExpressionError, holds
 from skerry.core.kernel.ids import GrantKey, IntentId, NodeId
 from skerry.core.stages.capability.model import NodeFacts, Resources
@@ -231,11 +230,7 @@ def _runs_alone(picture: Picture) -> frozenset[GrantKey]:
 
 def uplink_view(picture: Picture) -> UplinkView:
     """Who leads, which managers there are, and what the others see of them."""
-    site, leadership = picture.site(), picture.agent.election.leadership
-    settings = UplinkSettings(
-        lost_after_ms=site.uplink_lost_after_ms if site is not None else 10_000,
-        back_after_ms=site.uplink_back_after_ms if site is not None else 30_000,
-    )
+    leadership = picture.agent.election.leadership
     leader = leadership.leader
     ahead = {n: (c.heard_ms - c.beat.said_ms, picture.carried(n)) for n, c in picture.contacts().items()}
     return UplinkView(
@@ -243,7 +238,7 @@ def uplink_view(picture: Picture) -> UplinkView:
         term=leadership.term,
         part=leadership.part,
         managers=frozenset(picture.managers()),
-        settings=settings,
+        settings=picture.uplink_settings(),
         # What another part is answered is no answer to this one (M3).
         reports={n: (ms, c.uplinks) for n, (ms, c) in ahead.items() if not _parted(leader, c.standing.leader)},
         declared=picture.carried(leader).modes if leader is not None and leader in picture.contacts() else None,

@@ -1,10 +1,11 @@
 """A client of the example: ten operations a second, one at a time, each written down; later it checks what it was told.
 
 It knows the addresses of a few nodes, finds the service by look-up, and looks again after a failure or when an answer
-says that the instance is about to go. It puts a new small file and gets an earlier acknowledged one, in turn. Nothing
-is ever tried twice in silence: what fails is a failure, and the next operation comes at the usual time, or at once if
-that is over. It refuses answers that bear a lower fence than it has seen (X9), and counts them; also those that come
-long after it has given the operation up, from a machine that had stood still (a line of kind `late` in the log).
+says that the instance is about to go; one that is about to go serves until another is found. It puts a new small file
+and gets an earlier acknowledged one, in turn. Nothing is ever tried twice in silence: what fails is a failure, and the
+next operation comes at the usual time, or at once if that is over. It refuses answers that bear a lower fence than it
+has seen (X9), and counts them; also those that come long after it has given the operation up, from a machine that had
+stood still (a line of kind `late` in the log).
 
 Each operation is one JSON line of the log, stamped when it ended: `t_wall_ms`, `t_mono_ms` (boot-time), `op`, `name`,
 `sha`, `ok`, `status`, `error`, `instance`, `node`, `fence`, `ms`. What it draws comes from `--seed` alone. At the end a
@@ -61,6 +62,8 @@ class Client:
         self._log = log
         self._caller = Caller(late=self._came_late)
         self._service: Service | None = None
+        self._leaving = False
+        """It has said that it is about to go."""
         # Two runs with one seed and one name must not meet each other's objects.
         self._run = f"{wall_ms():x}"
         self._number = 0
@@ -73,8 +76,8 @@ class Client:
 
     def step(self) -> None:
         """One operation, look-up included if one is due."""
-        if self._service is None:
-            self._service = self._finder.find()
+        if self._service is None or self._leaving:
+            self._service = self._finder.find() or self._service
         self._number += 1
         begun_ms = boot_ms()
         if self._number % 2 or not self._acknowledged:
@@ -82,9 +85,10 @@ class Client:
         else:
             op, name, sha, outcome = "get", *self._get()
         self._account(op, name, sha, outcome, boot_ms() - begun_ms)
+        self._leaving = outcome.draining
         if self._service is not None and (outcome.draining or not outcome.ok):
             self._finder.avoid(self._service.endpoint)
-            self._service = None
+            self._service = self._service if outcome.ok else None
 
     def summary(self) -> dict[str, Any]:
         """What the run came to. Seconds of use are those with an answered operation and no failed one (H5)."""

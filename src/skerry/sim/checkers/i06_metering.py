@@ -20,6 +20,7 @@ from skerry.core.group.journal.model import Entry, Folded
 from skerry.core.kernel.effects import Persist, Put
 from skerry.core.kernel.sealing import Sealed, Statement
 from skerry.core.kernel.values import decode
+from skerry.core.stages.history.model import ASSIGNED
 from skerry.core.stages.history.rules import client_use, compliance
 from skerry.sim.checkers.checker import Checker
 
@@ -153,10 +154,12 @@ class Metering(Checker):
             if counted_s != highest_s:
                 self.broken(f"the manager counts {counted_s} s of {instance}, and its readings come to {highest_s} s")
             if not walls_differ:  # what is unknown is told by wall clocks (H4)
-                self._unknown(instance, counted_s, row["unknown_s"], every_s)
+                given = [r for r in account[0] if (r.what, r.about) == (ASSIGNED, instance)]
+                never_told_s = sum(self._removed_ms.get(r.node, now_ms) - r.wall_ms for r in given) / 1_000 + len(given)
+                self._unknown(instance, counted_s, row["unknown_s"], every_s, never_told_s)
 
-    def _unknown(self, instance: str, counted_s: int, unknown_s: int, every_s: int) -> None:
-        """Neither less than is missing, nor more than may be."""
+    def _unknown(self, instance: str, counted_s: int, unknown_s: int, every_s: int, never_told_s: float) -> None:
+        """Neither less than is missing, nor more than may be: also of what a node had been given, and was taken out."""
         provided_s = sum(self._told_s(held) for held in self._provided if held[2] == instance)
         if provided_s > counted_s + unknown_s + LAG_S + STINT_S * self._stints[instance]:
             self.broken(
@@ -166,9 +169,15 @@ class Metering(Checker):
         if not self.world.core.whole or self._put_back:
             return  # who is cut off for good tells nothing; what an older disk or store had, nobody may have
         crashes = self._stints[instance] + self._starts[instance]
-        lost_s = sum(self._lost_s(held) for held in self._last if held[2] == instance)
-        if unknown_s > every_s * crashes + lost_s:
+        lost_s = sum(self._lost_s(held) for held in self._last if held[2] == instance) + never_told_s
+        if unknown_s > every_s * crashes + lost_s + self._untold_s(instance):
             self.broken(f"the manager says that it knows nothing of {unknown_s} s of {instance}")
+
+    def _untold_s(self, instance: str) -> int:
+        """How much of it the manager of a site at rest is told of later, while it goes on (decision 0020)."""
+        goes_on = any(one[2] == instance for one in self._providing)
+        options = self.world.options
+        return options.retention.untold_for_ms(options.lost_after_ms) // 1_000 + LAG_S if goes_on else 0
 
     def _told_s(self, held: Held) -> float:
         """For how long it was provided, as far as the manager can know that it began to be."""

@@ -25,7 +25,7 @@ from skerry.sim.sabotages.shapes import cloned, folding_much, forgetful, oversee
 
 
 def _the_journal_stays_at_home(patch: Patch) -> None:
-    patch.setattr(Journal, "beyond", lambda self, heads, most: ())
+    patch.setattr(Journal, "beyond", lambda self, heads, most, told=None: ())
 
 
 def _acknowledged_and_not_stored(patch: Patch) -> None:

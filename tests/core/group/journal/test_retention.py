@@ -53,9 +53,9 @@ class Disk:
         self.journal.check_invariants()
         return bool(done.persist)
 
-    def write(self, *what: str, kind: str = "reading") -> None:
+    def write(self, *what: str, kind: str = "reading", at_ms: int = 1) -> None:
         for one in what:
-            given: Input[object] = Input(id="i", at_ms=1, wall_ms=1, draw=0, event=None)
+            given: Input[object] = Input(id="i", at_ms=at_ms, wall_ms=1, draw=0, event=None)
             self.keep(self.journal.record(Record(kind=kind, what=one, about="x" * 100), given)[0])
 
     def folds(self) -> None:
@@ -242,6 +242,21 @@ def test_j2_a_sum_that_reaches_below_what_was_dropped_is_taken_whole(written_bef
     assert new.held("a/1")[-1] == old.journal.heads["a/1"] == new.journal.heads["a/1"]
     new.start("2")
     assert new.held("a/1")[-1] == old.journal.heads["a/1"] == new.journal.heads["a/1"]
+
+
+def test_j2_the_newest_readings_wait_for_their_sum_before_a_manager_is_told_of_them() -> None:
+    disk = Disk(A)
+    disk.write("decided", kind="decision", at_ms=10)
+    disk.write("x", at_ms=20)
+    disk.write("y", "z", at_ms=30)
+    assert disk.journal.decided_ms == 10
+    assert disk.journal.heads_without_readings(25, {}) == {"a/1": 2}, "what is older waits no longer"
+    assert disk.journal.heads_without_readings(0, {}) == {"a/1": 1}, "a decision never waits"
+    assert disk.journal.heads_without_readings(0, {"a/1": 3}) == {"a/1": 3}, "nor what is known already"
+    assert len(disk.journal.beyond({}, 10, {"a/1": 2})) == 2
+    disk.folds()
+    assert disk.journal.heads_without_readings(0, {}) == {"a/1": 4}
+    assert disk.journal.trailing("a/1", sums=False) == []
 
 
 def test_n1_an_older_image_that_goes_on_behind_what_all_others_dropped_links_to_the_end_of_that() -> None:

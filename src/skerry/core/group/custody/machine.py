@@ -32,7 +32,7 @@ class Holdings(Value, frozen=True, kw_only=True, array_like=True):
 
 KINDS = (
     "roster", "site", "catalogue", "intent", "fit", "plan", "verdict", "closing", "dead", "leave", "hold",
-    "acknowledged",
+    "acknowledged", "later",
 )  # fmt: skip
 """What the documents' names begin with."""
 

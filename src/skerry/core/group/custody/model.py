@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from skerry.core.kernel.sealing import Sealed
-from skerry.core.kernel.values import Value
+from skerry.core.kernel.values import Value, Whole
 
 Version = tuple[int | str, ...]
 
@@ -34,6 +34,24 @@ class Kept(Value, frozen=True, kw_only=True):
     author: str
     value: Any
     sealed: Sealed
+
+
+LATER_PREFIX = "later/"
+LATER_MAX = 64
+LATER_BYTES_MAX = 16 * 1024
+
+
+class Later(Value, frozen=True, kw_only=True, tag="later"):
+    """A document of a kind that only later versions know: whoever cannot read it keeps it and hands it on (N2). So its
+    name and version stand outside of what it says; and since nobody else can tell what it is good for, each signer has
+    so many of them, of so many bytes, and no name but its own."""
+
+    place: Whole
+    """Which of its signer's it is; less than `LATER_MAX`."""
+    version: Whole
+    kind: str
+    """As whoever knows it calls it."""
+    said: bytes
 
 
 class Carry(Value, frozen=True, kw_only=True, tag="carry"):

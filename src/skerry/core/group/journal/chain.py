@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from skerry.core.group.journal.model import Entry, Fold
+from skerry.core.group.journal.model import READINGS, Entry, Fold
 from skerry.core.kernel.sealing import Sealed, Statement
 from skerry.core.kernel.values import Value, decode, digest_bytes
 
@@ -38,6 +38,8 @@ class Piece(NamedTuple):
     sealed: Sealed
     at_ms: int = 0
     """When it came, by this holder's boot-time; 0: in an earlier life."""
+    alone: bool = False
+    """It is a reading that may become part of a sum (J2)."""
 
     @property
     def size_bytes(self) -> int:
@@ -62,7 +64,8 @@ def piece_of(sealed: Sealed, statement: Statement, body: Entry | Fold, at_ms: in
     number = statement.number
     if isinstance(body, Fold):
         return Piece(body.first, number, body.before, body.last, sealed, at_ms)
-    return Piece(number, number, body.predecessor, digest_bytes(sealed.statement), sealed, at_ms)
+    alone = body.kind in READINGS
+    return Piece(number, number, body.predecessor, digest_bytes(sealed.statement), sealed, at_ms, alone)
 
 
 def stored_piece(raw: bytes) -> Piece:

@@ -61,6 +61,8 @@ class Journal:
     acknowledged: dict[str, int] = field(default_factory=dict)
     """Of each chain the number up to which the manager has it, by its own signed word."""
     forks: Forks = field(default_factory=Forks)
+    decided_ms: int = 0
+    """When the last entry came, of anybody, that is no reading; by this holder's boot-time."""
     version: int = 0
     """Grows whenever `heads` or `acknowledged` changes."""
     _last_own: str = ""
@@ -201,14 +203,15 @@ class Journal:
 
     # --- what others lack -----------------------------------------------------------------------------------------
 
-    def after(self, chain: str, number: int, most: int = COPY_MAX) -> tuple[Sealed, ...]:
-        """The next pieces of a chain for somebody who holds it up to `number`, at most `COPY_MAX`."""
+    def after(self, chain: str, number: int, most: int = COPY_MAX, until: int | None = None) -> tuple[Sealed, ...]:
+        """The next pieces of a chain for somebody who holds it up to `number`, at most `COPY_MAX`; none that ends after
+        `until`."""
         held = self.chains.get(chain)
         if held is None or number >= held.head:
             return ()
         found: list[Sealed] = []
         for piece in held.pieces(number, self.shelf):
-            if len(found) == most:
+            if len(found) == most or (until is not None and piece.last > until):
                 break
             found.append(piece.sealed)
         return tuple(found)
@@ -234,15 +237,28 @@ class Journal:
                 found.extend(self.after(chain, has, most - len(found)))
         return tuple(found)
 
-    def beyond(self, heads: dict[str, int], most: int) -> tuple[Sealed, ...]:
-        """What a manager with these heads lacks of what I hold, as far as it goes on from there."""
+    def beyond(self, heads: dict[str, int], most: int, told: dict[str, int] | None = None) -> tuple[Sealed, ...]:
+        """What a manager with these heads lacks of what I hold, or of what it is `told` of, as far as it goes on from
+        there."""
+        told = self.heads if told is None else told
         found: list[Sealed] = []
         for name, chain in sorted(self.chains.items()):
             if len(found) >= most:
                 break
-            if chain.base.number <= heads.get(name, 0) < chain.head:
-                found.extend(self.after(name, heads.get(name, 0), most - len(found)))
+            if chain.base.number <= heads.get(name, 0) < told[name]:
+                found.extend(self.after(name, heads.get(name, 0), most - len(found), told[name]))
         return tuple(found)
+
+    def heads_without_readings(self, since_ms: int, known: dict[str, int]) -> dict[str, int]:
+        """Of each chain the head, but for the readings at its end that came since, and may become part of a sum; not
+        less than what is `known` of it already."""
+        found = dict(self.heads)
+        for name, chain in self.chains.items():
+            for piece in reversed(chain.recent):
+                if not piece.alone or piece.at_ms < since_ms or piece.last <= known.get(name, 0):
+                    break
+                found[name] = piece.first - 1
+        return found
 
     # --- what was acknowledged ------------------------------------------------------------------------------------
 
@@ -298,13 +314,13 @@ class Journal:
 
     # --- folding my own -------------------------------------------------------------------------------------------
 
-    def trailing(self, name: str) -> list[tuple[Piece, Entry | Fold]]:
-        """The newest pieces of a chain behind its last decision or operator's act, in order, as far as they are in
-        memory."""
+    def trailing(self, name: str, *, sums: bool = True) -> list[tuple[Piece, Entry | Fold]]:
+        """The newest pieces of a chain behind its last decision or operator's act, or else behind its last sum, too; in
+        order, as far as they are in memory."""
         found: list[tuple[Piece, Entry | Fold]] = []
         for piece in reversed(self.chains[name].recent if name in self.chains else []):
             body = body_of(decode(piece.sealed.statement, Statement))
-            if isinstance(body, Entry) and body.kind not in ("reading", "telemetry"):
+            if not piece.alone and (isinstance(body, Entry) or not sums):
                 break
             found.append((piece, body))
         return found[::-1]
@@ -331,6 +347,8 @@ class Journal:
 
     def _put(self, chain: Chain, piece: Piece) -> Effects:
         chain.put(piece, WINDOW if self.shelf is not None else None)
+        if piece.first == piece.last and not piece.alone:
+            self.decided_ms = max(self.decided_ms, piece.at_ms)
         self._hold(chain)
         kept = Effects(persist=(_put(chain.name, piece),))
         if not chain.name.startswith(f"{self.me}/") or self._last_own not in ("", piece.before):

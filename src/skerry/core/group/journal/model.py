@@ -10,6 +10,8 @@ COPY_MAX = 64
 """Entries in one message."""
 KEEP_MS = 7 * 86_400_000
 FOLD_FROM = 128
+READINGS = ("reading", "telemetry")
+"""The kinds of entries that decide nothing, and may become a sum (J2)."""
 BYTES_MAX = 16 * 1024 * 1024
 
 
@@ -71,6 +73,18 @@ class Retention(Value, frozen=True, kw_only=True):
     """So many readings without a decision between them become one sum while the manager is out of reach (J2)."""
     bytes_max: int = BYTES_MAX
     """Of all chains together; above this the oldest that were acknowledged go before their time."""
+    rest_ms: int = 60_000
+    rest_graces: int = 12
+    """So long, and so many graces of the uplink, nothing has to be decided for a site to be at rest: from then on a
+    manager is told readings as sums, once in as long."""
+
+    def rest_for_ms(self, grace_ms: int) -> int:
+        """The longer of the two, for a site with this grace."""
+        return max(self.rest_ms, self.rest_graces * grace_ms)
+
+    def untold_for_ms(self, grace_ms: int) -> int:
+        """For how long a manager is not told of a reading then: its author has had its turn to put it into a sum."""
+        return self.rest_for_ms(grace_ms) * 5 // 4
 
 
 AS_SHIPPED = Retention()

@@ -11,6 +11,11 @@ USED = ("instance.seconds", "client.seconds", "validated", "role.active", "role.
 """The journal entries that an account needs, by what they say."""
 
 
+ASSIGNED = "role.assigned"
+"""What a reading says that no node wrote: a node was given a role, and lost for good before anything of what came of it
+was here. It stands in no life of that node that is known, so in the one that has no name."""
+
+
 class Reading(Value, frozen=True, kw_only=True):
     """One journal entry, verified and in a chain without gaps."""
 
@@ -19,7 +24,7 @@ class Reading(Value, frozen=True, kw_only=True):
     number: int
     """Its place in the chain of this life."""
     what: str
-    """One of `USED`."""
+    """One of `USED`, or `ASSIGNED`."""
     about: str
     """The instance or, of `client.seconds`, the client."""
     data: dict[str, Any]

@@ -3,8 +3,9 @@
 Only holders count seconds, in cumulative readings of which the highest counts, so repeats do no harm. The validator's
 figures stand beside them and add none. What an instance did after its last reading is unknown unless its end was
 recorded, neither used nor forgotten (H3): at most the reading period if its agent wrote of the next, or all that it
-wrote is here; else until its agent's life was over at the latest (docs/decisions/0012). Seconds are compared by wall
-time, with the error of the nodes' clocks (T1, H4).
+wrote is here; else until its agent's life was over at the latest (docs/decisions/0012). So is all that came of a role
+which a node was given before it was lost for good, and of which it told nothing. Seconds are compared by wall time,
+with the error of the nodes' clocks (T1, H4).
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ def _open_ends(readings: Iterable[Reading], lives: Lives, every_s: int, *, clien
                 since.pop(chain, None)
                 if reading.what == "role.active":
                     since[chain] = reading
-            case "instance.seconds" if not reading.data.get("final"):
+            case "instance.seconds" | "role.assigned" if not reading.data.get("final"):
                 since[chain] = reading
             case "instance.seconds" if not clients:
                 since.pop(chain, None)
