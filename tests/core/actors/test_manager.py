@@ -15,6 +15,7 @@ from skerry.core.actors.handed_in import HandedIn
 from skerry.core.actors.hearing import opened_events
 from skerry.core.actors.manager import Authored, ItemRefused, ManagerEvent, ManagerSite, SiteSaid
 from skerry.core.conversation import Exchange, Leave, Refused, kind_of, stored_documents
+from skerry.core.group.custody.model import Later
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.journal.model import Entry
 from skerry.core.group.uplink.wire import Answer, Question
@@ -378,6 +379,13 @@ def test_x5_who_was_taken_out_and_knows_it_asks_with_eight_bytes_and_is_answered
         if instruct.message.carried:
             asking.hear(decode(instruct.message.carried, Exchange))
     assert decode(asked, Exchange).accord and not instruct.message.carried
+
+
+def test_n2_what_only_later_versions_can_read_is_handed_on_to_who_lacks_it(site: Site) -> None:
+    """Its author's disk may be an older one by now, and nobody else at the site may have it."""
+    site.hears(B, Later(place=0, version=2, kind="forecast", said=b"rain"))
+    assert "later" in [decode(item.statement, Statement).kind for item in site.asks(A, later_b_00=(1,)).items]
+    assert "later" not in [decode(item.statement, Statement).kind for item in site.asks(A, later_b_00=(2,)).items]
 
 
 def test_what_is_told_of_a_node_after_it_was_taken_out_is_marked_as_its_claim(site: Site) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from skerry.core.actors.parts import concerns
 from skerry.core.group.custody.machine import Custody
-from skerry.core.group.custody.model import CARRY_MAX, Kept, Version, is_older
+from skerry.core.group.custody.model import CARRY_MAX, LATER_PREFIX, Kept, Version, is_older
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.journal.model import Acknowledgement
 from skerry.core.kernel.sealing import Sealed
@@ -35,13 +35,13 @@ def own(custody: Custody) -> list[Kept]:
 
 
 def lacking(custody: Custody, theirs: Mapping[str, Version], without: str | None) -> list[Sealed]:
-    """What a member with these versions lacks of it and concerns its part, and of the holds (R4), as much as fits; of
-    the documents `without`, only new ones."""
+    """What a member with these versions lacks of it and concerns its part, of the holds (R4) and of what only later
+    versions can read, as much as fits; of the documents `without`, only new ones."""
     found: list[Sealed] = []
     size_bytes = 0
     others = [kept for _, kept in sorted(custody.kept.items()) if kept.author != custody.me]
-    holds = [kept for kept in others if kept.name.startswith(HOLD_PREFIX)]
-    for kept in (*own(custody), *holds):
+    handed_on = [kept for kept in others if kept.name.startswith((HOLD_PREFIX, LATER_PREFIX))]
+    for kept in (*own(custody), *handed_on):
         held = theirs.get(kept.name)
         if not concerns(kept, theirs):
             continue
