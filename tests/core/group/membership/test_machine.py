@@ -110,6 +110,14 @@ def test_c1_a_node_that_keeps_its_token_and_says_nothing_counts_as_hung() -> Non
     assert t.machine.hung == {B}
 
 
+def test_c1_of_two_that_hang_each_counts_until_it_speaks_again() -> None:
+    t = in_contact_with_b()
+    assert t >> heard(C, beat()) << anything >> until(10 + HUNG_MS) << anything
+    assert t.machine.hung == {B, C}
+    assert t >> heard(B, beat(2)) << anything
+    assert t.machine.hung == {C}
+
+
 def test_c1_a_beat_of_one_does_not_hide_that_anothers_gets_old() -> None:
     t = in_contact_with_b()
     assert t >> until(2_000) << anything >> heard(C, beat()) << anything >> until(10 + FRESH_MS - 1) << anything
@@ -155,6 +163,39 @@ def test_c1_a_life_that_does_not_name_mine_takes_nothing_from_one_that_did_and_i
     assert t.machine.contacts[B].life == "b1"
     assert t >> at(120, heard(B, beat(2)))
     assert t.machine.contacts[B].heard_ms == 120
+
+
+def test_c1_a_life_that_never_named_mine_is_no_replay_when_it_does() -> None:
+    """It may have begun before mine, and heard of me only now."""
+    t = node_a()
+    assert t >> at(0) << anything >> at(10, heard(B, beat(1, hears={}), life="b0"))
+    assert t >> at(20, heard(B, beat(1), life="b1")) << notes("contact.made", B)
+    assert t >> at(30, heard(B, beat(2), life="b0"))
+    assert t.machine.contacts[B].life == "b0"
+
+
+def test_c1_a_new_life_without_a_token_is_as_gone_as_the_one_before() -> None:
+    t = in_contact_with_b()
+    assert t >> at(20, PresenceChanged(node=B, present=False)) << anything
+    assert t >> at(30, heard(B, beat(1), life="b2")) << anything
+    assert t.machine.contacts == {}
+    assert t >> at(40, PresenceChanged(node=B, present=True)) << notes("contact.made", B) << anything
+
+
+def test_c1_who_does_not_hear_me_is_told_at_once_that_i_am_here() -> None:
+    t = in_contact_with_b()
+    assert t >> until(1_500) << anything
+    assert t >> heard(B, beat(2, hears={})) << notes("contact.lost", B) << says(None, Beat, said_ms=1_500)
+
+
+def test_c1_whom_i_do_not_hear_any_more_my_beats_do_not_name_and_that_does_not_wait() -> None:
+    t = in_contact_with_b()
+    assert t >> until(10 + FRESH_MS - 1) << anything
+    assert t >> until(10 + FRESH_MS) << notes("contact.lost", B) << says(None, Beat, hears={}, said_ms=10 + FRESH_MS)
+    gone = in_contact_with_b()
+    assert (
+        gone >> at(500, PresenceChanged(node=B, present=False)) << notes("contact.lost") << says(None, Beat, hears={})
+    )
 
 
 def test_c1_my_beats_name_the_life_that_i_hear() -> None:
