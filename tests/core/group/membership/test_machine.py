@@ -79,6 +79,18 @@ def test_c1_contact_is_lost_when_the_other_stops_hearing_me() -> None:
     assert t.machine.contacts == {}
 
 
+def test_c1_contacts_are_in_the_order_of_their_names() -> None:
+    t = node_a()
+    assert t >> at(0) << anything >> heard(C, beat()) << anything >> heard(B, beat()) << anything
+    assert list(t.machine.contacts) == [B, C]
+
+
+def test_c1_who_appears_is_told_at_once_that_i_am_here() -> None:
+    t = in_contact_with_b()
+    assert t >> until(1_500) << anything
+    assert t >> PresenceChanged(node=C, present=True) << says(None, Beat, said_ms=1_500)
+
+
 def test_c1_a_missing_token_is_believed_at_once() -> None:
     t = in_contact_with_b()
     assert t >> at(20, PresenceChanged(node=B, present=False)) << notes("contact.lost", why="token gone") << anything
