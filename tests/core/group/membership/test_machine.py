@@ -225,7 +225,7 @@ def test_c1_a_change_is_told_at_once_but_no_two_beats_closer_than_100_ms() -> No
 
 @pytest.mark.parametrize(("others", "gap_ms"), [(0, 100), (5, 100), (23, 460), (50, 1_000), (500, 1_000)])
 def test_c1_the_more_have_to_read_a_beat_the_further_they_are_apart(others: int, gap_ms: int) -> None:
-    assert beat_gap_ms(others) == gap_ms
+    assert beat_gap_ms(others) == gap_ms and isinstance(beat_gap_ms(others), int)
 
 
 def test_c1_time_in_which_this_agent_stood_still_is_no_silence_of_the_others() -> None:
