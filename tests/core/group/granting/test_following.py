@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from skerry.core.group.granting.machine import Granting, GrantingView
 from skerry.core.group.granting.model import DeclaredDead, Electorate, Living
+from skerry.core.group.granting.surrender import Surrender
 from skerry.core.group.granting.wire import GrantAsk, GrantGive, GrantRelease
 from skerry.core.kernel.effects import Put
 from skerry.core.kernel.ids import GrantKey, LifeId
@@ -154,13 +155,29 @@ def test_x8_by_default_a_role_without_a_quorum_ends_with_its_lease() -> None:
 
 def test_x8_a_role_that_runs_without_a_quorum_goes_on_at_once_and_says_so() -> None:
     t = cut_off(runs_alone=frozenset({KEY}))
-    assert t >> until(2_000) << anything << notes("grant.surrendered", KEY) << writes("grant.surrendered")
+    why = "no majority of the roster is in contact"
+    told = notes("grant.surrendered", KEY, fence=1, why=why)
+    assert t >> until(2_000) << anything << told << writes("grant.surrendered", fence=1, why=why)
+    assert [(r.kind, r.about) for r in t.said.record] == [("decision", KEY)]
     held = t.machine.held[KEY]
     assert held.fence == 1 and held.surrendered == "no majority of the roster is in contact"
     since_ms = held.surrendered_wall_ms
     assert since_ms is not None and 1_000 < since_ms <= 2_000
     assert t >> until(20_000) << anything
     assert t.machine.held[KEY].surrendered_wall_ms == since_ms and t.machine.held[KEY].until_ms > 20_000
+
+
+def test_x8_whoever_has_a_quorum_has_given_nothing_up() -> None:
+    held = holder().machine.held[KEY]
+    assert (held.surrendered, held.surrendered_wall_ms, held.without) == ("", None, frozenset())
+
+
+def test_x8_a_role_without_a_quorum_starts_when_the_longest_promise_is_over_and_goes_on_at_once() -> None:
+    surrender = Surrender()
+    surrender.look(FIRST, frozenset({A}), {}, 100, LEASE_MS)
+    assert surrender.may_run_alone(100, LEASE_MS, holds=True)
+    assert not surrender.may_run_alone(100 + PROMISE_MS - 1, LEASE_MS, holds=False)
+    assert surrender.may_run_alone(100 + PROMISE_MS, LEASE_MS, holds=False)
 
 
 def test_x8_one_that_starts_there_waits_for_the_longest_promise_and_takes_a_fence_of_its_own() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from skerry.core.group.granting.machine import Granting, GrantingView
-from skerry.core.group.granting.model import Electorate
+from skerry.core.group.granting.model import Electorate, Held
 from skerry.core.group.granting.wire import GrantAsk, GrantGive, GrantRelease
 from skerry.core.kernel.effects import Put
 from skerry.core.kernel.ids import GrantKey, LifeId
@@ -310,3 +312,11 @@ def test_x6_a_process_taken_over_gets_a_new_fence_if_somebody_was() -> None:
 def test_n6_all_that_is_due_is_asked_for_in_one_message() -> None:
     t = node_a(wanted={KEY: 0, GrantKey("hq/shop/queue"): 0})
     assert t >> at(0) << says(None, GrantAsk, keys={KEY: 0, GrantKey("hq/shop/queue"): 0})
+
+
+@pytest.mark.parametrize("fences", [{KEY: 0}, {KEY: 1, GrantKey("hq/shop/unasked"): 1}])
+def test_x9_a_key_that_is_held_without_a_fence_or_without_having_been_asked_for_is_found_out(fences) -> None:
+    t = holder()
+    t.machine.held = {key: Held(key=key, fence=fence, until_ms=3_000) for key, fence in fences.items()}
+    with pytest.raises(AssertionError, match="X9"):
+        t.machine.check_invariants()

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from skerry.core.group.membership.machine import Membership, MembershipView, PresenceChanged
-from skerry.core.group.membership.model import BEAT_GAP_MS, BEAT_PERIOD_MS, FRESH_MS, HUNG_MS, beat_gap_ms
+from skerry.core.group.membership.model import (
+    BEAT_GAP_MS,
+    BEAT_PERIOD_MS,
+    FRESH_MS,
+    HUNG_MS,
+    STOOD_STILL_MS,
+    beat_gap_ms,
+)
 from skerry.core.group.membership.wire import Beat
 from skerry.core.kernel.ids import LifeId, NodeId
 from tests.core.things import A, B, C, D
@@ -35,7 +42,7 @@ def in_contact_with_b() -> Talk:
 def test_c1_the_first_beat_leaves_at_once_and_one_a_second_after_it() -> None:
     t = node_a()
     assert t >> at(0) << says(None, FIRST) >> until(BEAT_PERIOD_MS - 1)
-    assert t >> until(BEAT_PERIOD_MS) << says(None, Beat, number=2)
+    assert t >> until(BEAT_PERIOD_MS) << says(None, Beat, number=2, said_ms=BEAT_PERIOD_MS)
 
 
 def test_x5_who_knows_that_it_was_taken_out_says_no_beats_and_hears_the_others() -> None:
@@ -72,6 +79,18 @@ def test_c1_contact_is_lost_when_the_other_stops_hearing_me() -> None:
     assert t.machine.contacts == {}
 
 
+def test_c1_contacts_are_in_the_order_of_their_names() -> None:
+    t = node_a()
+    assert t >> at(0) << anything >> heard(C, beat()) << anything >> heard(B, beat()) << anything
+    assert list(t.machine.contacts) == [B, C]
+
+
+def test_c1_who_appears_is_told_at_once_that_i_am_here() -> None:
+    t = in_contact_with_b()
+    assert t >> until(1_500) << anything
+    assert t >> PresenceChanged(node=C, present=True) << says(None, Beat, said_ms=1_500)
+
+
 def test_c1_a_missing_token_is_believed_at_once() -> None:
     t = in_contact_with_b()
     assert t >> at(20, PresenceChanged(node=B, present=False)) << notes("contact.lost", why="token gone") << anything
@@ -103,12 +122,26 @@ def test_c1_a_node_that_keeps_its_token_and_says_nothing_counts_as_hung() -> Non
     assert t.machine.hung == {B}
 
 
+def test_c1_of_two_that_hang_each_counts_until_it_speaks_again() -> None:
+    t = in_contact_with_b()
+    assert t >> heard(C, beat()) << anything >> until(10 + HUNG_MS) << anything
+    assert t.machine.hung == {B, C}
+    assert t >> heard(B, beat(2)) << anything
+    assert t.machine.hung == {C}
+
+
 def test_c1_a_beat_of_one_does_not_hide_that_anothers_gets_old() -> None:
     t = in_contact_with_b()
     assert t >> until(2_000) << anything >> heard(C, beat()) << anything >> until(10 + FRESH_MS - 1) << anything
     assert list(t.machine.contacts) == [B, C]
     assert t >> at(10 + FRESH_MS, heard(C, beat(2))) << notes("contact.lost", B, why="no beat") << anything
     assert list(t.machine.contacts) == [C]
+
+
+def test_c1_whoever_has_just_heard_one_wakes_when_the_beat_of_another_gets_old() -> None:
+    t = in_contact_with_b()
+    assert t >> until(2_000) << anything >> heard(C, beat()) << anything >> until(2_200) << anything
+    assert t >> heard(C, beat(2)) >> until(10 + FRESH_MS) << notes("contact.lost", B, why="no beat") << anything
 
 
 def test_c1_what_has_changed_is_named_one_by_one() -> None:
@@ -144,6 +177,39 @@ def test_c1_a_life_that_does_not_name_mine_takes_nothing_from_one_that_did_and_i
     assert t.machine.contacts[B].heard_ms == 120
 
 
+def test_c1_a_life_that_never_named_mine_is_no_replay_when_it_does() -> None:
+    """It may have begun before mine, and heard of me only now."""
+    t = node_a()
+    assert t >> at(0) << anything >> at(10, heard(B, beat(1, hears={}), life="b0"))
+    assert t >> at(20, heard(B, beat(1), life="b1")) << notes("contact.made", B)
+    assert t >> at(30, heard(B, beat(2), life="b0"))
+    assert t.machine.contacts[B].life == "b0"
+
+
+def test_c1_a_new_life_without_a_token_is_as_gone_as_the_one_before() -> None:
+    t = in_contact_with_b()
+    assert t >> at(20, PresenceChanged(node=B, present=False)) << anything
+    assert t >> at(30, heard(B, beat(1), life="b2")) << anything
+    assert t.machine.contacts == {}
+    assert t >> at(40, PresenceChanged(node=B, present=True)) << notes("contact.made", B) << anything
+
+
+def test_c1_who_does_not_hear_me_is_told_at_once_that_i_am_here() -> None:
+    t = in_contact_with_b()
+    assert t >> until(1_500) << anything
+    assert t >> heard(B, beat(2, hears={})) << notes("contact.lost", B) << says(None, Beat, said_ms=1_500)
+
+
+def test_c1_whom_i_do_not_hear_any_more_my_beats_do_not_name_and_that_does_not_wait() -> None:
+    t = in_contact_with_b()
+    assert t >> until(10 + FRESH_MS - 1) << anything
+    assert t >> until(10 + FRESH_MS) << notes("contact.lost", B) << says(None, Beat, hears={}, said_ms=10 + FRESH_MS)
+    gone = in_contact_with_b()
+    assert (
+        gone >> at(500, PresenceChanged(node=B, present=False)) << notes("contact.lost") << says(None, Beat, hears={})
+    )
+
+
 def test_c1_my_beats_name_the_life_that_i_hear() -> None:
     t = in_contact_with_b()
     assert t >> until(BEAT_PERIOD_MS) << anything
@@ -159,7 +225,7 @@ def test_c1_a_change_is_told_at_once_but_no_two_beats_closer_than_100_ms() -> No
 
 @pytest.mark.parametrize(("others", "gap_ms"), [(0, 100), (5, 100), (23, 460), (50, 1_000), (500, 1_000)])
 def test_c1_the_more_have_to_read_a_beat_the_further_they_are_apart(others: int, gap_ms: int) -> None:
-    assert beat_gap_ms(others) == gap_ms
+    assert beat_gap_ms(others) == gap_ms and isinstance(beat_gap_ms(others), int)
 
 
 def test_c1_time_in_which_this_agent_stood_still_is_no_silence_of_the_others() -> None:
@@ -167,6 +233,48 @@ def test_c1_time_in_which_this_agent_stood_still_is_no_silence_of_the_others() -
     assert t >> at(60_000) << anything
     assert B in t.machine.contacts
     assert t >> until(60_000 + FRESH_MS) << anything << notes("contact.lost", B)
+
+
+def test_c1_an_agent_half_a_second_late_was_busy_and_one_later_than_that_stood_still() -> None:
+    busy = in_contact_with_b()
+    due_ms = busy.machine.next_deadline_ms()
+    assert due_ms is not None
+    assert busy >> at(due_ms + STOOD_STILL_MS) << anything >> until(10 + FRESH_MS) << anything << notes("contact.lost")
+    still, stood_ms = in_contact_with_b(), STOOD_STILL_MS + 1
+    assert still >> at(due_ms + stood_ms) << anything >> until(10 + stood_ms + FRESH_MS - 1) << anything
+    assert B in still.machine.contacts
+    assert still >> until(10 + stood_ms + FRESH_MS) << anything << notes("contact.lost")
+
+
+def test_t2_who_stood_still_for_as_long_as_a_beat_is_fresh_knows_that_the_others_may_have_gone_on() -> None:
+    t = in_contact_with_b()
+    due_ms = t.machine.next_deadline_ms()
+    assert due_ms is not None
+    assert t >> at(due_ms + FRESH_MS - 1) << anything
+    assert t.machine.woke_ms < 0
+    late = in_contact_with_b()
+    assert late >> at(due_ms + FRESH_MS) << anything
+    assert late.machine.woke_ms == due_ms + FRESH_MS
+
+
+def test_u6_of_who_left_while_in_contact_the_last_that_it_carried_is_known_until_it_is_back() -> None:
+    t = in_contact_with_b()
+    assert t >> at(20, heard(B, beat(2, carried=b"last"))) >> PresenceChanged(node=B, present=False) << anything
+    assert t.machine.departed == {B: b"last"}
+    assert t >> at(30, PresenceChanged(node=B, present=True)) << anything
+    assert t.machine.departed == {}
+    hung = in_contact_with_b()
+    assert hung >> until(10 + FRESH_MS) << anything
+    assert hung.machine.departed == {}, "it may be there still"
+
+
+def test_c1_a_contact_lasts_from_beat_to_beat_and_one_that_was_lost_begins_anew() -> None:
+    t = in_contact_with_b()
+    assert t >> at(500, heard(B, beat(2))) << anything
+    contact = t.machine.contacts[B]
+    assert (contact.since_ms, contact.heard_ms, contact.beat.number) == (10, 500, 2)
+    assert t >> until(500 + FRESH_MS) << anything >> at(4_000, heard(B, beat(3))) << anything
+    assert t.machine.contacts[B].since_ms == 4_000
 
 
 def test_c1_who_is_not_in_the_roster_is_not_heard_and_who_leaves_it_is_lost() -> None:

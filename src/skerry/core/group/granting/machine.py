@@ -165,9 +165,7 @@ class Granting:
             return Effects()
         match body:
             case GrantAsk():
-                return (
-                    self._on_ask(peer, life, body, at_ms, view) if self._is_news(peer, life, body.number) else Effects()
-                )
+                return self._on_ask(peer, body, at_ms, view) if self._is_news(peer, life, body.number) else Effects()
             case GrantRelease(number=number, keys=keys):
                 if self._is_news(peer, life, number):
                     for key in keys:
@@ -185,7 +183,7 @@ class Granting:
         self._newest[peer] = (life, number)
         return True
 
-    def _on_ask(self, peer: NodeId, life: LifeId, ask: GrantAsk, at_ms: int, view: GrantingView) -> Effects:
+    def _on_ask(self, peer: NodeId, ask: GrantAsk, at_ms: int, view: GrantingView) -> Effects:
         fences, persist = self._grant(peer, ask, at_ms, view)
         give = GrantGive(number=ask.number, roster_version=ask.roster_version, fences=fences)
         return Effects(persist=persist, send=(Send(to=peer, message=give),)) if fences else Effects()
