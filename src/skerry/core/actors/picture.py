@@ -479,14 +479,12 @@ class Picture:
         return at_ms - self.agent.journal.decided_ms >= self.rest_for_ms()
 
     def _told_heads(self, dealings: Dealings) -> dict[str, int]:
-        """How much of each chain a manager is told of: at rest not of the newest readings, which their authors will put
-        together (decision 0020); those of somebody who does not, or is not heard, go up a little later as they are."""
+        """How much of each chain a manager is told of: at rest the newest readings wait for their sum (0020)."""
         journal = self.agent.journal
         if not self.rests(self.at_ms):
             return journal.heads
-        known = dealings.theirs.heads if dealings.theirs is not None else {}
         untold_ms = self.agent.retaining.retention.untold_for_ms(self.uplink_settings().lost_after_ms)
-        return journal.heads_without_readings(self.at_ms - untold_ms, known)
+        return journal.heads_without_readings(self.at_ms - untold_ms, (dealings.theirs or Stock()).heads)
 
 
 def _edition(kept: Kept) -> Edition:

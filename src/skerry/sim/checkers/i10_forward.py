@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from skerry.core.conversation import KINDS, Exchange
 from skerry.core.group.custody.machine import DOCUMENT_PREFIX
+from skerry.core.group.custody.model import Later
 from skerry.core.group.election.machine import FOLLOWED_KEY
 from skerry.core.group.election.wire import Follow
 from skerry.core.group.granting.model import DeclaredDead, Living
@@ -105,7 +106,7 @@ def _version(raw: bytes) -> tuple[object, ...]:
     match body:
         case Plan(id=plan):
             return (plan.term, plan.leader, plan.number)
-        case RoleFit(version=version):
+        case RoleFit(version=version) | Later(version=version):
             return (version,)
         case Verdict(number=number):
             return (number,)
