@@ -30,20 +30,8 @@ settings.load_profile("skerry")
 
 why_no_namespaces = cache(wires.why_not)
 
-TESTS = Path(__file__).parent
-TIMED = ("adapters/zenoh", "contracts", "e2e", "guard", "lab", "netns", "shell", "wheel")
-"""Folders of tests that judge moments, or bring up whole sites."""
 MEASURED_MS = "_ms"
 """How the name of a figure ends that a test records (`record_property`), to be shown whatever the run comes to."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `--dist loadgroup`, what judges moments runs one after the other in one process. What only waits for things
-    to happen runs beside it, file by file, since tests of a file may share what they have started."""
-    for item in items:
-        path = item.path.relative_to(TESTS)
-        timed = any(path.is_relative_to(folder) for folder in TIMED)
-        item.add_marker(pytest.mark.xdist_group("timed" if timed else str(path)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
