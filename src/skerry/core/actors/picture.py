@@ -278,9 +278,7 @@ class Picture:
     def lacking(self, peer: NodeId, holdings: bytes, journal: Journal) -> list[Sealed]:
         """What a node in contact lacks, and is mine to send (C2). A member that does not hear me may hold a roster
         without me, and would refuse anything else of mine (D6a): it gets the rosters, which need no trust in me. Or one
-        of us is out of the roster, and has not heard of it; what it has closed, it says as long as it is asked.
-
-        `holdings`: what its latest beat says of that."""
+        of us is out of the roster, and has not heard of it; what it has closed, it says as long as it is asked."""
         if peer not in self.contacts():
             return self._for_a_stranger(holdings_by(holdings))
         theirs = self.facets.holdings[peer]
@@ -394,8 +392,7 @@ class Picture:
         if documents != self._listed[0]:
             self._listed = (documents, self.at_ms)
         differ = any(held.documents != documents for held in self.facets.holdings.values())
-        differ = differ or bool(self.agent.membership.strangers())
-        listed = differ or self.at_ms - self._listed[1] <= LISTED_FOR_MS
+        listed = differ or self.agent.membership.strangers() or self.at_ms - self._listed[1] <= LISTED_FOR_MS
         in_step = all(self.at_ms - self._in_step_ms.get(node, -IN_STEP_MS) < IN_STEP_MS for node in self.contacts())
         return Holdings(
             documents=documents,
