@@ -85,13 +85,12 @@ class Picture:
 
     def roster(self) -> Roster:
         """The highest version held. An agent that has joined always holds one."""
-        newest = self.held_roster().value
-        assert isinstance(newest, Roster)
+        newest: Roster = self.held_roster().value
         return newest
 
     def held_roster(self) -> Kept:
         """The same, as it was signed."""
-        return self.once("roster", self._shelf("roster"), self._newest_roster)
+        return self.once("roster", self.custody.shelves["roster"].version, self._newest_roster)
 
     def _newest_roster(self) -> Kept:
         return max((k for n, k in self.custody.kept.items() if n.startswith("roster/")), key=lambda k: k.version)

@@ -14,12 +14,15 @@ VERSION = attrgetter("version")
 class Watch:
     """Compares versions: whatever is watched has one, which grows with each change."""
 
-    def __init__(self, machines: Mapping[str, Any], sources: Mapping[str, Any]) -> None:
+    def __init__(self, machines: Mapping[str, Any], sources: Mapping[str, Any], covers: Mapping[str, str]) -> None:
+        """`covers` names for sources those whose versions grow whenever theirs do: looked at in their place first."""
         self.concerned = set(machines)
         """Machines that something has changed for since they last looked."""
         self._machines = machines
         watched = sorted({name for names in WATCHES.values() for name in names})
         self._sources = [sources[name] for name in watched]
+        self._covers = [sources[name] for name in sorted({covers.get(name, name) for name in watched})]
+        self._covering: list[int] = []
         self._versions: list[int] = []
         """Of all sources, as of the last look."""
         self._watchers = [[name for name, names in WATCHES.items() if source in names] for source in watched]
@@ -30,10 +33,12 @@ class Watch:
 
     def look(self) -> None:
         """Find whom it concerns that something has changed since the last look."""
-        before, self._versions = self._versions, list(map(VERSION, self._sources))
-        if before != self._versions:
-            changes = zip(self._watchers, before, self._versions, strict=False)  # nothing stands before the first look
-            self.concerned.update(name for watchers, old, new in changes if old != new for name in watchers)
+        covering = list(map(VERSION, self._covers))
+        if covering == self._covering:
+            return
+        before, self._covering, self._versions = self._versions, covering, list(map(VERSION, self._sources))
+        changes = zip(self._watchers, before, self._versions, strict=False)  # nothing stands before the first look
+        self.concerned.update(name for watchers, old, new in changes if old != new for name in watchers)
 
     def is_due(self, name: str) -> bool:
         """Whether a machine has to look again; asked once for each thing that concerns it."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.journal.model import Retention
-from skerry.core.kernel.effects import Effects
+from skerry.core.kernel.effects import NOTHING, Effects
 
 LOOK_EVERY_MS = 1_000
 DROPPED_MAX = 256
@@ -27,9 +27,9 @@ class Retaining:
     def tidy(self, journal: Journal, at_ms: int) -> Effects:
         """Drop what is due, a bounded number of pieces at a time, and forget chains that are over."""
         if at_ms < self._look_ms:
-            return Effects()
+            return NOTHING
         self._look_ms = at_ms + LOOK_EVERY_MS
-        done, most = Effects(), DROPPED_MAX
+        done, most = NOTHING, DROPPED_MAX
         for name in list(journal.chains):
             self._mark(name, journal.acknowledged.get(name, 0), at_ms)
             dropped = journal.drop(name, most, self._due(name, at_ms))
@@ -55,7 +55,7 @@ class Retaining:
     def _forget(self, journal: Journal) -> Effects:
         """A chain is over when a later life of its signer has begun: what comes of it still is acknowledged, or is not
         its end."""
-        done = Effects()
+        done = NOTHING
         newest = {name.rpartition("/")[0]: name for name in journal.chains}
         for name in list(journal.chains):
             if name not in newest.values() and journal.is_over(name):
