@@ -19,7 +19,7 @@ from skerry.core.actors.relaying import Relay
 from skerry.core.conversation import LEAVE_PREFIX, Carried, Exchange
 from skerry.core.group.custody.machine import Custody, Holdings
 from skerry.core.group.custody.model import CARRY_MAX, Kept, Version, is_older
-from skerry.core.group.granting.model import DEAD_PREFIX, LEASE_MS, DeclaredDead, Electorate
+from skerry.core.group.granting.model import LEASE_MS, DeclaredDead, Electorate
 from skerry.core.group.journal.chain import Piece
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.membership.model import Contact
@@ -32,7 +32,7 @@ from skerry.core.kernel.values import digest, encode
 from skerry.core.stages.capability.model import NodeFacts, Resources, Usage
 from skerry.core.stages.fit.model import RoleFit
 from skerry.core.stages.intent.holds import HOLD_PREFIX, in_words, may_hold
-from skerry.core.stages.ir.model import IntermediateRepresentation, Mode, Roster, SiteDocument
+from skerry.core.stages.ir.model import ElementSpec, IntermediateRepresentation, Mode, Roster, SiteDocument
 from skerry.core.stages.monitoring.model import Verification
 from skerry.core.stages.negotiation.model import Plan
 from skerry.core.stages.ratification.model import Verdict
@@ -93,20 +93,20 @@ class Picture:
         return self.once("roster", self.custody.shelves["roster"].version, self._newest_roster)
 
     def _newest_roster(self) -> Kept:
-        return max((k for n, k in self.custody.kept.items() if n.startswith("roster/")), key=lambda k: k.version)
+        return max(self.custody.shelves["roster"].kept.values(), key=lambda k: k.version)
 
     def editions(self) -> dict[int, Edition]:
         """All versions held, as far as grants go."""
         return self.once("editions", self._shelf("roster"), self._all_editions)
 
     def _all_editions(self) -> dict[int, Edition]:
-        held = [kept for name, kept in self.custody.kept.items() if name.startswith("roster/")]
+        held = self.custody.shelves["roster"].kept.values()
         self._editions.update((k.value.version, _edition(k)) for k in held if k.value.version not in self._editions)
         return dict(self._editions)
 
     def closings(self) -> dict[NodeId, Closing]:
         """What each node has closed (X5)."""
-        return self.once("closings", self._shelf("closing"), lambda: {c.node: c for c in self._named(CLOSING_PREFIX)})
+        return self.once("closings", self._shelf("closing"), lambda: {c.node: c for c in self._of("closing")})
 
     def closed_fences(self) -> dict[GrantKey, int]:
         """To each key the highest fence that anybody had seen who closed a roster (X9)."""
@@ -121,7 +121,7 @@ class Picture:
 
     def declared_dead(self) -> dict[NodeId, int]:
         """Of whom an operator says so, and who has not answered; with the generation of that word (X8)."""
-        held = self.once("dead", self._shelf("dead"), lambda: self._named(DEAD_PREFIX))
+        held = self.once("dead", self._shelf("dead"), lambda: self._of("dead"))
         return {said.node: said.generation for said in held if isinstance(said, DeclaredDead)}
 
     def goes(self, node: NodeId) -> bool:
@@ -143,8 +143,22 @@ class Picture:
 
     def irs(self) -> dict[IntentId, IntermediateRepresentation]:
         """All intents, withdrawn ones too; what a guest wanted that was dismissed is withdrawn (D25)."""
-        version = (self._shelf("intent"), self._shelf("roster"))
-        return self.once("irs", version, lambda: {ir.intent: self._in_force(ir) for ir in self._named("intent/")})
+        return self.once(
+            "irs", self._irs_version(), lambda: {ir.intent: self._in_force(ir) for ir in self._of("intent")}
+        )
+
+    def _irs_version(self) -> tuple[int, int]:
+        return (self._shelf("intent"), self._shelf("roster"))
+
+    def elements(self) -> list[ElementSpec]:
+        """All that any intent's sets name."""
+        return self.once(
+            "elements",
+            self._irs_version(),
+            lambda: [
+                spec for ir in self.irs().values() for set_ in ir.sets.values() for spec in set_.elements.values()
+            ],
+        )
 
     def _in_force(self, ir: IntermediateRepresentation) -> IntermediateRepresentation:
         known = ir.owner in self.roster().managers
@@ -152,10 +166,15 @@ class Picture:
 
     def fits(self) -> dict[NodeId, RoleFit]:
         """What every node reported."""
-        return self.once("fits", self._shelf("fit"), lambda: {fit.node: fit for fit in self._named("fit/")})
+        return self.once("fits", self._shelf("fit"), lambda: {fit.node: fit for fit in self._of("fit")})
 
-    def _named(self, prefix: str) -> list[Any]:
-        return [kept.value for name, kept in self.custody.kept.items() if name.startswith(prefix)]
+    def fit(self, node: NodeId) -> RoleFit | None:
+        """What one of them reported."""
+        kept = self.custody.kept.get(f"fit/{node}")
+        return kept.value if kept is not None else None
+
+    def _of(self, kind: str) -> list[Any]:
+        return [kept.value for kept in self.custody.shelves[kind].kept.values()]
 
     def _shelf(self, kind: str) -> int:
         return self.custody.shelves[kind].version
@@ -326,7 +345,7 @@ class Picture:
     def _documents_lacking(
         self, peer: NodeId, theirs: dict[str, Version] | None, leader: NodeId | None
     ) -> list[Sealed]:
-        if theirs is None:
+        if theirs is None or not self.custody.beyond(theirs):
             return []
         hears = self.contacts()[peer].beat.hears
         # Of those who could send it: whom `peer` does not hear, or who does not hear it, never will (C2).

@@ -271,6 +271,8 @@ class Journal:
     def drop(self, name: str, most: int, until: int) -> Effects:
         """Let go of the first pieces of a chain up to a number, as far as they were acknowledged, at most so many."""
         chain, until = self.chains[name], min(until, self.acknowledged.get(name, 0))
+        if until <= chain.base.number:
+            return NOTHING
         gone: list[Piece] = []
         for piece in chain.pieces(0, self.shelf):
             if piece.last > until or len(gone) == most:

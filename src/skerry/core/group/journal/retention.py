@@ -34,7 +34,7 @@ class Retaining:
             self._mark(name, journal.acknowledged.get(name, 0), at_ms)
             dropped = journal.drop(name, most, self._due(name, at_ms))
             done, most = done + dropped, most - len(dropped.persist)
-        for name in list(journal.chains):
+        for name in list(journal.chains) if journal.size_bytes > self.retention.bytes_max else ():
             if most > 0 and journal.size_bytes > self.retention.bytes_max:
                 dropped = journal.drop(name, most, journal.acknowledged.get(name, 0))
                 done, most = done + dropped, most - len(dropped.persist)
@@ -56,9 +56,9 @@ class Retaining:
         """A chain is over when a later life of its signer has begun: what comes of it still is acknowledged, or is not
         its end."""
         done = NOTHING
-        newest = {name.rpartition("/")[0]: name for name in journal.chains}
+        newest = frozenset({name.rpartition("/")[0]: name for name in journal.chains}.values())
         for name in list(journal.chains):
-            if name not in newest.values() and journal.is_over(name):
+            if name not in newest and journal.is_over(name):
                 done = done + journal.forget(name)
                 self._marks.pop(name, None)
         return done
