@@ -289,11 +289,11 @@ class Agent:
         return done
 
     def _reconsider(self, given: Input[Any]) -> Effects:
-        done = NOTHING
+        done, watch = NOTHING, self._watch
         for name in self.machines:
-            if self._watch.is_due(name):
+            if name in watch.concerned and watch.is_due(name):
                 done = done + self._settle_in(self._run(name, Reconsider(), given), given)
-                self._watch.look()
+                watch.look()
         return done
 
     def _run(self, name: str, event: Any, given: Input[Any]) -> Effects:
@@ -315,9 +315,9 @@ class Agent:
     def _watch(self) -> Watch:
         custody, facets = self.picture.custody, self.picture.facets
         documents = {"own": custody.own, **custody.shelves}
-        others = {"custody": custody, "picture": self.picture, "forks": self.journal.forks}
-        sources = {**self.machines, **documents, **facets.sides, **others}
-        return Watch(self.machines, sources, covers=dict.fromkeys(documents, "custody"))
+        whole = {"custody": custody, "facets": facets, "picture": self.picture, "forks": self.journal.forks}
+        covers = {**dict.fromkeys(documents, "custody"), **dict.fromkeys(facets.sides, "facets")}
+        return Watch(self.machines, {**self.machines, **documents, **facets.sides, **whole}, covers)
 
     # --- what machines ask of the actor ---------------------------------------------------------------------------
 

@@ -144,17 +144,18 @@ class Picture:
     def irs(self) -> dict[IntentId, IntermediateRepresentation]:
         """All intents, withdrawn ones too; what a guest wanted that was dismissed is withdrawn (D25)."""
         return self.once(
-            "irs", self._irs_version(), lambda: {ir.intent: self._in_force(ir) for ir in self._of("intent")}
+            "irs", self.irs_version(), lambda: {ir.intent: self._in_force(ir) for ir in self._of("intent")}
         )
 
-    def _irs_version(self) -> tuple[int, int]:
+    def irs_version(self) -> tuple[int, int]:
+        """Changes whenever they do."""
         return (self._shelf("intent"), self._shelf("roster"))
 
     def elements(self) -> list[ElementSpec]:
         """All that any intent's sets name."""
         return self.once(
             "elements",
-            self._irs_version(),
+            self.irs_version(),
             lambda: [
                 spec for ir in self.irs().values() for set_ in ir.sets.values() for spec in set_.elements.values()
             ],

@@ -219,8 +219,12 @@ def granting_view(picture: Picture) -> GrantingView:
 
 def _runs_alone(picture: Picture) -> frozenset[GrantKey]:
     """Keys of roles that give exclusiveness up where there is no majority (X8)."""
-    specs = picture.elements()
-    return frozenset(spec.key for spec in specs if spec.key is not None and spec.when_no_quorum == "run")
+    specs = picture.elements
+    return picture.once(
+        "alone",
+        picture.irs_version(),
+        lambda: frozenset(s.key for s in specs() if s.key is not None and s.when_no_quorum == "run"),
+    )
 
 
 def uplink_view(picture: Picture) -> UplinkView:
