@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from skerry.core.actors.dealings import Dealings, Stock
+from skerry.core.actors.editions import edition_of, highest_fences
 from skerry.core.actors.facets import Facets, carried_by, holdings_by
 from skerry.core.actors.owners import concerns_manager
 from skerry.core.actors.relaying import Relay
 from skerry.core.conversation import LEAVE_PREFIX, Carried, Exchange
 from skerry.core.group.custody.machine import Custody, Holdings
 from skerry.core.group.custody.model import CARRY_MAX, Kept, Version, is_older
-from skerry.core.group.granting.model import LEASE_MS, DeclaredDead, Electorate
+from skerry.core.group.granting.model import LEASE_MS, DeclaredDead
 from skerry.core.group.journal.chain import Piece
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.membership.model import Contact
@@ -27,12 +28,12 @@ from skerry.core.group.succession.model import CLOSING_PREFIX, Closing, Edition
 from skerry.core.group.uplink.model import UplinkSettings
 from skerry.core.kernel.expressions import Expressions
 from skerry.core.kernel.ids import GrantKey, InstanceId, IntentId, ManagerId, NodeId, PlanId
-from skerry.core.kernel.sealing import Sealed, body_digest
+from skerry.core.kernel.sealing import Sealed
 from skerry.core.kernel.values import digest, encode
 from skerry.core.stages.capability.model import NodeFacts, Resources, Usage
 from skerry.core.stages.fit.model import RoleFit
 from skerry.core.stages.intent.holds import HOLD_PREFIX, in_words, may_hold
-from skerry.core.stages.ir.model import ElementSpec, IntermediateRepresentation, Mode, Roster, SiteDocument
+from skerry.core.stages.ir.model import IntermediateRepresentation, Mode, Roster, SiteDocument
 from skerry.core.stages.monitoring.model import Verification
 from skerry.core.stages.negotiation.model import Plan
 from skerry.core.stages.ratification.model import Verdict
@@ -101,7 +102,7 @@ class Picture:
 
     def _all_editions(self) -> dict[int, Edition]:
         held = self.custody.shelves["roster"].kept.values()
-        self._editions.update((k.value.version, _edition(k)) for k in held if k.value.version not in self._editions)
+        self._editions.update((k.value.version, edition_of(k)) for k in held if k.value.version not in self._editions)
         return dict(self._editions)
 
     def closings(self) -> dict[NodeId, Closing]:
@@ -110,14 +111,7 @@ class Picture:
 
     def closed_fences(self) -> dict[GrantKey, int]:
         """To each key the highest fence that anybody had seen who closed a roster (X9)."""
-        return self.once("fences", self._shelf("closing"), self._highest_fences)
-
-    def _highest_fences(self) -> dict[GrantKey, int]:
-        found: dict[GrantKey, int] = {}
-        for closing in self.closings().values():
-            for key, fence in closing.fences.items():
-                found[key] = max(fence, found.get(key, 0))
-        return found
+        return self.once("fences", self._shelf("closing"), lambda: highest_fences(self.closings().values()))
 
     def declared_dead(self) -> dict[NodeId, int]:
         """Of whom an operator says so, and who has not answered; with the generation of that word (X8)."""
@@ -150,16 +144,6 @@ class Picture:
     def irs_version(self) -> tuple[int, int]:
         """Changes whenever they do."""
         return (self._shelf("intent"), self._shelf("roster"))
-
-    def elements(self) -> list[ElementSpec]:
-        """All that any intent's sets name."""
-        return self.once(
-            "elements",
-            self.irs_version(),
-            lambda: [
-                spec for ir in self.irs().values() for set_ in ir.sets.values() for spec in set_.elements.values()
-            ],
-        )
 
     def _in_force(self, ir: IntermediateRepresentation) -> IntermediateRepresentation:
         known = ir.owner in self.roster().managers
@@ -506,13 +490,6 @@ class Picture:
         known = dealings.theirs.heads if dealings.theirs is not None else {}
         untold_ms = self.agent.retaining.retention.untold_for_ms(self.uplink_settings().lost_after_ms)
         return journal.heads_without_readings(self.at_ms - untold_ms, known)
-
-
-def _edition(kept: Kept) -> Edition:
-    roster: Roster = kept.value
-    members = frozenset(NodeId(n) for n in roster.members)
-    electorate = Electorate(roster_version=roster.version, members=members, tie_breaker=roster.tie_breaker)
-    return Edition(electorate=electorate, digest=body_digest(kept.sealed))
 
 
 def _lacks(held: dict[str, Version], name: str, version: Version) -> bool:

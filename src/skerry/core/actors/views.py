@@ -21,7 +21,7 @@ from skerry.core.stages.capability.model import NodeFacts, Resources
 from skerry.core.stages.fit.events import TrialFinished
 from skerry.core.stages.fit.machine import FittingView
 from skerry.core.stages.intent.model import node_facts, site_facts
-from skerry.core.stages.ir.model import AssentClause, Governance, ManagementRole, SetName
+from skerry.core.stages.ir.model import AssentClause, ElementSpec, Governance, ManagementRole, SetName
 from skerry.core.stages.ir.rules import assent_clauses, management_roles
 from skerry.core.stages.monitoring.events import InstanceChecked, InstanceMeasured, UnattendedAnswered
 from skerry.core.stages.monitoring.machine import MonitoringView
@@ -219,12 +219,16 @@ def granting_view(picture: Picture) -> GrantingView:
 
 def _runs_alone(picture: Picture) -> frozenset[GrantKey]:
     """Keys of roles that give exclusiveness up where there is no majority (X8)."""
-    specs = picture.elements
     return picture.once(
         "alone",
         picture.irs_version(),
-        lambda: frozenset(s.key for s in specs() if s.key is not None and s.when_no_quorum == "run"),
+        lambda: frozenset(s.key for s in _specs(picture) if s.key is not None and s.when_no_quorum == "run"),
     )
+
+
+def _specs(picture: Picture) -> list[ElementSpec]:
+    """All that any intent's sets name."""
+    return [spec for ir in picture.irs().values() for roles in ir.sets.values() for spec in roles.elements.values()]
 
 
 def uplink_view(picture: Picture) -> UplinkView:
@@ -404,7 +408,7 @@ def _clauses_of(picture: Picture, governance: Governance, members: int, mode: Se
 
 
 def _longest_start_ms(picture: Picture) -> int:
-    configurations = [one for spec in picture.elements() for one in spec.configurations.values()]
+    configurations = [one for spec in _specs(picture) for one in spec.configurations.values()]
     return max((one.ready.within_ms for one in configurations), default=0)
 
 
