@@ -1,6 +1,6 @@
 """`make bench`: what the product reaches, as a table and as JSON.
 
-    python -m bench.run [--only demo,idle,ballots,simulator] [--seeds 5] [--idle-minutes 10] [--json FILE]
+    python -m bench.run [--only demo,idle,ballots,simulator,scale] [--seeds 5] [--idle-minutes 10] [--json FILE]
 
 Takes about half an hour, and leaves nothing behind. Exits with 0 if every figure with a goal reached it. The machine
 should have nothing else to do: what it does is in the times, and most of it in the CPU seconds too.
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import ballots, demo, idle, simulator
+from bench import ballots, demo, idle, scale, simulator
 from bench.figures import Figure, Goal, table
 from skerry.lab.asking import Unanswered
 from skerry.lab.state import LabError
@@ -35,6 +35,7 @@ def main() -> int:
         "idle": lambda: idle.measure(options.idle_minutes),
         "ballots": ballots.measure,
         "simulator": simulator.measure,
+        "scale": scale.measure,
     }
     unknown = set(options.only) - set(subjects)
     if unknown:

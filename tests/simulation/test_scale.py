@@ -18,7 +18,7 @@ def test_every_site_has_one_plan_and_the_last_line_says_how_soon() -> None:
     found = json.loads(ran.output.splitlines()[-1])
     assert (found["sites"], found["nodes"], found["planned"], found["violation"]) == (3, 6, 3, None)
     times = found["to_one_plan"]
-    assert 0 < times["min_ms"] <= times["median_ms"] <= times["p95_ms"] <= times["max_ms"] < 8_000
+    assert 0 < times["min_ms"] <= times["median_ms"] <= times["p95_ms"] <= times["p99_ms"] <= times["max_ms"] < 8_000
     assert found["memory_bytes"] > 0 and found["steps"] > 0
 
 

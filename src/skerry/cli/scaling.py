@@ -28,6 +28,7 @@ def _in_words(found: Scale) -> str:
     if found.to_one_plan is not None:
         times = found.to_one_plan
         lines.append(
-            f"ms to one plan: min {times.min_ms}, median {times.median_ms}, p95 {times.p95_ms}, max {times.max_ms}"
+            f"ms to one plan: min {times.min_ms}, median {times.median_ms}, p95 {times.p95_ms}, p99 {times.p99_ms}, "
+            f"max {times.max_ms}"
         )
     return "\n".join([*lines, *([found.violation] if found.violation is not None else [])])

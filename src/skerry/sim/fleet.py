@@ -2,7 +2,8 @@
 
 Each site is a world of its own, calm, with all checkers on; what the sites share is the time and the names of their
 home managers. A manager keeps each of its sites apart from the others, here as for real. So several processes can take
-a share of the sites each; one of them has them all in one queue of what is to happen.
+a share of the sites each; and within a process each site has its turn for a while at a time, since what one of them
+needs next is then still at hand.
 """
 
 from __future__ import annotations
@@ -12,17 +13,19 @@ import resource
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import quantiles
 
 from skerry.core.kernel.values import Value
 from skerry.sim.book import Book
-from skerry.sim.loop import Loop
 from skerry.sim.options import Shape, draw_options
 from skerry.sim.runner import LIVENESS_MS, Publisher
 from skerry.sim.violation import Violation
 from skerry.sim.world import World
 
-LOOK_US = 250_000
+LOOK_US = 10_000
+TURN_US = 1_000_000
+"""All sites of a process come to the same moment before any of them goes on."""
 KIB = 1024
 
 
@@ -32,6 +35,7 @@ class Times(Value, frozen=True, kw_only=True):
     min_ms: int
     median_ms: int
     p95_ms: int
+    p99_ms: int
     max_ms: int
 
 
@@ -111,33 +115,35 @@ def run_fleet(extent: Extent, publisher: Publisher, *, jobs: int = 1) -> Scale:
 def run_share(extent: Extent, numbers: Sequence[int], publisher: Publisher) -> Share:
     """Found the sites of these numbers, switch them on together, and look."""
     began_cpu = time.process_time()
-    loop, book = Loop(), publisher()
-    worlds = [_site(extent, number, book, loop) for number in numbers]
+    book = publisher()
+    worlds = [_site(extent, number, book) for number in numbers]
     planned_ms: dict[str, int] = {}
     violation: str | None = None
-
-    def look() -> None:
-        for world in worlds:
-            if world.site not in planned_ms and has_one_plan(world):
-                planned_ms[world.site] = loop.now_us // 1_000
-        if len(planned_ms) < len(worlds):
-            loop.after(LOOK_US, look)
-
     try:
         for world in worlds:
             world.open()
-        look()
-        loop.run(extent.seconds * 1_000_000)
+            _look(world, planned_ms)
+        for until_us in range(TURN_US, (extent.seconds + 1) * TURN_US, TURN_US):
+            for world in worlds:
+                world.loop.run(until_us)
     except Violation as found:
         violation = str(found)
     return Share(
-        virtual_ms=loop.now_us // 1_000,
+        virtual_ms=min(world.loop.now_us for world in worlds) // 1_000,
         steps=sum(world.trace.steps for world in worlds),
         cpu_ms=int((time.process_time() - began_cpu) * 1_000),
         memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB,
         planned_ms=tuple(planned_ms.values()),
         violation=violation,
     )
+
+
+def _look(world: World, planned_ms: dict[str, int]) -> None:
+    """Note when a site has its plan; until it has, look again and again."""
+    if has_one_plan(world):
+        planned_ms[world.site] = world.loop.now_us // 1_000
+    else:
+        world.loop.after(LOOK_US, partial(_look, world, planned_ms))
 
 
 def has_one_plan(world: World) -> bool:
@@ -154,11 +160,11 @@ def has_one_plan(world: World) -> bool:
     return len(found) == 1
 
 
-def _site(extent: Extent, number: int, book: Book, loop: Loop) -> World:
+def _site(extent: Extent, number: int, book: Book) -> World:
     shape = Shape(nodes=extent.nodes, calm=True)
     options = shape.of(draw_options(extent.first_seed + number, extent.seconds * 1_000, LIVENESS_MS))
     manager = f"hq{number % extent.managers + 1}" if extent.managers else "hq"
-    world = World(replace(options, site=f"shop-{number + 1}", manager=manager), book, loop=loop)
+    world = World(replace(options, site=f"shop-{number + 1}", manager=manager), book)
     if not extent.managers:
         world.manager.kill()
     return world
@@ -167,5 +173,7 @@ def _site(extent: Extent, number: int, book: Book, loop: Loop) -> World:
 def _times(found_ms: list[int]) -> Times | None:
     if not found_ms:
         return None
-    cuts = quantiles(found_ms, n=20, method="inclusive") if len(found_ms) > 1 else found_ms * 19
-    return Times(min_ms=min(found_ms), median_ms=int(cuts[9]), p95_ms=int(cuts[18]), max_ms=max(found_ms))
+    cuts = quantiles(found_ms, n=100, method="inclusive") if len(found_ms) > 1 else found_ms * 99
+    return Times(
+        min_ms=min(found_ms), median_ms=int(cuts[49]), p95_ms=int(cuts[94]), p99_ms=int(cuts[98]), max_ms=max(found_ms)
+    )

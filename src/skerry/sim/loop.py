@@ -18,7 +18,8 @@ class Loop:
 
     def after(self, delay_us: int, happening: Happening) -> None:
         """Let something happen a while from now."""
-        self.at(self.now_us + delay_us, happening)
+        self._asked += 1
+        heappush(self._queue, (self.now_us + delay_us, self._asked, happening))
 
     def at(self, when_us: int, happening: Happening) -> None:
         """Let something happen at a moment; at once if that has gone by."""
@@ -29,12 +30,13 @@ class Loop:
         """Let a span go by in which nothing happens: whatever was due in it is due after it, in the same order."""
         self.now_us += span_us
         queue = enumerate(sorted(self._queue, key=lambda one: one[:2]))
-        self._queue = [(max(when_us, self.now_us + place), asked, what) for place, (when_us, asked, what) in queue]
+        self._queue[:] = [(max(when_us, self.now_us + place), asked, what) for place, (when_us, asked, what) in queue]
         heapify(self._queue)
 
     def run(self, until_us: int) -> None:
         """Let everything happen that is due by then."""
-        while self._queue and self._queue[0][0] <= until_us:
-            self.now_us, _, happening = heappop(self._queue)
+        queue = self._queue
+        while queue and queue[0][0] <= until_us:
+            self.now_us, _, happening = heappop(queue)
             happening()
         self.now_us = max(self.now_us, until_us)

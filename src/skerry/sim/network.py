@@ -74,24 +74,23 @@ class Network:
 
     def _carry(self, source: str, target: str, payload: bytes) -> None:
         self.sent += 1
-        chance, coverage = self.chance, self.world.coverage
         link = (source, target)
         if link in self.blocked:
             return
         weather = self.usual if link in self.sound else self.weather
-        if chance.happens(weather.loss_permille):
-            coverage.hit("fault.message.lost")
+        if weather.loss_permille and self.chance.happens(weather.loss_permille):
+            self.world.coverage.hit("fault.message.lost")
             return
         copies = 1
-        if chance.happens(weather.duplicate_permille):
-            coverage.hit("fault.message.doubled")
+        if weather.duplicate_permille and self.chance.happens(weather.duplicate_permille):
+            self.world.coverage.hit("fault.message.doubled")
             copies = 2
         late_us = self.late_ms.get(link, 0) * 1_000
         for _ in range(copies):
-            self.world.loop.after(late_us + self._delay_us(weather), _Arrival(self, source, target, payload))
+            self.world.loop.after(late_us + self._delay_us(weather), _Arrival(self, link, payload))
 
     def _delay_us(self, weather: Weather) -> int:
-        if self.chance.happens(weather.spike_permille):
+        if weather.spike_permille and self.chance.happens(weather.spike_permille):
             self.world.coverage.hit("fault.message.late")
             return self.chance.between(500, SPIKE_MAX_MS * 1_000)
         return 200 + self.chance.bits() % (weather.delay_max_ms * 1_000)
@@ -99,13 +98,6 @@ class Network:
     def loses(self, link: Link) -> int:
         """How many of a thousand messages this link loses now."""
         return (self.usual if link in self.sound else self.weather).loss_permille
-
-    def arrive(self, source: str, target: str, payload: bytes) -> None:
-        """What was not lost on its way reaches a machine, if the link is still there."""
-        if (source, target) not in self.blocked:
-            machine = self.world.machines.get(target)
-            if machine is not None:
-                machine.receive(payload)
 
     # --- cuts -----------------------------------------------------------------------------------------------------
 
@@ -199,10 +191,14 @@ class Network:
 class _Arrival:
     """One copy of one message on its way. A class and not a closure: there are many of them."""
 
-    __slots__ = ("network", "payload", "source", "target")
+    __slots__ = ("link", "network", "payload")
 
-    def __init__(self, network: Network, source: str, target: str, payload: bytes) -> None:
-        self.network, self.source, self.target, self.payload = network, source, target, payload
+    def __init__(self, network: Network, link: Link, payload: bytes) -> None:
+        self.network, self.link, self.payload = network, link, payload
 
     def __call__(self) -> None:
-        self.network.arrive(self.source, self.target, self.payload)
+        """What was not lost on its way reaches a machine, if the link is still there."""
+        if self.link not in self.network.blocked:
+            machine = self.network.world.machines.get(self.link[1])
+            if machine is not None:
+                machine.receive(self.payload)

@@ -70,6 +70,8 @@ class Shell:
         self._rest: Callable[[], None] | None = None
         """What is left of a step in which it stands still."""
         self._wake_us: int | None = None
+        self._armed_ms: int | None = None
+        """The deadline that was looked at last."""
         self._spins = (0, 0)
         segments = machine.segments
         self.recorder = (
@@ -161,7 +163,10 @@ class Shell:
         """Bytes from a peer or a manager; lost while nothing can be decided (N5)."""
         if self.machine.disk_full and self.hung:
             return
-        self._in_turn(partial(self._open, payload))
+        if self._queue or self.stands:
+            self._in_turn(partial(self._open, payload))
+        elif self.alive:
+            self._open(payload)
 
     def on_presence(self, node: NodeId, present: bool) -> None:
         """A token came or went."""
@@ -198,11 +203,10 @@ class Shell:
             work()
 
     def _open(self, payload: bytes) -> None:
-        roster = self.agent.picture.roster()
-        carried = [partial(self._step, Heard(said=said)) for said in self.world.opened(payload, roster, self.machine)]
+        carried = deque(self.world.opened(payload, self.agent.picture.roster(), self.machine))
         while carried and self.alive and self._rest is None:
-            carried.pop(0)()
-        self._queue.extendleft(reversed(carried))
+            self._step(Heard(said=carried.popleft()))
+        self._queue.extendleft(partial(self._step, Heard(said=said)) for said in reversed(carried))
 
     # --- one step -------------------------------------------------------------------------------------------------
 
@@ -344,8 +348,9 @@ class Shell:
         if not self.alive:
             return
         due_ms = self.agent.next_deadline_ms()
-        if due_ms is None:
+        if due_ms is None or (due_ms == self._armed_ms and self._wake_us is not None):
             return
+        self._armed_ms = due_ms
         due_us = max(self.machine.clock.when_us(due_ms), self.world.loop.now_us)
         if self._wake_us is None or due_us < self._wake_us:
             self._wake_us = due_us

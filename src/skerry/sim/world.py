@@ -48,7 +48,8 @@ from skerry.sim.violation import Violation
 TICK_US = 250_000
 SETTLED_FOR_US = 4_000_000
 """A site that has been settled for so long without a break stays so."""
-MEMORY_MAX = 4_000
+MEMORY_MAX = 250
+"""Of bytes that were opened: as many as are on their way at once."""
 
 HOOKS = (
     "before_step",
@@ -76,13 +77,12 @@ class World:
         *,
         show: Callable[[str], None] | None = None,
         digest: bool = False,
-        loop: Loop | None = None,
     ) -> None:
         self.options = options
         self.book = book
         self.site, manager = options.site, options.manager
         self.chance = Chance(options.seed)
-        self.loop = loop if loop is not None else Loop()
+        self.loop = Loop()
         self.coverage = Coverage()
         self.trace = Trace((*options.nodes, manager, *options.guests), show)
         self.digest = Digest() if digest else None

@@ -69,6 +69,8 @@ from skerry.core.stages.negotiation.voter import Voter
 from skerry.core.stages.subscription.machine import Keeper
 from skerry.core.stages.subscription.runs import Adopted
 
+PIECES = (Entry, Fold)
+"""What journals consist of."""
 ROUNDS_MAX = 50
 """Machines that still change each other after so many rounds of one step are a bug."""
 
@@ -187,7 +189,7 @@ class Agent:
 
     def next_deadline_ms(self) -> int | None:
         """The earliest of all machines' deadlines."""
-        return min(self._due_ms.values(), default=None)
+        return min(self._due_ms.values()) if self._due_ms else None
 
     def check_invariants(self) -> None:
         """Of everything that the last step has moved; see there."""
@@ -246,38 +248,37 @@ class Agent:
 
     def _on_said(self, said: Verified[Any], given: Input[Any]) -> Effects:
         """A peer's, a manager's or a carried statement."""
-        machine = views.MACHINE_OF.get(type(said.body))
-        if (machine is not None or isinstance(said.body, Answer)) and not self._is_news(said):
+        body = said.body
+        machine = views.MACHINE_OF.get(type(body))
+        if machine is None and not isinstance(body, Answer):
+            return self._take_piece(said, given.at_ms) if isinstance(body, PIECES) else self._take_document(said)
+        if not self._is_news(said):
             self.refused += 1
             return NOTHING
-        if machine is not None and said.statement.signer not in self.picture.roster().members:
-            return self._hear_former(said)
-        if machine is not None:
-            done = self._run(machine, said, given)
-            if isinstance(said.body, Beat) and (lacking := self._repair(said)):
-                done = done + Effects(send=lacking)
-            return done
-        if isinstance(said.body, Entry | Fold):
-            return self._take_piece(said, given.at_ms)
-        if isinstance(said.body, Answer):
+        if machine is None:
             return self._on_answer(said, given)
-        return self._take_document(said)
+        if said.statement.signer not in self.picture.roster().members:
+            return self._hear_former(said)
+        done = self._run(machine, said, given)
+        if isinstance(body, Beat) and (lacking := self._repair(said)):
+            done = done + Effects(send=lacking)
+        return done
 
     def _hear_former(self, said: Verified[Any]) -> Effects:
         """Who was taken out of the roster has no say any more. Its beats show that it has not heard of it."""
         if isinstance(said.body, Beat):
             return Effects(send=self._repair(said))
         self.refused += 1
-        return Effects()
+        return NOTHING
 
     def _is_news(self, said: Verified[Any]) -> bool:
         """I8: each message once, and only of the life that its signer lives now. Documents and entries are not judged
         by this: they bear versions and numbers of their own, and are carried by many."""
         news = self._once.is_news(said.statement)  # before its life is judged: what is refused for that was heard, too
+        if not news or isinstance(said.body, Beat):
+            return news
         contact = self.membership.contacts.get(NodeId(said.statement.signer))
-        if contact is not None and contact.life != said.statement.life and not isinstance(said.body, Beat):
-            return False
-        return news
+        return contact is None or contact.life == said.statement.life
 
     def _wake(self, given: Input[Any]) -> Effects:
         done = NOTHING
@@ -288,11 +289,11 @@ class Agent:
         return done
 
     def _reconsider(self, given: Input[Any]) -> Effects:
-        done = NOTHING
+        done, watch = NOTHING, self._watch
         for name in self.machines:
-            if self._watch.is_due(name):
+            if name in watch.concerned and watch.is_due(name):
                 done = done + self._settle_in(self._run(name, Reconsider(), given), given)
-                self._watch.look()
+                watch.look()
         return done
 
     def _run(self, name: str, event: Any, given: Input[Any]) -> Effects:
@@ -313,16 +314,19 @@ class Agent:
     @cached_property
     def _watch(self) -> Watch:
         custody, facets = self.picture.custody, self.picture.facets
-        documents = {"custody": custody, "own": custody.own, **custody.shelves}
-        others = {"picture": self.picture, "forks": self.journal.forks}
-        return Watch(self.machines, {**self.machines, **documents, **facets.sides, **others})
+        documents = {"own": custody.own, **custody.shelves}
+        whole = {"custody": custody, "facets": facets, "picture": self.picture, "forks": self.journal.forks}
+        covers = {**dict.fromkeys(documents, "custody"), **dict.fromkeys(facets.sides, "facets")}
+        return Watch(self.machines, {**self.machines, **documents, **facets.sides, **whole}, covers)
 
     # --- what machines ask of the actor ---------------------------------------------------------------------------
 
     def _settle_in(self, effects: Effects, given: Input[Any]) -> Effects:
         """Chain the records, sign the documents, bring home what is said to this node itself."""
-        if effects.empty:
+        if effects is NOTHING or effects.empty:
             return NOTHING
+        if not (effects.record or effects.publish or effects.send):
+            return effects
         done = msgspec.structs.replace(effects, record=(), publish=(), send=())
         written: list[Sealed] = []
         for record in effects.record:
@@ -436,7 +440,7 @@ class Agent:
         """Whoever hears that it is taken out of the roster stops all (the keeper sees to it), and says so."""
         me = self.identity.node
         if not isinstance(document, Roster) or me not in roster.members or me in document.members:
-            return Effects()
+            return NOTHING
         data = {"roster": document.version}
         record = Record(kind="decision", what="node.removed", about=me, data=data)
         return Effects(record=(record,), note=(Note(what="node.removed", about=me, data=data),))

@@ -57,6 +57,8 @@ class Facets:
     """What it says that its sender holds."""
     sides: dict[str, Facet] = field(default_factory=lambda: {name: Facet(name) for name in _READ})
     """By name, for `views.WATCHES`."""
+    version: int = 0
+    """Grows whenever that of a side may have grown."""
     _woke_ms: int | None = None
     _heard: dict[NodeId, Contact] = field(default_factory=dict)
     """Each node's contact when its sides were last read."""
@@ -66,12 +68,14 @@ class Facets:
         if membership.woke_ms != self._woke_ms:
             self._woke_ms = membership.woke_ms
             self.sides["standings"].version += 1
+            self.version += 1
         for node in membership.changed:
             contact = membership.contacts.get(node)
             if contact is not None:
                 self._hear(contact)
             elif self.carried.pop(node, None) is not None:
                 del self.holdings[node], self._heard[node]
+                self.version += 1
                 for side in self.sides.values():
                     side.lose(node)
 
@@ -82,6 +86,7 @@ class Facets:
         if before is not None and before.beat.carried == contact.beat.carried and before.life == contact.life:
             return
         self._heard[node] = contact
+        self.version += 1
         carried = self.carried[node] = carried_by(contact.beat.carried)
         for side in self.sides.values():
             side.hear(contact, carried)

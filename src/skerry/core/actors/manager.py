@@ -36,7 +36,7 @@ from skerry.core.group.journal.chain import piece_key
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.journal.model import Acknowledgement, Entry, Fold, chain_name
 from skerry.core.group.uplink.wire import Answer, Question
-from skerry.core.kernel.effects import Effects, Instruct, Note, Persist, Put
+from skerry.core.kernel.effects import NOTHING, Effects, Instruct, Note, Persist, Put
 from skerry.core.kernel.ids import IntentId, LifeId, ManagerId, NodeId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.once import Once
@@ -250,7 +250,7 @@ class ManagerSite:
                 return self._distrust(sealed, why)
             case Authored(documents=documents):
                 assert self.may_speak, "J4: a word to a site of which nothing was heard yet"
-                done = Effects()
+                done = NOTHING
                 for document in documents:
                     done = done + self._author(document)
                 return done
@@ -312,7 +312,7 @@ class ManagerSite:
             return Effects(note=(Note(what="item.refused", about=statement.signer, data={"why": why}),))
         chain = chain_name(statement.signer, statement.life)
         if statement.number <= self.journal.heads.get(chain, 0):
-            return Effects()  # a bad copy of what is held as it was signed
+            return NOTHING  # a bad copy of what is held as it was signed
         self.distrusted = {**self.distrusted, chain: f"entry {statement.number}: {why}"}
         return Effects(note=(Note(what="journal.refused", about=chain, data={"entry": statement.number, "why": why}),))
 
@@ -322,9 +322,9 @@ class ManagerSite:
         except Refused as refused:
             return Effects(note=(Note(what="item.refused", about=said.statement.signer, data={"why": str(refused)}),))
         if not concerns_manager(document.name, self.manager, self.roster().manager):
-            return Effects()  # what is others' is not this manager's to know (D25)
+            return NOTHING  # what is others' is not this manager's to know (D25)
         if not self.custody.newer(document.name, document.version):
-            return Effects()
+            return NOTHING
         if document.author == self.manager:
             return self._take_over(document)
         note = Note(what="site.said", about=document.name, data={"version": list(document.version)})
@@ -335,7 +335,7 @@ class ManagerSite:
 
     def _part(self) -> Effects:
         """Let those go who said that they leave."""
-        done = Effects()
+        done = NOTHING
         for leave in self.values(LEAVE_PREFIX) if self.may_speak and self.is_home else ():
             if leave.node in self.roster().members:
                 done = done + self._author(self.roster_without(leave.node))
@@ -353,11 +353,11 @@ class ManagerSite:
     def _settle(self, intent: IntentId) -> Effects:
         """Say what becomes of an intent that was handed in at the site, once IR and evidence are both here."""
         if not self.may_speak:
-            return Effects()
+            return NOTHING
         kept = self.custody.kept.get(f"intent/{intent}")
         settled = self.handed_in.settle(intent, kept.value if kept is not None else None, self.roster())
         if settled is None:
-            return Effects()
+            return NOTHING
         ours, why = settled
         what = "intent.refused" if ours.withdrawn else "intent.taken_over"
         note = Note(what=what, about=intent, data={"generation": ours.generation, "why": why})
@@ -378,7 +378,7 @@ class ManagerSite:
         known = value if isinstance(value, Roster) else self.roster()
         document = document_of(said, known)
         if not self.custody.newer(document.name, document.version):
-            return Effects()
+            return NOTHING
         note = Note(what="manager.says", about=document.name, data={"version": list(document.version)})
         done = self.custody.keep(document) + self.restored.settle(document.name) + Effects(note=(note,))
         if isinstance(value, SiteDocument) and value.tie_breaker != self.roster().tie_breaker:
@@ -400,10 +400,10 @@ class ManagerSite:
         """Give a word on every section of mine in a part's plan that needs one (R1, R3)."""
         plan = plan_of(theirs, self.custody)
         if plan is None or not self.may_speak:
-            return Effects()
+            return NOTHING
         known = {ir.intent: ir for ir in self.irs()}
         members = {NodeId(n) for n in self.roster().members}
-        done = Effects()
+        done = NOTHING
         lost = self.journal.lost()
         for verdict in self.judging.due(plan, known, members, self.distrusted, lost, given.wall_ms):
             done = done + self._say(verdict)
@@ -460,7 +460,7 @@ class ManagerSite:
         """Whether what this member has of my word is here by now; then say what had to wait for that (J4)."""
         theirs = dealings.theirs
         if self._heard_all or theirs is None or not knows_all(self.custody, theirs.versions):
-            return Effects()
+            return NOTHING
         self._heard_all = True
         done = Effects(note=(Note(what="site.heard"),))
         for intent in [ir.intent for ir in self.irs()]:
@@ -473,7 +473,7 @@ class ManagerSite:
         known = last.value if last is not None else None
         speaks = self.may_speak and self.is_home
         word = self.acknowledging.word(known, self.journal, held, at_ms) if speaks else None
-        return self._author(word) if word is not None else Effects()
+        return self._author(word) if word is not None else NOTHING
 
     def _is_behind(self, theirs: Mapping[str, Version], at_ms: int) -> bool:
         """Whether the site decided something that is still to be judged: new generations wait for that, for a short

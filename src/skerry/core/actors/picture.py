@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from skerry.core.actors.dealings import Dealings, Stock
+from skerry.core.actors.editions import edition_of, highest_fences
 from skerry.core.actors.facets import Facets, carried_by, holdings_by
 from skerry.core.actors.owners import concerns_manager
 from skerry.core.actors.relaying import Relay
 from skerry.core.conversation import LEAVE_PREFIX, Carried, Exchange
 from skerry.core.group.custody.machine import Custody, Holdings
 from skerry.core.group.custody.model import CARRY_MAX, Kept, Version, is_older
-from skerry.core.group.granting.model import DEAD_PREFIX, LEASE_MS, DeclaredDead, Electorate
+from skerry.core.group.granting.model import LEASE_MS, DeclaredDead
 from skerry.core.group.journal.chain import Piece
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.membership.model import Contact
@@ -27,7 +28,7 @@ from skerry.core.group.succession.model import CLOSING_PREFIX, Closing, Edition
 from skerry.core.group.uplink.model import UplinkSettings
 from skerry.core.kernel.expressions import Expressions
 from skerry.core.kernel.ids import GrantKey, InstanceId, IntentId, ManagerId, NodeId, PlanId
-from skerry.core.kernel.sealing import Sealed, body_digest
+from skerry.core.kernel.sealing import Sealed
 from skerry.core.kernel.values import digest, encode
 from skerry.core.stages.capability.model import NodeFacts, Resources, Usage
 from skerry.core.stages.fit.model import RoleFit
@@ -85,44 +86,36 @@ class Picture:
 
     def roster(self) -> Roster:
         """The highest version held. An agent that has joined always holds one."""
-        newest = self.held_roster().value
-        assert isinstance(newest, Roster)
+        newest: Roster = self.held_roster().value
         return newest
 
     def held_roster(self) -> Kept:
         """The same, as it was signed."""
-        return self.once("roster", self._shelf("roster"), self._newest_roster)
+        return self.once("roster", self.custody.shelves["roster"].version, self._newest_roster)
 
     def _newest_roster(self) -> Kept:
-        return max((k for n, k in self.custody.kept.items() if n.startswith("roster/")), key=lambda k: k.version)
+        return max(self.custody.shelves["roster"].kept.values(), key=lambda k: k.version)
 
     def editions(self) -> dict[int, Edition]:
         """All versions held, as far as grants go."""
         return self.once("editions", self._shelf("roster"), self._all_editions)
 
     def _all_editions(self) -> dict[int, Edition]:
-        held = [kept for name, kept in self.custody.kept.items() if name.startswith("roster/")]
-        self._editions.update((k.value.version, _edition(k)) for k in held if k.value.version not in self._editions)
+        held = self.custody.shelves["roster"].kept.values()
+        self._editions.update((k.value.version, edition_of(k)) for k in held if k.value.version not in self._editions)
         return dict(self._editions)
 
     def closings(self) -> dict[NodeId, Closing]:
         """What each node has closed (X5)."""
-        return self.once("closings", self._shelf("closing"), lambda: {c.node: c for c in self._named(CLOSING_PREFIX)})
+        return self.once("closings", self._shelf("closing"), lambda: {c.node: c for c in self._of("closing")})
 
     def closed_fences(self) -> dict[GrantKey, int]:
         """To each key the highest fence that anybody had seen who closed a roster (X9)."""
-        return self.once("fences", self._shelf("closing"), self._highest_fences)
-
-    def _highest_fences(self) -> dict[GrantKey, int]:
-        found: dict[GrantKey, int] = {}
-        for closing in self.closings().values():
-            for key, fence in closing.fences.items():
-                found[key] = max(fence, found.get(key, 0))
-        return found
+        return self.once("fences", self._shelf("closing"), lambda: highest_fences(self.closings().values()))
 
     def declared_dead(self) -> dict[NodeId, int]:
         """Of whom an operator says so, and who has not answered; with the generation of that word (X8)."""
-        held = self.once("dead", self._shelf("dead"), lambda: self._named(DEAD_PREFIX))
+        held = self.once("dead", self._shelf("dead"), lambda: self._of("dead"))
         return {said.node: said.generation for said in held if isinstance(said, DeclaredDead)}
 
     def goes(self, node: NodeId) -> bool:
@@ -144,8 +137,13 @@ class Picture:
 
     def irs(self) -> dict[IntentId, IntermediateRepresentation]:
         """All intents, withdrawn ones too; what a guest wanted that was dismissed is withdrawn (D25)."""
-        version = (self._shelf("intent"), self._shelf("roster"))
-        return self.once("irs", version, lambda: {ir.intent: self._in_force(ir) for ir in self._named("intent/")})
+        return self.once(
+            "irs", self.irs_version(), lambda: {ir.intent: self._in_force(ir) for ir in self._of("intent")}
+        )
+
+    def irs_version(self) -> tuple[int, int]:
+        """Changes whenever they do."""
+        return (self._shelf("intent"), self._shelf("roster"))
 
     def _in_force(self, ir: IntermediateRepresentation) -> IntermediateRepresentation:
         known = ir.owner in self.roster().managers
@@ -153,10 +151,15 @@ class Picture:
 
     def fits(self) -> dict[NodeId, RoleFit]:
         """What every node reported."""
-        return self.once("fits", self._shelf("fit"), lambda: {fit.node: fit for fit in self._named("fit/")})
+        return self.once("fits", self._shelf("fit"), lambda: {fit.node: fit for fit in self._of("fit")})
 
-    def _named(self, prefix: str) -> list[Any]:
-        return [kept.value for name, kept in self.custody.kept.items() if name.startswith(prefix)]
+    def fit(self, node: NodeId) -> RoleFit | None:
+        """What one of them reported."""
+        kept = self.custody.kept.get(f"fit/{node}")
+        return kept.value if kept is not None else None
+
+    def _of(self, kind: str) -> list[Any]:
+        return [kept.value for kept in self.custody.shelves[kind].kept.values()]
 
     def _shelf(self, kind: str) -> int:
         return self.custody.shelves[kind].version
@@ -325,7 +328,7 @@ class Picture:
     def _documents_lacking(
         self, peer: NodeId, theirs: dict[str, Version] | None, leader: NodeId | None
     ) -> list[Sealed]:
-        if theirs is None:
+        if theirs is None or not self.custody.beyond(theirs):
             return []
         hears = self.contacts()[peer].beat.hears
         # Of those who could send it: whom `peer` does not hear, or who does not hear it, never will (C2).
@@ -482,13 +485,6 @@ class Picture:
             return journal.heads
         untold_ms = self.agent.retaining.retention.untold_for_ms(self.uplink_settings().lost_after_ms)
         return journal.heads_without_readings(self.at_ms - untold_ms, (dealings.theirs or Stock()).heads)
-
-
-def _edition(kept: Kept) -> Edition:
-    roster: Roster = kept.value
-    members = frozenset(NodeId(n) for n in roster.members)
-    electorate = Electorate(roster_version=roster.version, members=members, tie_breaker=roster.tie_breaker)
-    return Edition(electorate=electorate, digest=body_digest(kept.sealed))
 
 
 def _lacks(held: dict[str, Version], name: str, version: Version) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from skerry.core.group.custody.model import Kept, Version
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.journal.model import Acknowledgement
-from skerry.core.kernel.effects import Effects, Note, Put
+from skerry.core.kernel.effects import NOTHING, Effects, Note, Put
 from skerry.core.kernel.values import Value, decode, encode
 
 RESTORED_KEY = "restored"
@@ -56,7 +56,7 @@ class Restored:
         settled = [one for one in self.found if one == name or (is_roster and one.startswith("roster/"))]
         for one in settled:
             del self.found[one]
-        return self._kept() if settled else Effects()
+        return self._kept() if settled else NOTHING
 
     def lacks(self, journal: Journal) -> dict[str, int]:
         """Of each chain that is not held as far as it was acknowledged, up to where it is; also of those with lost
@@ -69,7 +69,7 @@ class Restored:
 
     def lose(self, lost: dict[str, int], journal: Journal) -> Effects:
         """Who is at the site has nothing of these up to a number (0: nothing at all): go on behind it."""
-        done = Effects()
+        done = NOTHING
         for name, until in lost.items():
             have = journal.heads.get(name, 0)
             last = until or self.owing.get(name, 0)
@@ -84,7 +84,7 @@ class Restored:
         """Forget what is owed no longer."""
         owing = {name: once for name, once in self.owing.items() if once > journal.heads.get(name, 0)}
         if owing == self.owing:
-            return Effects()
+            return NOTHING
         self.owing = owing
         return self._kept()
 

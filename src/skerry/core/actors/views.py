@@ -21,7 +21,7 @@ from skerry.core.stages.capability.model import NodeFacts, Resources
 from skerry.core.stages.fit.events import TrialFinished
 from skerry.core.stages.fit.machine import FittingView
 from skerry.core.stages.intent.model import node_facts, site_facts
-from skerry.core.stages.ir.model import AssentClause, Governance, ManagementRole, SetName
+from skerry.core.stages.ir.model import AssentClause, ElementSpec, Governance, ManagementRole, SetName
 from skerry.core.stages.ir.rules import assent_clauses, management_roles
 from skerry.core.stages.monitoring.events import InstanceChecked, InstanceMeasured, UnattendedAnswered
 from skerry.core.stages.monitoring.machine import MonitoringView
@@ -115,7 +115,7 @@ def election_view(picture: Picture) -> ElectionView:
     plan = picture.plan()
     return ElectionView(
         contacts=picture.facets.sides["standings"].said,
-        lives={node: contact.life for node, contact in picture.contacts().items()},
+        lives=picture.facets.sides["lives"].said,
         void=frozenset(picture.agent.journal.forks.chains),
         fit_permille=_leader_fit(picture),
         woke_ms=picture.agent.membership.woke_ms,
@@ -219,13 +219,16 @@ def granting_view(picture: Picture) -> GrantingView:
 
 def _runs_alone(picture: Picture) -> frozenset[GrantKey]:
     """Keys of roles that give exclusiveness up where there is no majority (X8)."""
-    return frozenset(
-        spec.key
-        for ir in picture.irs().values()
-        for roles in ir.sets.values()
-        for spec in roles.elements.values()
-        if spec.key is not None and spec.when_no_quorum == "run"
+    return picture.once(
+        "alone",
+        picture.irs_version(),
+        lambda: frozenset(s.key for s in _specs(picture) if s.key is not None and s.when_no_quorum == "run"),
     )
+
+
+def _specs(picture: Picture) -> list[ElementSpec]:
+    """All that any intent's sets name."""
+    return [spec for ir in picture.irs().values() for roles in ir.sets.values() for spec in roles.elements.values()]
 
 
 def uplink_view(picture: Picture) -> UplinkView:
@@ -259,7 +262,7 @@ def fitting_view(picture: Picture) -> FittingView:
         expression_facts=node_facts(facts, name=picture.me) if facts is not None else {},
         free=facts.caps - picture.usage.owner if facts is not None else Resources(),
         irs=picture.irs(),
-        report=picture.fits().get(picture.me),
+        report=picture.fit(picture.me),
         drained=picture.me in picture.drained(),
     )
 
@@ -345,10 +348,11 @@ def _survey(picture: Picture, members: tuple[NodeId, ...], others: list[NodeId])
     management = _roles(picture, governance, len(members)) if governance is not None else {}
     reach = {n: (picture.carried(n).reach_permille, picture.carried(n).idle_permille) for n in others}
     reach[picture.me] = (picture.reach_permille(), picture.idle_permille())
+    drained = picture.drained()
     offices: dict[str, dict[NodeId, int]] = {}
     for name, role in management.items():
         found = {n: _office_fit(picture, role, n, fits[n].facts, *reach[n]) for n in known}
-        offices[name] = {n: fit for n, fit in found.items() if fit != INELIGIBLE and n not in picture.drained()}
+        offices[name] = {n: fit for n, fit in found.items() if fit != INELIGIBLE and n not in drained}
     return Survey(
         leader=picture.me,
         members={n: Member(fit=fits[n], free=fits[n].free) for n in known},
@@ -365,7 +369,7 @@ def _survey(picture: Picture, members: tuple[NodeId, ...], others: list[NodeId])
         offices=offices,
         only={} if picture.contingency else picture.modes(),
         inherited=(plan := picture.plan()) is not None and plan.id.term != picture.agent.election.leadership.term,
-        drained=picture.drained(),
+        drained=drained,
         newcomers=frozenset(members).difference(plan.members) if plan is not None else frozenset(),
         refused=frozenset(i for i, v in picture.verdicts().items() if v.word == "refused"),
         failing={
@@ -404,16 +408,8 @@ def _clauses_of(picture: Picture, governance: Governance, members: int, mode: Se
 
 
 def _longest_start_ms(picture: Picture) -> int:
-    return max(
-        (
-            configuration.ready.within_ms
-            for ir in picture.irs().values()
-            for roles in ir.sets.values()
-            for spec in roles.elements.values()
-            for configuration in spec.configurations.values()
-        ),
-        default=0,
-    )
+    configurations = [one for spec in _specs(picture) for one in spec.configurations.values()]
+    return max((one.ready.within_ms for one in configurations), default=0)
 
 
 def keeper_view(picture: Picture) -> KeeperView:

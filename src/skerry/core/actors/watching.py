@@ -14,38 +14,53 @@ VERSION = attrgetter("version")
 class Watch:
     """Compares versions: whatever is watched has one, which grows with each change."""
 
-    def __init__(self, machines: Mapping[str, Any], sources: Mapping[str, Any]) -> None:
+    def __init__(self, machines: Mapping[str, Any], sources: Mapping[str, Any], covers: Mapping[str, str]) -> None:
+        """`covers` names for sources those whose versions grow whenever theirs do: looked at in their place first."""
         self.concerned = set(machines)
         """Machines that something has changed for since they last looked."""
         self._machines = machines
         watched = sorted({name for names in WATCHES.values() for name in names})
         self._sources = [sources[name] for name in watched]
+        self._covers = [sources[name] for name in sorted({covers.get(name, name) for name in watched})]
+        self._covering: list[int] = []
         self._versions: list[int] = []
         """Of all sources, as of the last look."""
         self._watchers = [[name for name, names in WATCHES.items() if source in names] for source in watched]
-        self._watched = {name: [sources[source] for source in names] for name, names in WATCHES.items()}
-        self._watched_at_rest = {name: [sources[s] for s in names] for name, names in WATCHES_AT_REST.items()}
-        self._seen: dict[str, list[int]] = {}
-        """To each machine the versions of what it watches, as of its last step."""
+        self._watched = {name: [watched.index(s) for s in names] for name, names in WATCHES.items()}
+        self._watched_at_rest = {name: [watched.index(s) for s in names] for name, names in WATCHES_AT_REST.items()}
+        self._changed = [0] * len(watched)
+        """Of each source the look that found its last change."""
+        self._looks = 0
+        self._seen: dict[str, tuple[int, bool]] = {}
+        """To each machine the last look before its last step, and whether it was at rest then."""
 
     def look(self) -> None:
         """Find whom it concerns that something has changed since the last look."""
-        before, self._versions = self._versions, list(map(VERSION, self._sources))
-        if before != self._versions:
-            changes = zip(self._watchers, before, self._versions, strict=False)  # nothing stands before the first look
-            self.concerned.update(name for watchers, old, new in changes if old != new for name in watchers)
+        covering = list(map(VERSION, self._covers))
+        if covering == self._covering:
+            return
+        before, self._covering, self._versions = self._versions, covering, list(map(VERSION, self._sources))
+        self._looks += 1
+        for source, (old, new) in enumerate(zip(before, self._versions, strict=False)):  # nothing before the first look
+            if old != new:
+                self._changed[source] = self._looks
+                self.concerned.update(self._watchers[source])
 
     def is_due(self, name: str) -> bool:
         """Whether a machine has to look again; asked once for each thing that concerns it."""
         if name not in self.concerned:
             return False
         self.concerned.remove(name)
-        return self._seen.get(name) != self._versions_for(name)
+        if name not in self._seen:
+            return True
+        (seen, rested), rests = self._seen[name], self._rests(name)
+        watched = (self._watched_at_rest if rests else self._watched)[name]
+        return rests != rested or any(self._changed[source] > seen for source in watched)
 
     def saw(self, name: str) -> None:
         """A machine is about to step, and sees all that it watches."""
-        self._seen[name] = self._versions_for(name)
+        self.look()
+        self._seen[name] = (self._looks, self._rests(name))
 
-    def _versions_for(self, name: str) -> list[int]:
-        at_rest = name in self._watched_at_rest and self._machines[name].at_rest
-        return list(map(VERSION, (self._watched_at_rest if at_rest else self._watched)[name]))
+    def _rests(self, name: str) -> bool:
+        return name in self._watched_at_rest and self._machines[name].at_rest

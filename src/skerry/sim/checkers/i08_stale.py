@@ -41,7 +41,11 @@ class Stale(Checker):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        self._heard: dict[str, tuple[object, set[bytes]]] = {}
+        self._lives: dict[str, tuple[object, int]] = {}
+        """To each machine the life that it heard something in last, and the bit that stands for it."""
+        self._heard: defaultdict[bytes, int] = defaultdict(int)
+        """To each signature the lives that have heard it."""
+        self._births = 0
         self._before: tuple[bytes, str] | None = None
         self._asked: set[bytes] = set()
         """Signatures of the questions that this life of the manager has heard."""
@@ -62,18 +66,23 @@ class Stale(Checker):
         sealed = given.event.said.sealed
         if sealed.signature in self.world.adversary.forged:
             self.broken(f"a forged {given.event.said.statement.kind} reached the core of {shell.machine.name}")
-        life, heard = self._heard.get(shell.machine.name, (None, set()))
-        if life is not shell:
-            heard = set()
-            self._heard[shell.machine.name] = (shell, heard)
         if given.event.said.statement.kind in VERSIONED:
             return
-        if sealed.signature not in heard:
-            heard.add(sealed.signature)
+        bit = self._bit_of(shell)
+        if not self._heard[sealed.signature] & bit:
+            self._heard[sealed.signature] |= bit
             return
         due_ms = shell.agent.next_deadline_ms()
         if due_ms is None or due_ms > given.at_ms:
             self._before = (state_of(shell.agent.machines), given.event.said.statement.kind)
+
+    def _bit_of(self, shell: Shell) -> int:
+        life, bit = self._lives.get(shell.machine.name, (None, 0))
+        if life is not shell:
+            self._births += 1
+            bit = 1 << self._births
+            self._lives[shell.machine.name] = (shell, bit)
+        return bit
 
     def after_step(self, shell: Shell, given: Input[Any], effects: Effects) -> None:
         """Then nothing has changed; and nobody took what its signer may not say."""

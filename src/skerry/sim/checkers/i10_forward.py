@@ -7,6 +7,7 @@ it: a generation or verdict that was said and forgotten would be given a second 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from skerry.core.conversation import KINDS, Exchange
@@ -100,6 +101,7 @@ class Forward(Checker):
             self.broken(f"{whose} keeps {put.key} and not {before}")
 
 
+@lru_cache(maxsize=1_024)  # each document is kept by all of a site, at about the same time
 def _version(raw: bytes) -> tuple[object, ...]:
     statement = decode(decode(raw, Sealed).statement, Statement)
     body: Any = decode(statement.body, KINDS[statement.kind])

@@ -43,6 +43,8 @@ class Shelf:
 
     version: int = 0
     """Grows whenever one of them changes."""
+    kept: dict[str, Kept] = field(default_factory=dict)
+    """By name."""
 
 
 @dataclass
@@ -69,9 +71,10 @@ class Custody:
 
     def restore(self, document: Kept) -> None:
         """Put back what the disk holds."""
-        self.kept = {**self.kept, document.name: document}
+        shelf = self.shelves[document.name.split("/")[0]]
+        self.kept[document.name] = shelf.kept[document.name] = document
         self.version += 1
-        self.shelves[document.name.split("/")[0]].version += 1
+        shelf.version += 1
         if document.author == self.me:
             self.own.version += 1
 
@@ -83,14 +86,16 @@ class Custody:
         self, peer: NodeId, theirs: dict[str, Version], holders: dict[NodeId, dict[str, Version]], leader: NodeId | None
     ) -> list[Sealed]:
         """What `peer` lacks and is mine to send."""
-        found: list[Sealed] = []
-        for name, kept in sorted(self.kept.items()):
-            held = theirs.get(name)
-            if held is not None and not is_older(held, kept.version):
-                continue
-            if self._is_mine_to_send(kept, peer, holders, leader):
-                found.append(kept.sealed)
-        return found
+        return [
+            self.kept[name].sealed
+            for name in sorted(self.beyond(theirs))
+            if self._is_mine_to_send(self.kept[name], peer, holders, leader)
+        ]
+
+    def beyond(self, theirs: dict[str, Version]) -> list[str]:
+        """The names of those that somebody with these versions lacks."""
+        differing = [name for name, kept in self.kept.items() if theirs.get(name) != kept.version]
+        return [name for name in differing if name not in theirs or is_older(theirs[name], self.kept[name].version)]
 
     def _is_mine_to_send(
         self, kept: Kept, peer: NodeId, holders: dict[NodeId, dict[str, Version]], leader: NodeId | None

@@ -36,7 +36,7 @@ from skerry.core.group.election.wire import (
     IWould,
     WouldYou,
 )
-from skerry.core.kernel.effects import Effects, Note, Put, Record, Reply, Send
+from skerry.core.kernel.effects import NOTHING, Effects, Note, Put, Record, Reply, Send
 from skerry.core.kernel.events import DeadlinePassed, Reconsider
 from skerry.core.kernel.ids import NodeId
 from skerry.core.kernel.inputs import Input
@@ -109,7 +109,7 @@ class Election:
         """Take a message or the passing of time."""
         if view.woke_ms > self.started_ms:
             self._begin_anew(view.woke_ms)
-        done = Effects()
+        done = NOTHING
         match given.event:
             case Verified() as said:
                 done = self._on_message(NodeId(said.statement.signer), said.body, said, given, view)
@@ -146,7 +146,7 @@ class Election:
         self, peer: NodeId, body: ElectionMessage, said: Verified[Any], given: Input[ElectionEvent], view: ElectionView
     ) -> Effects:
         if peer not in view.contacts and not isinstance(body, Follow):
-            return Effects()
+            return NOTHING
         match body:
             case WouldYou(round=number):
                 yes = self._would(peer, given.at_ms, view)
@@ -159,7 +159,7 @@ class Election:
                 self.highest = risen(self.highest, highest)
                 if yes and self._asking is not None and number == self._asking.round:
                     self._asking.yes.add(peer)
-                return Effects()
+                return NOTHING
             case FollowMe(term=term):
                 return self._on_follow_me(peer, term, given, view)
             case Follow(term=term, leader=leader):
@@ -169,7 +169,7 @@ class Election:
                     and self.followed == Follow(term=term, leader=self.me)
                 ):
                     self.certificate[peer] = said
-                return Effects()
+                return NOTHING
             case HandOver(term=term, to=to):
                 return self._on_hand_over(peer, term, to, given, view)
             case AskHandOver():
@@ -192,9 +192,9 @@ class Election:
         if not self._term() < term <= self.highest:  # also a first one that is none: terms begin with 1
             if self.followed == Follow(term=term, leader=peer) and term > self.void_term:
                 return Effects(send=(Send(to=peer, message=self.followed),))
-            return Effects()
+            return NOTHING
         if not self._may_follow(peer, term, view):
-            return Effects()
+            return NOTHING
         told: tuple[Send, ...] = ()
         if self._leads() and self.followed is not None:
             tell = HandOver(term=self.followed.term, to=peer)
@@ -218,22 +218,22 @@ class Election:
         self, peer: NodeId, term: int, to: NodeId, given: Input[ElectionEvent], view: ElectionView
     ) -> Effects:
         if self.followed is None or self.followed != Follow(term=term, leader=peer):
-            return Effects()
+            return NOTHING
         self._handed_to = to
-        return self._call(given.at_ms, view) if to == self.me else Effects()
+        return self._call(given.at_ms, view) if to == self.me else NOTHING
 
     def _on_ask_hand_over(self, peer: NodeId, ask: AskHandOver, at_ms: int, view: ElectionView) -> Effects:
         if not self._leads() or ask.term != self._term():
-            return Effects()
+            return NOTHING
         if ask.to is None:
             # One at a time, and only to more: a part that is still gathering, or has ill nodes in its reach, grows by
             # no leader who reaches as many.
             taking = self._handed_to is not None and at_ms < self._handed_ms + CALLING_FOR_MS
             if taking or ask.reaches <= len(view.contacts) + 1:
-                return Effects()
+                return NOTHING
             return self._hand_over(peer, at_ms, view, "a member reaches more nodes")
         self._wanted = (ask.to, at_ms + WANTED_FOR_MS)
-        return Effects()
+        return NOTHING
 
     def _on_operator(self, asked: HandOverAsked, at_ms: int, view: ElectionView) -> Effects:
         """L6: an operator's word goes on to the leader, with a name; it leads until that one has taken over."""
@@ -275,7 +275,7 @@ class Election:
                 return self._call(at_ms, view)
             if at_ms < self._asking.until_ms:
                 self._wake(self._asking.until_ms)
-                return Effects()
+                return NOTHING
             self._asking = None
             self._refused += 1
             self._stand_at_ms = at_ms + ASK_AGAIN_MS + given.draw % (ASK_AGAIN_MS + 1)
@@ -284,13 +284,13 @@ class Election:
         due_ms = max(self._stand_at_ms or 0, self._alone_since_ms + RANK_WAIT_MS * self._rank(view))
         if at_ms < due_ms:
             self._wake(due_ms)
-            return Effects()
+            return NOTHING
         if view.fit_permille == INELIGIBLE and self._anyone_eligible(view) and self._refused < REFUSED_MAX:
             # Whoever may lead may follow somebody that I do not hear, and then nobody comes for me (I11).
             self._refused += 1
             self._stand_at_ms = at_ms + ROUND_MS
             self._wake(self._stand_at_ms)
-            return Effects()
+            return NOTHING
         if not view.contacts or self._refused >= REFUSED_MAX:
             return self._call(at_ms, view)  # I11: itself, if need be
         self._round += 1
@@ -370,11 +370,11 @@ class Election:
     def _offer_to_wanted(self, at_ms: int, view: ElectionView) -> Effects:
         """Once a round, so that nothing hangs on one message, until somebody leads in a later term."""
         if self._wanted is None:
-            return Effects()
+            return NOTHING
         to, until_ms = self._wanted
         if at_ms >= until_ms:
             self._wanted = None
-            return Effects()
+            return NOTHING
         self._wake(max(at_ms, self._handed_ms) + ROUND_MS)
         return self._hand_over(to, at_ms, view, "an operator asks for it")
 
@@ -382,24 +382,24 @@ class Election:
         """L6: a leader that was not eligible for 5 s without a break hands over, and leads until it is taken over."""
         if view.fit_permille != INELIGIBLE:
             self._ineligible_since_ms = None
-            return Effects()
+            return NOTHING
         if self._ineligible_since_ms is None:
             self._ineligible_since_ms = at_ms
         due_ms = max(self._ineligible_since_ms + INELIGIBLE_FOR_MS, self._handed_ms + ROUND_MS)
         if at_ms < due_ms:
             self._wake(due_ms)
-            return Effects()
+            return NOTHING
         able = [n for n, c in view.contacts.items() if c.fit_permille != INELIGIBLE and n in self.leadership.part]
         if not able:
             self._wake(at_ms + ROUND_MS)
-            return Effects()
+            return NOTHING
         best = min(able, key=lambda n: (-view.contacts[n].fit_permille, n))
         self._wake(at_ms + ROUND_MS)
         return self._hand_over(best, at_ms, view, "not eligible for 5 s")
 
     def _hand_over(self, to: NodeId, at_ms: int, view: ElectionView, why: str) -> Effects:
         if to not in self.leadership.part or at_ms < self._handed_ms + ROUND_MS:
-            return Effects()
+            return NOTHING
         self._handed_to, self._handed_ms = to, at_ms
         tell = HandOver(term=self._term(), to=to)
         return Effects(
@@ -414,7 +414,7 @@ class Election:
         if self._apart.ask_at_ms is not None:
             self._wake(self._apart.ask_at_ms)
         if not due:
-            return Effects()
+            return NOTHING
         ask = AskHandOver(term=self._term(), reaches=len(view.contacts) + 1)
         return Effects(send=(Send(to=leader, message=ask),))
 

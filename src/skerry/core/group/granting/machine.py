@@ -27,7 +27,7 @@ from skerry.core.group.granting.model import (
 )
 from skerry.core.group.granting.surrender import Surrender
 from skerry.core.group.granting.wire import GrantAsk, GrantGive, GrantMessage, GrantRelease
-from skerry.core.kernel.effects import Effects, Note, Persist, Publish, Put, Record, Send
+from skerry.core.kernel.effects import NOTHING, Effects, Note, Persist, Publish, Put, Record, Send
 from skerry.core.kernel.events import DeadlinePassed, Reconsider
 from skerry.core.kernel.ids import GrantKey, LifeId, NodeId
 from skerry.core.kernel.inputs import Input
@@ -126,7 +126,7 @@ class Granting:
 
     def step(self, given: Input[GrantingEvent], view: GrantingView) -> Effects:
         """Take a request, an answer, a release or the passing of time."""
-        done = Effects()
+        done = NOTHING
         match given.event:
             case Verified(statement=statement, body=body):
                 done = self._on_message(NodeId(statement.signer), LifeId(statement.life), body, given.at_ms, view)
@@ -162,19 +162,19 @@ class Granting:
 
     def _on_message(self, peer: NodeId, life: LifeId, body: GrantMessage, at_ms: int, view: GrantingView) -> Effects:
         if view.lives.get(peer) != life:
-            return Effects()
+            return NOTHING
         match body:
             case GrantAsk():
-                return self._on_ask(peer, body, at_ms, view) if self._is_news(peer, life, body.number) else Effects()
+                return self._on_ask(peer, body, at_ms, view) if self._is_news(peer, life, body.number) else NOTHING
             case GrantRelease(number=number, keys=keys):
                 if self._is_news(peer, life, number):
                     for key in keys:
                         if self.promised_to(key, at_ms) == peer:
                             del self._promises[key]
-                return Effects()
+                return NOTHING
             case GrantGive():
                 self._on_give(peer, body, view)
-                return Effects()
+                return NOTHING
 
     def _is_news(self, peer: NodeId, life: LifeId, number: int) -> bool:
         known = self._newest.get(peer)
@@ -186,7 +186,7 @@ class Granting:
     def _on_ask(self, peer: NodeId, ask: GrantAsk, at_ms: int, view: GrantingView) -> Effects:
         fences, persist = self._grant(peer, ask, at_ms, view)
         give = GrantGive(number=ask.number, roster_version=ask.roster_version, fences=fences)
-        return Effects(persist=persist, send=(Send(to=peer, message=give),)) if fences else Effects()
+        return Effects(persist=persist, send=(Send(to=peer, message=give),)) if fences else NOTHING
 
     def _grant(
         self, holder: NodeId, ask: GrantAsk, at_ms: int, view: GrantingView
@@ -269,7 +269,7 @@ class Granting:
 
     def _give_up(self, at_ms: int, view: GrantingView) -> Effects:
         """X8: who had a key without a quorum, or was declared dead, stops it on contact before asking for it."""
-        done = Effects()
+        done = NOTHING
         for key, held in list(self.held.items()):
             if self.me in view.declared or (held.surrendered and self._met_again(held, view)):
                 self._wishes[key].stops_first = True
@@ -319,7 +319,7 @@ class Granting:
         at_ms = given.at_ms
         if wish.asked_ms is None:
             self._wake(wish.next_ms)
-            return Effects()
+            return NOTHING
         without = self._left_out(wish, view)
         if without is not None:
             highest = max(wish.gave.values())
@@ -327,11 +327,11 @@ class Granting:
                 # Those who told the highest are bound no longer: somebody else may have taken this one, too.
                 self._forgo(key, wish)
                 wish.asked_ms, wish.next_ms = None, at_ms
-                return Effects()
+                return NOTHING
             if wish.fence == 0 or highest > wish.fence:
                 # The fence has to be kept by a quorum before it may be used: ask again, with it.
                 wish.fence, wish.told_ms, wish.asked_ms, wish.next_ms = highest + 1, wish.asked_ms, None, at_ms
-                return Effects()
+                return NOTHING
             wish.told_ms = None
             wish.until_ms, wish.next_ms = (
                 wish.asked_ms + view.lease_ms,
@@ -344,7 +344,7 @@ class Granting:
             return self._set_held(key, wish, why, given, without)
         if at_ms < wish.asked_ms + ROUND_MS:
             self._wake(wish.asked_ms + ROUND_MS)
-            return Effects()
+            return NOTHING
         wish.asked_ms = None
         self._forgo(key, wish)
         if key in view.runs_alone and self.surrender.may_run_alone(at_ms, view.lease_ms, holds=key in self.held):
@@ -352,7 +352,7 @@ class Granting:
         wish.next_ms = at_ms + RETRY_MIN_MS + given.draw % (RETRY_SPAN_MS + 1)
         self._wake(wish.next_ms)
         if wish.until_ms > at_ms or key in view.in_use:
-            return Effects()  # still held: ask again, give nothing back
+            return NOTHING  # still held: ask again, give nothing back
         return self._release((key,), at_ms)
 
     def _forgo(self, key: GrantKey, wish: _Wish) -> None:
@@ -401,7 +401,7 @@ class Granting:
         )
         self.held = {**self.held, key: held}
         self.version += 1
-        done = Effects()
+        done = NOTHING
         if before is None or before.fence != held.fence:
             done = Effects(note=(Note(what="grant.held", about=key, data={"fence": held.fence}),))
         if why and (before is None or not before.surrendered):
@@ -414,7 +414,7 @@ class Granting:
 
     def _let_go(self, at_ms: int, view: GrantingView) -> Effects:
         """What has run out is not held; what is not wanted any more is released once nothing runs under it (X7)."""
-        done = Effects()
+        done = NOTHING
         for key, held in list(self.held.items()):
             if held.until_ms <= at_ms:
                 done = done + self._lose(key, "grant.lost")

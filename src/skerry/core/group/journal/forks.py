@@ -13,7 +13,7 @@ from msgspec import DecodeError
 
 from skerry.core.group.journal.chain import Piece
 from skerry.core.group.journal.model import Entry
-from skerry.core.kernel.effects import Effects, Note, Put, Record
+from skerry.core.kernel.effects import NOTHING, Effects, Note, Put, Record
 from skerry.core.kernel.sealing import Sealed, Statement
 from skerry.core.kernel.values import decode, encode
 
@@ -48,7 +48,7 @@ class Forks:
     def find(self, chain: str, other: Piece) -> Effects:
         """A piece that contradicts what is held of a chain; the first of each chain is proof enough."""
         if chain in self.chains:
-            return Effects()
+            return NOTHING
         self.chains[chain] = other.last
         self.version += 1
         signer, _, life = chain.rpartition("/")

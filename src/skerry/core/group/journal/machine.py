@@ -26,7 +26,7 @@ from skerry.core.group.journal.chain import (
 )
 from skerry.core.group.journal.forks import Forks
 from skerry.core.group.journal.model import COPY_MAX, Acknowledgement, Entry, Fold, Folded, chain_name
-from skerry.core.kernel.effects import Drop, Effects, Put, Record
+from skerry.core.kernel.effects import NOTHING, Drop, Effects, Put, Record
 from skerry.core.kernel.ids import LifeId, NodeId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed, Signer, Statement, Verified, seal
@@ -132,9 +132,9 @@ class Journal:
         chain = self.chains.get(name)
         self.forks.tell(copied.body)
         if piece.first > piece.last:
-            return Effects()
+            return NOTHING
         if copied.sealed.signature in self.forks.told and (chain is None or piece.last > chain.head):
-            return Effects()
+            return NOTHING
         if chain is None:
             return self._begin(name, piece)
         if piece.last <= chain.head:
@@ -145,7 +145,7 @@ class Journal:
 
     def _begin_anew(self, chain: Chain, piece: Piece) -> Effects:
         """Who could send what stands between has dropped it: go on behind it, and drop what stands before."""
-        return self._instead(chain, piece) if self._is_acknowledged_before(chain.name, piece) else Effects()
+        return self._instead(chain, piece) if self._is_acknowledged_before(chain.name, piece) else NOTHING
 
     def _instead(self, chain: Chain, piece: Piece) -> Effects:
         """Hold this one in the place of all that is held of a chain. If my last own entry was among that, it is the one
@@ -158,7 +158,7 @@ class Journal:
 
     def _begin(self, name: str, piece: Piece) -> Effects:
         """The first of a chain; of one that was acknowledged, also the first that is needed still."""
-        return self._begin_with(name, piece) if self._is_acknowledged_before(name, piece) else Effects()
+        return self._begin_with(name, piece) if self._is_acknowledged_before(name, piece) else NOTHING
 
     def _is_acknowledged_before(self, name: str, piece: Piece) -> bool:
         return piece.first - 1 <= self.acknowledged.get(name, 0)
@@ -174,29 +174,29 @@ class Journal:
         """A piece with numbers that are held, were lost, or were dropped."""
         if any(a <= piece.first <= b for a, b in chain.base.lost):
             if not chain.find(piece):
-                return Effects()
+                return NOTHING
             self._hold(chain)
             return self._kept_base(chain) + Effects(persist=(_put(chain.name, piece),))
         if piece.last > piece.first:
             return self._replace(chain, piece)
         known = chain.piece_with(piece.last, self.shelf)
         if known is None or known.last != piece.last or known.hash == piece.hash:
-            return Effects()
+            return NOTHING
         return self.forks.find(chain.name, piece)
 
     def _replace(self, chain: Chain, fold: Piece) -> Effects:
         """A fold takes the place of what it stands for, if all of that is held from its first on."""
         if fold.first <= chain.base.number:  # its author had not heard that so much of it was acknowledged
-            return self._instead(chain, fold) if fold.last > chain.head else Effects()
+            return self._instead(chain, fold) if fold.last > chain.head else NOTHING
         if fold.first > chain.head + 1:
-            return Effects()
+            return NOTHING
         within = [p for p in chain.pieces(fold.first - 1, self.shelf) if p.first <= fold.last]
         if not within or within[0].first != fold.first or within[0].before != fold.before:
-            return Effects()
+            return NOTHING
         if within[-1].last > fold.last or (within[-1].last == fold.last and within[-1].hash != fold.hash):
-            return Effects()
+            return NOTHING
         if [held.sealed for held in within] == [fold.sealed]:
-            return Effects()
+            return NOTHING
         chain.take_out(within)
         gone = tuple(Drop(key=piece_key(chain.name, p.last)) for p in within if p.last != fold.last)
         return Effects(persist=gone) + self._put(chain, fold)
@@ -271,13 +271,15 @@ class Journal:
     def drop(self, name: str, most: int, until: int) -> Effects:
         """Let go of the first pieces of a chain up to a number, as far as they were acknowledged, at most so many."""
         chain, until = self.chains[name], min(until, self.acknowledged.get(name, 0))
+        if until <= chain.base.number:
+            return NOTHING
         gone: list[Piece] = []
         for piece in chain.pieces(0, self.shelf):
             if piece.last > until or len(gone) == most:
                 break
             gone.append(piece)
         if not gone:
-            return Effects()
+            return NOTHING
         chain.drop_to(gone)
         drops = tuple(Drop(key=piece_key(name, piece.last)) for piece in gone)
         return self._kept_base(chain) + Effects(persist=drops)

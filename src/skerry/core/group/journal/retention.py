@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.journal.model import Retention
-from skerry.core.kernel.effects import Effects
+from skerry.core.kernel.effects import NOTHING, Effects
 
 LOOK_EVERY_MS = 1_000
 DROPPED_MAX = 256
@@ -27,14 +27,14 @@ class Retaining:
     def tidy(self, journal: Journal, at_ms: int) -> Effects:
         """Drop what is due, a bounded number of pieces at a time, and forget chains that are over."""
         if at_ms < self._look_ms:
-            return Effects()
+            return NOTHING
         self._look_ms = at_ms + LOOK_EVERY_MS
-        done, most = Effects(), DROPPED_MAX
+        done, most = NOTHING, DROPPED_MAX
         for name in list(journal.chains):
             self._mark(name, journal.acknowledged.get(name, 0), at_ms)
             dropped = journal.drop(name, most, self._due(name, at_ms))
             done, most = done + dropped, most - len(dropped.persist)
-        for name in list(journal.chains):
+        for name in list(journal.chains) if journal.size_bytes > self.retention.bytes_max else ():
             if most > 0 and journal.size_bytes > self.retention.bytes_max:
                 dropped = journal.drop(name, most, journal.acknowledged.get(name, 0))
                 done, most = done + dropped, most - len(dropped.persist)
@@ -55,10 +55,10 @@ class Retaining:
     def _forget(self, journal: Journal) -> Effects:
         """A chain is over when a later life of its signer has begun: what comes of it still is acknowledged, or is not
         its end."""
-        done = Effects()
-        newest = {name.rpartition("/")[0]: name for name in journal.chains}
+        done = NOTHING
+        newest = frozenset({name.rpartition("/")[0]: name for name in journal.chains}.values())
         for name in list(journal.chains):
-            if name not in newest.values() and journal.is_over(name):
+            if name not in newest and journal.is_over(name):
                 done = done + journal.forget(name)
                 self._marks.pop(name, None)
         return done

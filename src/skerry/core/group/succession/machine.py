@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from skerry.core.group.granting.model import promise_ms
 from skerry.core.group.succession.model import CLOSING_PREFIX, Closing, Edition
 from skerry.core.group.succession.rules import agreed, counts_from, is_closed
-from skerry.core.kernel.effects import Effects, Note, Persist, Publish, Put
+from skerry.core.kernel.effects import NOTHING, Effects, Note, Persist, Publish, Put
 from skerry.core.kernel.events import DeadlinePassed, Reconsider
 from skerry.core.kernel.ids import GrantKey, NodeId
 from skerry.core.kernel.inputs import Input
@@ -126,13 +126,13 @@ class Succession:
             self._newest = (newest, at_ms)
         through = newest - 1
         if (mine is not None and mine.through >= through) or not self._concerns_me(through, view):
-            return Effects()
+            return NOTHING
         due_ms = self._newest[1] + CLOSE_AFTER_MS
         if not self.fresh:
             due_ms = max(due_ms, view.known_from_ms)
         if at_ms < due_ms:
             self._deadline_ms = due_ms
-            return Effects()
+            return NOTHING
         self.closed = True
         closing = Closing(
             node=self.me,

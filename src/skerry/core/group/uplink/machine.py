@@ -29,7 +29,7 @@ from skerry.core.group.uplink.model import (
     UplinkSettings,
 )
 from skerry.core.group.uplink.wire import Answer, Question
-from skerry.core.kernel.effects import Act, Effects, Note, Put, Report
+from skerry.core.kernel.effects import NOTHING, Act, Effects, Note, Put, Report
 from skerry.core.kernel.events import DeadlinePassed, Reconsider
 from skerry.core.kernel.ids import ManagerId, NodeId
 from skerry.core.kernel.inputs import Input
@@ -239,7 +239,7 @@ class Uplink:
                 line, min(ages.values(), default=at_ms - self._known_ms[manager]), at_ms, half
             )
         if want == line.wanted:
-            return Effects()
+            return NOTHING
         line.wanted = want
         line.next_ms = at_ms
         if not want:
@@ -276,11 +276,11 @@ class Uplink:
     def _question(self, manager: ManagerId, at_ms: int, view: UplinkView) -> Effects:
         line = self._lines[manager]
         if not line.wanted or not line.session:
-            return Effects()
+            return NOTHING
         grace_ms = view.settings.lost_after_ms
         if at_ms < line.next_ms:
             self._wake(line.next_ms)
-            return Effects()
+            return NOTHING
         line.number += 1
         line.asked_ms = {n: t for n, t in line.asked_ms.items() if at_ms - t <= grace_ms}
         line.asked_ms[line.number] = at_ms
@@ -302,7 +302,7 @@ class Uplink:
             self._leading_since_ms = None
             return self._adopt(view)
         if view.leader is None:
-            return Effects()
+            return NOTHING
         if self._leading_since_ms is None:
             self._leading_since_ms = at_ms
         changed: dict[ManagerId, ModeState] = {}
@@ -319,7 +319,7 @@ class Uplink:
             changed[manager] = ModeState(id=id_, mode=mode, wall_ms=given.wall_ms)
             self._flapped(manager, at_ms, view)
             notes.append(Note(what=f"mode.{mode}", about=manager, data={"term": view.term, "number": self._number}))
-        return self._keep({**self.modes, **changed}, tuple(notes)) if changed else Effects()
+        return self._keep({**self.modes, **changed}, tuple(notes)) if changed else NOTHING
 
     def _remember(self, at_ms: int, view: UplinkView) -> None:
         """A leader may be lost, or new to its part: what it and its part were answered is not forgotten with it."""
@@ -382,7 +382,7 @@ class Uplink:
     def _adopt(self, view: UplinkView) -> Effects:
         """C2: my leader's beats carry its modes, and they are mine, also where it never had to declare any."""
         if view.declared is None or view.declared == self.modes:
-            return Effects()
+            return NOTHING
         return self._keep(view.declared, ())
 
     def _keep(self, modes: dict[ManagerId, ModeState], notes: tuple[Note, ...]) -> Effects:

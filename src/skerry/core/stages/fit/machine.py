@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from skerry.core.kernel.effects import Effects, Note, Publish, Put, TryConfiguration
+from skerry.core.kernel.effects import NOTHING, Effects, Note, Publish, Put, TryConfiguration
 from skerry.core.kernel.events import DeadlinePassed, Reconsider
 from skerry.core.kernel.expressions import ExpressionError, Expressions, holds
 from skerry.core.kernel.ids import InstanceId, IntentId, NodeId
@@ -75,7 +75,7 @@ class Fitting:
     def step(self, given: Input[FittingEvent], view: FittingView) -> Effects:
         """Take the end of a test run, or see whether another is due."""
         self._deadline_ms = None
-        done = Effects()
+        done = NOTHING
         if isinstance(given.event, TrialFinished):
             done = self._finished(given.event, given, view)
         if view.facts is None:
@@ -141,7 +141,7 @@ class Fitting:
 
     def _next(self, able: list[_Configured], facts: NodeFacts, at_ms: int) -> Effects:
         if self.trying is not None:
-            return Effects()
+            return NOTHING
         for item in able:
             configuration = item.configuration
             if not configuration.probe or not self._is_due(configuration.digest, facts, at_ms):
@@ -151,7 +151,7 @@ class Fitting:
             act = TryConfiguration(trial=trial, configuration=configuration, resources=item.spec.resources)
             note = Note(what="fit.measuring", about=f"{item.element}/{configuration.name}")
             return Effects(act=(act,), note=(note,))
-        return Effects()
+        return NOTHING
 
     def _is_due(self, digest: str, facts: NodeFacts, at_ms: int) -> bool:
         measured = self.measured.get(digest)
@@ -166,7 +166,7 @@ class Fitting:
 
     def _finished(self, event: TrialFinished, given: Input[FittingEvent], view: FittingView) -> Effects:
         if self.trying != event.digest:
-            return Effects()
+            return NOTHING
         self.trying = None
         name = next(
             (c.name for _, s in _elements(view.irs) for c in s.configurations.values() if c.digest == event.digest), ""
@@ -202,7 +202,7 @@ class Fitting:
                 measured.setdefault(item.element, {})[item.configuration.name] = figure
         old = view.report
         if old is not None and (old.facts, old.measured, old.limitations) == (facts, measured, limitations):
-            return Effects()
+            return NOTHING
         fit = RoleFit(
             node=self.me,
             version=old.version + 1 if old is not None else 1,

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from skerry.core.kernel.effects import Act, CheckInstance, Effects, MeasureInstance, Note, Record
+from skerry.core.kernel.effects import NOTHING, Act, CheckInstance, Effects, MeasureInstance, Note, Record
 from skerry.core.kernel.events import DeadlinePassed, Reconsider
 from skerry.core.kernel.ids import InstanceId, IntentId, NodeId
 from skerry.core.kernel.inputs import Input
@@ -97,7 +97,7 @@ class Monitoring:
     def step(self, given: Input[ObserverEvent], view: MonitoringView) -> Effects:
         """Take a result, or see what is due."""
         self._deadline_ms = None
-        done = Effects()
+        done = NOTHING
         match given.event:
             case InstanceChecked() as checked:
                 done = self._checked(checked, given.at_ms, view)
@@ -133,7 +133,7 @@ class Monitoring:
 
     def _meter(self, at_ms: int, view: MonitoringView) -> Effects:
         active = {i.instance: i for i in view.mine if i.phase in ("active", "draining")}
-        done = Effects()
+        done = NOTHING
         for gone in sorted(set(self._accounts) - set(active)):
             done = done + self._read(self._accounts.pop(gone), final=True)
         acts: list[Act] = []
@@ -172,7 +172,7 @@ class Monitoring:
         """A second has passed since the last count. Where checks came late, more have, of which one alone is known."""
         account = self._accounts.get(checked.instance)
         if account is None or not account.checking:
-            return Effects()
+            return NOTHING
         account.checking = False
         mode, meter = account.mode, account.meter
         account.meter = msgspec.structs.replace(
@@ -184,7 +184,7 @@ class Monitoring:
         )
         account.next_ms = max(account.next_ms + SECOND_MS, at_ms)
         account.mode = view.modes.get(intent_of(checked.instance), "connected")
-        done = Effects()
+        done = NOTHING
         for client, used in sorted(checked.use.items()):
             data = {"instance": checked.instance, "mode": mode, "use": used, "every_ms": view.reading_every_ms}
             done = done + Effects(record=(Record(kind="reading", what="client.seconds", about=client, data=data),))
@@ -194,7 +194,7 @@ class Monitoring:
         """H1: cumulative, every so often and before the instance is forgotten; with the `final` one nobody was asked
         any more whom the instance served."""
         if account.meter == account.read or account.meter.total_s == 0:
-            return Effects()
+            return NOTHING
         account.read = account.meter
         data: dict[str, Any] = {**msgspec.structs.asdict(account.meter), "final": final}
         return Effects(
@@ -221,10 +221,10 @@ class Monitoring:
             self._digests = {n: digest for n, digest in self._digests.items() if n not in stale}
             self.version += 1
         if not mine_to_measure or self._measuring is not None:
-            return Effects()
+            return NOTHING
         if at_ms < self._next_measure_ms:
             self._wake(self._next_measure_ms)
-            return Effects()
+            return NOTHING
         name = min(
             mine_to_measure,
             key=lambda n: (n != self._doubted, n in self.verified, self._measured_ms.get(n, -1), n),
@@ -235,7 +235,7 @@ class Monitoring:
             self._measured_ms[name] = at_ms
             self._next_measure_ms = at_ms + MEASURE_GAP_MS
             self._wake(self._next_measure_ms)
-            return Effects()
+            return NOTHING
         self._measuring = name
         act = MeasureInstance(
             instance=name,
@@ -249,12 +249,12 @@ class Monitoring:
 
     def _measured(self, measured: InstanceMeasured, at_ms: int, view: MonitoringView) -> Effects:
         if self._measuring != measured.instance:
-            return Effects()
+            return NOTHING
         self._measuring = None
         self._measured_ms[measured.instance] = at_ms
         spec = _spec_of(measured.instance, measured.digest, view.irs)
         if spec is None:
-            return Effects()
+            return NOTHING
         fit = 0 if measured.failure is not None else fit_permille(spec.standards, measured.figures_milli, lowered=True)
         key = f"{measured.holder} {measured.digest}"
         figures = self._experience.setdefault(key, deque(maxlen=EXPERIENCE_MAX))

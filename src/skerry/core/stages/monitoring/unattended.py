@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from skerry.core.kernel.effects import Act, AskUnattended, Effects, Note
+from skerry.core.kernel.effects import NOTHING, Act, AskUnattended, Effects, Note
 from skerry.core.kernel.events import DeadlinePassed, Reconsider
 from skerry.core.kernel.ids import InstanceId, IntentId, NodeId
 from skerry.core.kernel.inputs import Input
@@ -75,7 +75,7 @@ class Unattended:
             case _:
                 pass
         self._vigils = {node: vigil for node, vigil in self._vigils.items() if node in view.gone}
-        done = Effects()
+        done = NOTHING
         for node, instances in sorted(view.gone.items()):
             if node not in self._vigils:
                 done = done + self._begin(node, instances, given.at_ms, view)
@@ -102,7 +102,7 @@ class Unattended:
             alive=frozenset(i.instance for i in ran),
             given_up=not ran,
         )
-        return self._ask(node, vigil, at_ms, view) if ran else Effects()
+        return self._ask(node, vigil, at_ms, view) if ran else NOTHING
 
     def _go_on(self, node: NodeId, vigil: _Vigil, at_ms: int, view: UnattendedView) -> Effects:
         if vigil.asking and (len(vigil.heard) == len(vigil.instances) or at_ms >= vigil.asked_ms + ANSWER_WITHIN_MS):
@@ -115,7 +115,7 @@ class Unattended:
         if at_ms >= vigil.asked_ms + ASK_AGAIN_MS:
             return self._ask(node, vigil, at_ms, view)
         self._wake(vigil)
-        return Effects()
+        return NOTHING
 
     def _ask(self, node: NodeId, vigil: _Vigil, at_ms: int, view: UnattendedView) -> Effects:
         vigil.asked_ms, vigil.asking, vigil.heard = at_ms, True, {}

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from skerry.core.group.voting.rules import Outcome, count, needed
-from skerry.core.kernel.effects import Effects, Note, Publish, Record, Send
+from skerry.core.kernel.effects import NOTHING, Effects, Note, Publish, Record, Send
 from skerry.core.kernel.events import DeadlinePassed, Reconsider
 from skerry.core.kernel.ids import IntentId, NodeId, PlanId
 from skerry.core.kernel.inputs import Input
@@ -110,7 +110,7 @@ class Chair:
         self._deadline_ms = None
         if not view.leads or view.survey is None:
             self._term, self._round = -1, None
-            return Effects()
+            return NOTHING
         if view.term != self._term:
             self._begin_term(given.at_ms, view)
         match given.event:
@@ -120,9 +120,9 @@ class Chair:
                 pass
         if view.plan is not None and (view.plan.id.term, view.plan.id.leader) > (view.term, self.me):
             self._round = None  # P4: it goes on from this one, in the term that the election is about to call
-            return Effects()
+            return NOTHING
         if not self._is_surveyed(given.at_ms, view):
-            return Effects()
+            return NOTHING
         done = self._close(given, view, view.survey)
         if self._round is None and not done.publish:  # what was committed comes back as the plan that I hold
             done = done + self._open(given, view, view.survey)
@@ -171,7 +171,7 @@ class Chair:
         if view.stamp == self._drafted and (self._again_ms is None or at_ms < self._again_ms):
             if self._again_ms is not None:
                 self._wake(self._again_ms)
-            return Effects()
+            return NOTHING
         self._drafted, self._again_ms = view.stamp, None
         draft = begin(self._with_due_refusals(survey, at_ms), view.plan, self._to_review(view))
         asked = self._ask_for(draft, at_ms, view)
@@ -363,15 +363,15 @@ class Chair:
         """If every slot is decided, or the round is over: commit what has won, remember what has not."""
         current = self._round
         if current is None:
-            return Effects()
+            return NOTHING
         if current.members != view.members:
             # L6: an open proposal goes on without whoever is gone, under the digest of those that are left.
             self._round, self._drafted = None, None
-            return Effects()
+            return NOTHING
         outcomes = {slot: self._outcome(slot, current, view) for slot in current.asked}
         if given.at_ms < current.until_ms and Outcome.PENDING in outcomes.values():
             self._wake(current.until_ms)
-            return Effects()
+            return NOTHING
         self._round, self._drafted = None, None
         notes: list[Note] = []
         won: dict[Slot, str] = {}
@@ -464,7 +464,7 @@ class Chair:
         sections = agreed(draft.finished(), won, plan_id)
         old = view.plan.sections if view.plan is not None else {}
         if substance(sections) == substance(old):
-            return Effects()
+            return NOTHING
         self._number = plan_id.number
         self._drafted = None
         plan = Plan(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from skerry.core.kernel.effects import Effects, Note, Send
+from skerry.core.kernel.effects import NOTHING, Effects, Note, Send
 from skerry.core.kernel.events import DeadlinePassed, Reconsider
 from skerry.core.kernel.ids import IntentId, NodeId, PlanId
 from skerry.core.kernel.inputs import Input
@@ -61,7 +61,7 @@ class Voter:
             case Verified(statement=statement, body=Proposal() as proposal):
                 return self._on_proposal(NodeId(statement.signer), proposal, given.at_ms, view)
             case DeadlinePassed() | Reconsider():
-                return Effects()
+                return NOTHING
 
     def next_deadline_ms(self) -> int | None:
         """The end of what an assent holds (I13)."""
@@ -85,9 +85,9 @@ class Voter:
     def _on_proposal(self, peer: NodeId, proposal: Proposal, at_ms: int, view: VoterView) -> Effects:
         plan = proposal.plan
         if peer != view.leader or plan.leader != peer or plan.term != view.term or self.me not in proposal.members:
-            return Effects()  # I8: not of the leader and term in force
+            return NOTHING  # I8: not of the leader and term in force
         if plan <= self._seen:
-            return Effects()  # one answer to each, and one deadline
+            return NOTHING  # one answer to each, and one deadline
         self._seen = plan
         held: dict[Slot, Assignment] = {}
         yes: list[Slot] = []

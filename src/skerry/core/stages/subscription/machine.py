@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from skerry.core.group.granting.model import Held
 from skerry.core.kernel.effects import (
+    NOTHING,
     Act,
     AwaitDrained,
     Drop,
@@ -173,14 +174,14 @@ class Keeper:
     def _on_event(self, given: Input[KeeperEvent], view: KeeperView) -> Effects:
         event = given.event
         if isinstance(event, DeadlinePassed | Reconsider):
-            return Effects()
+            return NOTHING
         run = self.runs.get(event.instance)
         if run is None:
-            return Effects()
+            return NOTHING
         match event:
             case WorkloadReady():
                 if run.phase != "starting":
-                    return Effects()
+                    return NOTHING
                 run.phase, run.pid, run.endpoint = "active", event.pid, event.endpoint
                 run.port, run.since_wall_ms, run.reason = event.port, given.wall_ms, ""
                 data = {"pid": run.pid, "endpoint": run.endpoint, "fence": run.fence, "plan": run.plan}
@@ -197,13 +198,13 @@ class Keeper:
                 return self._stopped(event.instance, run)
             case WorkloadDrained():
                 run.drained = True
-                return Effects()
+                return NOTHING
 
     def _failed(self, instance: InstanceId, run: Run, reason: str, at_ms: int) -> Effects:
         """Try again after a pause that doubles; after five failures within a minute say so, for the leader to see. What
         was active is so no more, and its account ends (H3)."""
         if run.phase == "stopping":
-            return Effects()  # its `WorkloadStopped` is still to come
+            return NOTHING  # its `WorkloadStopped` is still to come
         ended = Effects(record=(_end(instance, reason),) if run.phase in ("active", "draining") else ())
         if reason == DEADLINE:  # the guard ended it with its lease, as it must: no fault of the program's
             run.phase, run.reason, run.endpoint, run.pid, run.fence, run.kill_at_ms = (
@@ -274,7 +275,7 @@ class Keeper:
             return Effects(note=(Note(what="role.stays", about=instance),))
         if run.phase in ("waiting", "failed"):
             return self._start(instance, run, want, given.at_ms, view)
-        return Effects()
+        return NOTHING
 
     def _new(self, want: Wanted, wall_ms: int) -> Run:
         return Run(
@@ -294,7 +295,7 @@ class Keeper:
         if held is None:
             if run.kill_at_ms is None and at_ms < self.adopted_until_ms:
                 self._wake(self.adopted_until_ms)
-                return Effects()
+                return NOTHING
             return self._stop(instance, run, "its grant has run out")
         if held.fence != run.fence:
             return self._stop(instance, run, "somebody else was active in between")
@@ -304,23 +305,23 @@ class Keeper:
         if run.kill_at_ms is None or kill_at_ms > run.kill_at_ms:
             run.kill_at_ms = kill_at_ms
             return Effects(act=(ExtendWorkload(instance=instance, kill_at_ms=kill_at_ms),))
-        return Effects()
+        return NOTHING
 
     def _start(self, instance: InstanceId, run: Run, want: Wanted, at_ms: int, view: KeeperView) -> Effects:
         if at_ms < run.retry_ms:
             self._wake(run.retry_ms)
-            return Effects()
+            return NOTHING
         kill_at_ms = None
         if run.key is not None:
             held = view.held.get(run.key)
             if held is None or held.until_ms - want.configuration.stop_within_ms <= at_ms:
                 run.reason = "waits for a grant"
-                return Effects()
+                return NOTHING
             run.fence, kill_at_ms = held.fence, held.until_ms - want.configuration.stop_within_ms
         blocker = conflicting(instance, want, self.runs) or taking_room(instance, want, self.runs, view.irs, view.room)
         if blocker is not None:
             run.reason = f"waits for the stop of {blocker}"
-            return Effects()
+            return NOTHING
         before = self._kept.get(instance)
         run.phase, run.digest, run.reason, run.kill_at_ms = "starting", want.configuration.digest, "", kill_at_ms
         run.started = want.configuration
@@ -351,23 +352,23 @@ class Keeper:
         ir = view.irs.get(run.intent)
         held = paused_by(instance, view.paused)
         if held is not None:
-            return Effects() if run.phase == "stopping" else self._stop(instance, run, held)
+            return NOTHING if run.phase == "stopping" else self._stop(instance, run, held)
         if self._goes_on(instance, run, view):
-            return self._hold(instance, run, given.at_ms, view) if run.key is not None else Effects()
+            return self._hold(instance, run, given.at_ms, view) if run.key is not None else NOTHING
         if run.phase == "stopping" or run.phase == "starting":
-            return Effects() if run.phase == "stopping" else self._stop(instance, run, "not wanted any more")
+            return NOTHING if run.phase == "stopping" else self._stop(instance, run, "not wanted any more")
         if run.key is not None or self._is_exclusive(instance, view):
             return self._stop(instance, run, "the plan names somebody else")
         if ir is None or ir.withdrawn or view.leaving:
             return self._stop(instance, run, "the node leaves" if view.leaving else "its intent was withdrawn")
         if run.phase == "active":
             if not self._replaced(instance, run, given.at_ms, view):
-                return Effects()
+                return NOTHING
             run.phase, run.drained = "draining", False
             note = Note(what="role.draining", about=instance)
             within_ms = drain_ms(instance, ir)
             return Effects(act=(AwaitDrained(instance=instance, within_ms=within_ms),), note=(note,))
-        return self._stop(instance, run, "its clients have gone") if run.drained else Effects()
+        return self._stop(instance, run, "its clients have gone") if run.drained else NOTHING
 
     def _goes_on(self, instance: InstanceId, run: Run, view: KeeperView) -> bool:
         """P1, P4, X2: after a change of leader the old commit counts until the new leader's own plan omits it. A plan
