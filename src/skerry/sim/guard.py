@@ -48,6 +48,7 @@ class Guard:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.workloads: dict[InstanceId, Workload] = {}
+        self.deaths = 0
         self._chance = machine.chance.child("guard")
 
     def start(self, act: StartWorkload) -> Workload | str:
@@ -94,6 +95,7 @@ class Guard:
 
     def die(self, reason: str) -> None:
         """The guard itself ends, and all of its workloads with it."""
+        self.deaths += 1
         for workload in list(self.workloads.values()):
             self._gone(workload, reason)
 

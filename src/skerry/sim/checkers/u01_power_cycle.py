@@ -21,14 +21,15 @@ WITHIN_US = 5_000_000
 
 
 class PowerCycle(Checker):
-    """Looks at agents that have just started, or are well again, and once more when they had their time."""
+    """Looks at agents that have just started, or are well again, or whose guard has begun anew, and once more when they
+    had their time."""
 
     property_id = "U1"
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self._known: dict[str, tuple[object, int, dict[InstanceId, str]]] = {}
-        """To each node its agent, since when that was well, and what it was to run then."""
+        """To each node its agent and which life of its guard, since when it was well, and what it was to run then."""
 
     def on_tick(self) -> None:
         """Who has had time enough has its work back."""
@@ -37,10 +38,10 @@ class PowerCycle(Checker):
             if machine.shell is None or not _is_well(machine):
                 self._known.pop(name, None)
                 continue
-            known = self._known.get(name)
+            known, lives = self._known.get(name), (machine.shell, machine.guard.deaths)
             if known is None:
-                self._known[name] = (machine.shell, now_us, given(machine.shell.agent))
-            elif known[0] is not machine.shell:
+                self._known[name] = (lives, now_us, given(machine.shell.agent))
+            elif known[0] != lives:
                 del self._known[name]
             elif known[2]:
                 still = given(machine.shell.agent)  # what a plan took in between may have been given again just now
@@ -48,7 +49,7 @@ class PowerCycle(Checker):
                 over = now_us - known[1] >= WITHIN_US
                 if over:
                     self._judge(machine, machine.shell.agent, due)
-                self._known[name] = (machine.shell, known[1], {} if over else due)
+                self._known[name] = (lives, known[1], {} if over else due)
 
     def _judge(self, machine: Machine, agent: Agent, due: dict[InstanceId, str]) -> None:
         if agent.picture.goes(agent.picture.me):
