@@ -88,6 +88,7 @@ def _outside(folder: Path, settings: AgentSettings) -> Outside:
             peers=settings.peers,
             tls=tls,
             multicast=settings.multicast,
+            gossip=settings.gossip,
             lease_ms=settings.fabric_lease_ms,
         ),
         workloads=ProcessWorkloads(

@@ -63,14 +63,17 @@ Listen = Annotated[
 Peers = Annotated[
     list[str] | None,
     typer.Option(
-        "--peer", help="A peer that is always tried; may be repeated.", metavar="tls/HOST:PORT", parser=tls_endpoint
+        "--peer",
+        help="A peer to dial instead of all that had joined before; may be repeated.",
+        metavar="tls/HOST:PORT",
+        parser=tls_endpoint,
     ),
 ]
 Multicast = Annotated[
     str | None,
     typer.Option(
         "--multicast",
-        help="The device on which peers are looked for, `auto`, or `none`; auto unless --peer is given.",
+        help="The device on which peers are looked for besides, `auto`, or `none`, the default.",
         metavar="DEVICE",
     ),
 ]

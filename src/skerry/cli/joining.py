@@ -102,6 +102,7 @@ def join(wish: Wish) -> str:
             manager=roster.manager,
             uplink=wish.uplink or _reachable(enrolled.uplink, host_of(wish.manager)),
             peers=settings.peers or _endpoints(roster, wish.name),
+            gossip=bool(settings.peers),  # the roster names all that a later one has to dial
         )
         write_secret(beside / SETTINGS_FILE, msgspec.json.format(msgspec.json.encode(settings), indent=1) + b"\n")
         write_public(beside / NODE_FILE, node_text.encode())
@@ -176,7 +177,7 @@ def _made_whole(folder: Path) -> Iterator[Path]:
 
 def _settings(wish: Wish, own_address: str) -> AgentSettings:
     host = wish.host or own_address
-    multicast = wish.multicast or ("none" if wish.peers else "auto")
+    multicast = wish.multicast or "none"
     return AgentSettings(
         site=wish.site,
         node=wish.name,

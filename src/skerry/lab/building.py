@@ -23,7 +23,6 @@ from skerry.core.stages.intent.model import Site
 from skerry.lab import asking, interrupting, networks, processes, profiles, relay, state
 from skerry.lab.profiles import NodeFile
 from skerry.lab.state import HOST, MANAGER_NAME, GuestPlace, LabError, LabState, NodePlace
-from skerry.lab.wires import LAN_DEVICE
 from skerry.shell.clock import boot_ms
 from skerry.shell.settings import SETTINGS_FILE, load_settings
 
@@ -290,7 +289,10 @@ def begin_join(folder: Path, lab: LabState, name: str, with_token: str) -> subpr
         *("agent", "join", "--manager", f"https://{lab.enrols_at}", "--token", with_token),
         *("--site", lab.site, "--name", name, "--folder", folder / name, "--host", place.address),
         *("--listen", f"tls/{place.address}:{place.fabric_port}", "--api", place.api, "--node-file", node_file),
-        *("--uplink", f"tls/{lab.uplink_at}", "--multicast", "none" if place.space is None else LAN_DEVICE),
+        *(
+            "--uplink",
+            f"tls/{lab.uplink_at}",
+        ),
         cwd=folder,
         space=place.space,
     )

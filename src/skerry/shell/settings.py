@@ -40,6 +40,8 @@ class AgentSettings(Value, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Where this node's peers reach it, `tls/<host>:<port>`."""
     peers: tuple[str, ...] = ()
     """Endpoints of peers that are tried besides those found by scouting."""
+    gossip: bool = True
+    """Whether peers are learned from peers, too: needed where `peers` does not name all that had joined before."""
     multicast: str | None = None
     """The network device on which peers are scouted for, or `auto`; None: not at all."""
     fabric_lease_ms: int = 1_000

@@ -85,13 +85,14 @@ def test_what_is_not_said_gets_a_sensible_default(verbs: Verbs, manager: Running
     settings = load_settings(first)
     assert (settings.host, settings.listen, settings.api) == ("127.0.0.1", ("tls/127.0.0.1:7447",), "127.0.0.1:7448")
     assert (settings.manager, settings.uplink) == ("hq", f"tls/{manager.uplink_address}")
-    assert (settings.multicast, settings.peers) == ("auto", ())
+    assert (settings.multicast, settings.gossip, settings.peers) == (None, False, ()), "later ones dial this one"
     node = (first / "node.yaml").read_text()
     assert "kind: Node" in node
     assert "name: d1" in node
     ran = skerry(*words, "--token", verbs.token("depot"), "--name", "d2", "--folder", second, "--host", "127.0.0.2")
     assert ran.code == 0, ran.err
     assert load_settings(second).peers == ("tls/127.0.0.1:7447",), "those that joined before are known"
+    assert not load_settings(second).gossip, "and nobody else has to be found"
     assert load_settings(second).host == "127.0.0.2"
 
 
@@ -108,7 +109,7 @@ def test_what_is_said_stands_in_the_settings(verbs: Verbs, tmp_path: Path) -> No
     assert settings["listen"] == ["tls/127.0.0.1:9001"]
     assert settings["peers"] == ["tls/127.0.0.1:9002", "tls/127.0.0.1:9003"]
     assert (settings["api"], settings["uplink"]) == ("127.0.0.1:9004", "tls/127.0.0.1:9005")
-    assert settings["multicast"] is None
+    assert (settings["multicast"], settings["gossip"]) == (None, True), "who is not named is learned from who is"
     assert (tmp_path / "a" / "node.yaml").read_text() == node.read_text()
 
 

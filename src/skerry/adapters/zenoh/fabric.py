@@ -3,8 +3,9 @@
 Rules: presence is the liveliness token of a process; a token that is missing is believed at once, one that is there
 proves nothing (C1). What cannot be sent at once is lost and counted (C2: no step hangs on a single message). A silent
 fault (link down, far process stopped) shows as absence within a lease.
-Still ugly: where two nodes each list the other, both dial, and a second link stands idle with keep-alives of its own.
-Joining makes lists in which only the later one dials.
+Still ugly: where two sessions dial each other at once, by lists or by scouting besides, a second link stands idle with
+keep-alives of its own, and now and then one end knows nothing of what the other declares, for good. So joining makes
+lists in which only the later one dials, and scouting stays off (docs/decisions/0018).
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from skerry.adapters.zenoh.handover import Handover
 from skerry.core.kernel.ids import NodeId
 from skerry.ports.transport import PAYLOAD_LIMIT_BYTES
 
-SETUP_SHORTEST_MS = 1000
+SETUP_SHORTEST_MS = 3000
+"""Who gives a handshake up that the other end has finished already, and dials again, may meet what is left of it."""
 
 
 class ZenohFabric:
@@ -38,10 +40,12 @@ class ZenohFabric:
         peers: Sequence[str],
         tls: TlsFiles,
         multicast: str | None = None,
+        gossip: bool = True,
         lease_ms: int = 1000,
         keep_alives: int = config.KEEP_ALIVES,
     ) -> None:
         """`listen`, `peers`: endpoints as `tls/<host>:<port>`. `multicast`: a device's name to find further peers on.
+        `gossip`: whether peers tell of further ones.
         Raises `TransportError` on a name that cannot stand in a key."""
         self._site = keys.named(site, "site")
         self._node = NodeId(keys.named(node, "node"))
@@ -54,7 +58,7 @@ class ZenohFabric:
             keep_alives=keep_alives,
             setup_within_ms=max(lease_ms, SETUP_SHORTEST_MS),
             multicast=multicast,
-            gossip=True,
+            gossip=gossip,
         )
         self._message: Callable[[bytes], None] = lambda payload: None
         self._presence: Callable[[NodeId, bool], None] = lambda node, present: None
