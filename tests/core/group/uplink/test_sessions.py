@@ -1,4 +1,4 @@
-"""Who of a part talks to a manager, how often, and what its beats say of it (M2). Node a leads unless a test says so."""
+"""Who of a part talks to a manager, how often, and what its beats say of it (M2). Node a leads."""
 
 from __future__ import annotations
 
