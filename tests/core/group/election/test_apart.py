@@ -57,7 +57,8 @@ def test_l5_members_do_not_all_ask_at_the_same_moment() -> None:
     assert t.machine.next_deadline_ms() == due_ms
     assert t >> until(due_ms - 1) >> until(due_ms) << says(A, AskHandOver, reaches=4)
     again_ms = due_ms + CALLING_FOR_MS
-    assert t >> until(again_ms - 1) >> until(again_ms) << says(A, AskHandOver, reaches=4)
+    assert t >> until(again_ms - 1) >> at(again_ms, draw=ROUND_MS + 30) << says(A, AskHandOver, reaches=4)
+    assert t.machine.next_deadline_ms() == again_ms + CALLING_FOR_MS + 30
 
 
 def test_l5_the_only_member_of_a_leader_asks_too_but_not_before_that_says_that_it_leads() -> None:

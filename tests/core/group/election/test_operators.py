@@ -96,3 +96,29 @@ def test_l6_an_operators_word_on_another_leadership_or_on_who_may_not_lead_is_re
     alone = leader()
     assert alone >> wanted() << replies(ok=False)
     assert alone.said.reply[0].body == {"error": "nobody else is in contact who may lead"}
+
+
+def test_l6_an_operators_word_is_answered_and_goes_to_the_journal_as_it_was_signed() -> None:
+    t = leader(B, C)
+    word = wanted(C)
+    assert t >> at(FIRST + 1_000, word) << anything
+    (reply,) = t.said.reply
+    assert (reply.request, reply.ok, reply.body) == ("r", True, {"leader": A, "term": 1, "to": C})
+    (record,) = t.said.record
+    assert (record.kind, record.about) == ("operator", C)
+    signed = {"statement": word.said.sealed.statement, "signature": word.said.sealed.signature}
+    assert record.data == {"operator": "ann", "term": 1, **signed}
+    assert t >> wanted(A) << replies(ok=False)
+    assert t.said.reply[0].request == "r"
+
+
+def test_l6_an_offer_ends_to_the_millisecond_and_another_may_follow() -> None:
+    t = leader(B, C)
+    now = FIRST + 1_000
+    offer = HandOver(term=1, to=C)
+    assert t >> at(now, heard(B, AskHandOver(term=1, to=C))) << anything
+    assert t >> at(now + WANTED_FOR_MS - 1) << says(B, offer) << says(C, offer)
+    assert t >> at(now + WANTED_FOR_MS - 1 + ROUND_MS) >> at(now + 2 * WANTED_FOR_MS)
+    late = leader(B, C)
+    assert late >> at(now, heard(B, AskHandOver(term=1, to=C))) << anything >> at(now + WANTED_FOR_MS)
+    assert late >> at(now + 2 * WANTED_FOR_MS, wanted(C)) << anything << notes("leader.hands_over", C)

@@ -163,7 +163,7 @@ class Uplink:
                 line.session = up
                 line.next_ms = given.at_ms
             case Answered(manager=manager, answer=answer):
-                self._on_answer(manager, answer, given.at_ms)
+                self._on_answer(manager, answer)
             case DeadlinePassed() | Reconsider():
                 pass
         self._remember(given.at_ms, view)
@@ -203,7 +203,7 @@ class Uplink:
 
     # --- my own line ----------------------------------------------------------------------------------------------
 
-    def _on_answer(self, manager: ManagerId, answer: Answer, at_ms: int) -> None:
+    def _on_answer(self, manager: ManagerId, answer: Answer) -> None:
         line = self._lines.setdefault(manager, _Line())
         asked_ms = line.asked_ms.pop(answer.number, None)
         if asked_ms is None or (line.answered_ms is not None and asked_ms <= line.answered_ms):
@@ -371,7 +371,7 @@ class Uplink:
 
     def _flapped(self, manager: ManagerId, at_ms: int, view: UplinkView) -> None:
         """M2: both times double with each flap, up to a limit, and go back after ten quiet settlings."""
-        flap = self._flaps.setdefault(manager, _Flap())
+        flap = self._flaps[manager]
         quiet_ms = QUIET_SETTLINGS * view.settings.back_after_ms
         if at_ms - flap.changed_ms > quiet_ms:
             flap.factor = 1
