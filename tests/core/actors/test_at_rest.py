@@ -1,4 +1,4 @@
-"""J2: at a site at rest a manager is told readings as sums, now and then, and all else at once (decision 0020)."""
+"""J2: at a site at rest a manager is told readings as sums, now and then, and all else at once (decision 0017)."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ proves nothing (C1). What cannot be sent at once is lost and counted (C2: no ste
 fault (link down, far process stopped) shows as absence within a lease.
 Still ugly: where two sessions dial each other at once, by lists or by scouting besides, a second link stands idle with
 keep-alives of its own, and now and then one end knows nothing of what the other declares, for good. So joining makes
-lists in which only the later one dials, and scouting stays off (docs/decisions/0018).
+lists in which only the later one dials, and scouting stays off (docs/decisions/0016).
 """
 
 from __future__ import annotations

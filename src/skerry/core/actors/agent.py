@@ -396,7 +396,7 @@ class Agent:
     def _fold(self, at_ms: int) -> Effects:
         """J2: while the home manager is out of reach, the newest readings of mine become one sum, again and again; so a
         site that is cut off for months writes no more of them than one that is for an hour. At a site at rest those
-        since the last sum become the next, before they go up (decision 0020)."""
+        since the last sum become the next, before they go up (decision 0017)."""
         if self.uplink.mode(self.picture.roster().manager) != "isolated":
             return self._fold_at_rest(at_ms)
         head, most = self.journal.heads.get(self.journal.own_chain, 0), self.retaining.retention.fold_from

@@ -479,7 +479,7 @@ class Picture:
         return at_ms - self.agent.journal.decided_ms >= self.rest_for_ms()
 
     def _told_heads(self, dealings: Dealings) -> dict[str, int]:
-        """How much of each chain a manager is told of: at rest the newest readings wait for their sum (0020)."""
+        """How much of each chain a manager is told of: at rest the newest readings wait for their sum (0017)."""
         journal = self.agent.journal
         if not self.rests(self.at_ms):
             return journal.heads

@@ -174,7 +174,7 @@ class Metering(Checker):
             self.broken(f"the manager says that it knows nothing of {unknown_s} s of {instance}")
 
     def _untold_s(self, instance: str) -> int:
-        """How much of it the manager of a site at rest is told of later, while it goes on (decision 0020)."""
+        """How much of it the manager of a site at rest is told of later, while it goes on (decision 0017)."""
         goes_on = any(one[2] == instance for one in self._providing)
         options = self.world.options
         return options.retention.untold_for_ms(options.lost_after_ms) // 1_000 + LAG_S if goes_on else 0
