@@ -50,3 +50,14 @@ def test_a_withdrawn_intent_offers_nothing_and_another_intents_roles_do_not_coun
     other = IntentId("hq/shop2")
     assert not told("object-store.v1", a=(running("store", endpoint="a:1", intent=other),))
     assert FILES.intent == SHOP
+
+
+def test_x9_an_instance_that_is_exclusive_itself_is_told_with_its_own_fence() -> None:
+    runs = {"a": (store("a:1", fence=3),), "b": (running("db", endpoint="b:1", fence=7),)}
+    assert told("object-store.v1", **runs) == [("a", "a:1", 3)]
+
+
+def test_d17_an_endpoint_bears_the_instance_and_the_interface_that_it_offers() -> None:
+    one = store("a:1")
+    (endpoint,) = find("object-store.v1", {FILES.intent: FILES}, {A: (one,)})
+    assert (endpoint.instance, endpoint.interface) == (one.instance, "object-store.v1.fast")

@@ -1,0 +1,60 @@
+"""What a node's beats say of who leads, and at which moments it asks for itself (C2, L3, L5). Node a speaks."""
+
+from __future__ import annotations
+
+from skerry.core.group.election.model import ASK_AGAIN_MS, INELIGIBLE, ROUND_MS, Standing
+from skerry.core.group.election.rules import preferred
+from skerry.core.group.election.wire import Follow, FollowMe, IWould, WouldYou
+from tests.core.group.election.test_machine import FIRST, follows, leader, voter
+from tests.core.things import A, B, C
+from tests.support.conversation import anything, at, heard, says, sees, until
+
+
+def test_c2_beats_say_the_followed_leader_and_term_the_highest_term_and_the_size_of_the_part() -> None:
+    t = leader(B, C)
+    before = t.machine.version
+    assert t >> sees(contacts={B: follows(1), C: Standing(term=1, leader=A, highest=9)}, fit_permille=70)
+    assert t.machine.standing() == Standing(term=1, leader=A, highest=9, leads=3, fit_permille=70)
+    news = t.machine.version
+    assert news > before
+    assert t >> sees()
+    assert t.machine.version == news, "nothing has changed"
+    member = voter(B)
+    assert member >> heard(B, FollowMe(term=2)) << anything
+    assert member.machine.standing() == Standing(term=2, leader=B, highest=2, leads=0, fit_permille=0)
+
+
+def test_l3_who_was_refused_asks_again_50_ms_and_its_draw_later() -> None:
+    for draw, waits_ms in ((0, 0), (ASK_AGAIN_MS, ASK_AGAIN_MS), (ASK_AGAIN_MS + 1 + 7, 7)):
+        t = voter(B)
+        assert t >> until(FIRST) << says(B, WouldYou(round=1))
+        over_ms = FIRST + ROUND_MS
+        assert t >> at(over_ms - 1) >> at(over_ms, draw=draw)
+        again_ms = over_ms + ASK_AGAIN_MS + waits_ms
+        assert t.machine.next_deadline_ms() == again_ms
+        assert t >> at(again_ms - 1) >> until(again_ms) << says(B, WouldYou(round=2))
+
+
+def test_l3_of_two_that_ask_at_once_the_one_goes_first_that_would_lead_better() -> None:
+    for mine, theirs, yes in ((500, 900, True), (900, 500, False)):
+        t = voter(b=Standing(fit_permille=theirs), fit=mine)
+        assert t >> until(FIRST + ROUND_MS - 1) << says(B, WouldYou)
+        assert t >> heard(B, WouldYou(round=1)) << says(B, IWould, yes=yes)
+
+
+def test_l5_the_larger_part_goes_first_then_the_higher_term_then_the_lesser_name() -> None:
+    assert preferred(3, 1, B, 2, 9, A)
+    assert preferred(2, 9, B, 2, 1, A)
+    assert not preferred(2, 1, A, 2, 9, B)
+    assert preferred(2, 9, A, 2, 9, B)
+    assert not preferred(2, 9, A, 2, 9, A)
+
+
+def test_l6_a_leader_that_may_not_lead_offers_its_place_again_with_nobody_else_waking_it() -> None:
+    t = leader(B)
+    assert (
+        t >> sees(contacts={B: follows(1)}, fit_permille=INELIGIBLE) << anything >> until(t.at_ms + 5_000) << anything
+    )
+    assert t.machine.leadership.leader == A
+    assert t >> heard(B, Follow(term=1, leader=A)) << anything
+    assert t.machine.next_deadline_ms() == t.at_ms + ROUND_MS
