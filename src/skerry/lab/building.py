@@ -289,10 +289,7 @@ def begin_join(folder: Path, lab: LabState, name: str, with_token: str) -> subpr
         *("agent", "join", "--manager", f"https://{lab.enrols_at}", "--token", with_token),
         *("--site", lab.site, "--name", name, "--folder", folder / name, "--host", place.address),
         *("--listen", f"tls/{place.address}:{place.fabric_port}", "--api", place.api, "--node-file", node_file),
-        *(
-            "--uplink",
-            f"tls/{lab.uplink_at}",
-        ),
+        *("--uplink", f"tls/{lab.uplink_at}"),
         cwd=folder,
         space=place.space,
     )
