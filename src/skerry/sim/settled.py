@@ -29,7 +29,7 @@ from skerry.core.group.journal.chain import ENTRY_PREFIX
 from skerry.core.kernel.ids import InstanceId, IntentId, ManagerId, NodeId
 from skerry.core.stages.ir.model import owns
 from skerry.core.stages.negotiation.model import SITE, Assignment, Plan
-from skerry.core.stages.negotiation.rounds import MEASURING, NEGOTIATED, NO_ANSWER
+from skerry.core.stages.negotiation.rounds import PASSING
 from skerry.core.stages.subscription.rules import is_open, paused_by
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 NOT_ARRIVED = "the manager has not got"
 UNHEARD_US = 40_000_000
 """Longer than any grace of these worlds, made eight times as long by an uplink that flaps."""
-PASSING = (MEASURING, NEGOTIATED, NO_ANSWER, "not measured yet")
-"""Reasons for an open slot that have to go."""
 
 
 def why_unsettled(world: World) -> str | None:

@@ -6,6 +6,7 @@ import pytest
 
 from skerry.core.stages.negotiation.model import Section
 from skerry.core.stages.negotiation.rounds import MEASURING, NEGOTIATED, NO_ANSWER, substance
+from skerry.core.stages.proposal.rules import NOT_MEASURED
 from tests.core.things import SHOP
 
 LACKS = "n1: fit 0.82, 1.00 wanted; n2: memory: 256Mi needed, 132Mi free"
@@ -16,7 +17,15 @@ def open_for(why: str) -> object:
     return substance({SHOP: section})
 
 
-@pytest.mark.parametrize("passing", [f"{MEASURING}: n2", NEGOTIATED, f"n1: fit 0.82, 1.00 wanted; n2: {NO_ANSWER} n2"])
+@pytest.mark.parametrize(
+    "passing",
+    [
+        f"{MEASURING}: n2",
+        NEGOTIATED,
+        f"n1: fit 0.82, 1.00 wanted; n2: {NO_ANSWER} n2",
+        f"n1: fit 0.82, 1.00 wanted; n2: hello: {NOT_MEASURED}",
+    ],
+)
 def test_a_reason_that_held_for_the_moment_gives_way_to_one_that_lasts(passing: str) -> None:
     assert open_for(passing) != open_for(LACKS)
 

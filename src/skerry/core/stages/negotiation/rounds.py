@@ -10,6 +10,7 @@ from skerry.core.kernel.ids import InstanceId, IntentId, NodeId, PlanId
 from skerry.core.stages.ir.model import SetName
 from skerry.core.stages.negotiation.drafting import Draft
 from skerry.core.stages.negotiation.model import Assignment, No, Section, Slot
+from skerry.core.stages.proposal.rules import NOT_MEASURED
 
 REFUSAL_HOLDS_MS = 30_000
 """A node that said no to a slot is not asked for it again for so long."""
@@ -20,8 +21,9 @@ PATIENCE_MS = 60_000
 MEASURING = "still measuring"
 NEGOTIATED = "being negotiated"
 NO_ANSWER = "no answer from"
-"""Reasons that hold for the moment: whoever is slow or silent may still do it."""
-"""Why a slot is open for the moment; every other reason lasts until something changes."""
+PASSING = (MEASURING, NOT_MEASURED, NEGOTIATED, NO_ANSWER)
+"""Why a slot is open for the moment: whoever is slow or silent may still do it. Any other reason lasts until something
+changes."""
 
 
 class Refusal(NamedTuple):
@@ -85,5 +87,4 @@ def substance(sections: Mapping[IntentId, Section]) -> dict[IntentId, object]:
 
 def _open_slots(section: Section) -> dict[str, list[str]]:
     """Of each open slot the reasons that will pass; one that is open for a lack that lasts has none."""
-    passing = (MEASURING, NEGOTIATED, NO_ANSWER)
-    return {slot: [reason for reason in passing if reason in why] for slot, why in section.unfilled.items()}
+    return {slot: [reason for reason in PASSING if reason in why] for slot, why in section.unfilled.items()}

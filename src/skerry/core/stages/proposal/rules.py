@@ -15,6 +15,9 @@ from skerry.core.stages.fit.model import Measured, does, fit_permille
 from skerry.core.stages.ir.model import Configuration, ElementSpec
 from skerry.core.stages.proposal.model import Candidate, Member, Ranking
 
+NOT_MEASURED = "not measured yet"
+"""Why a node is not ranked for the moment."""
+
 
 def rank(
     element: str,
@@ -83,7 +86,7 @@ def _configurations(
         if name in limitations:
             reasons.append(f"{name}: {limitations[name]}")
         elif figure is None or figure.digest != configuration.digest:
-            reasons.append(f"{name}: not measured yet")
+            reasons.append(f"{name}: {NOT_MEASURED}")
         elif figure.failure is not None:
             reasons.append(f"{name}: {figure.failure}")
         elif not does(spec, figure, lowered=lowered):
