@@ -10,7 +10,8 @@ What is demanded is demanded of the core alone, whatever goes on outside it for 
 - what the plan in force gives to one of its nodes runs there, and nothing else does. What it gives to a node outside is
   given to one that the leader hears, or whose work answers. A slot stays open for a lack that lasts, and not because
   somebody has still to answer who is there to answer.
-- what is exclusive runs if the core alone is a quorum; otherwise nothing is demanded of it but I2.
+- what is exclusive runs if the core alone is a quorum, unless a node of the core grants it to one outside who holds it;
+  otherwise nothing is demanded of it but I2.
 - with the manager: its word on every section is final, if the core is one part, whatever plan a part outside told it of
   (R3); and what a disk of the core held at the healing has arrived.
 """
@@ -26,7 +27,7 @@ from skerry.core.actors.manager import ManagerSite
 from skerry.core.actors.owners import concerns_manager
 from skerry.core.group.custody.model import Version
 from skerry.core.group.journal.chain import ENTRY_PREFIX
-from skerry.core.kernel.ids import InstanceId, IntentId, ManagerId, NodeId
+from skerry.core.kernel.ids import GrantKey, InstanceId, IntentId, ManagerId, NodeId
 from skerry.core.stages.ir.model import owns
 from skerry.core.stages.negotiation.model import SITE, Assignment, Plan
 from skerry.core.stages.negotiation.rounds import PASSING
@@ -171,7 +172,7 @@ def _work(world: World, agents: dict[str, Agent]) -> str | None:
     }
     decides = is_quorum(agents)
     for instance, assignment in sorted(wanted.items()):
-        if assignment.key is None or decides:
+        if assignment.key is None or (decides and not _held_outside(world, agents, assignment.key)):
             why = _unserved(world, agents, instance, assignment)
             if why is not None:
                 return why
@@ -206,6 +207,15 @@ def _is_there(world: World, agents: dict[str, Agent], node: NodeId, instance: In
         return False
     left = shell.agent.unattended.nodes.get(node, ())
     return node in {leader, *shell.agent.membership.contacts} or any(i.instance == instance for i in left)
+
+
+def _held_outside(world: World, agents: dict[str, Agent], key: GrantKey) -> bool:
+    """X2: what a node outside was granted, by a node of the core too, it keeps for as long as both hear each other."""
+    shells = (machine.shell for name, machine in world.machines.items() if name not in agents)
+    holders: set[NodeId | None] = {
+        shell.agent.identity.node for shell in shells if shell and key in shell.agent.granting.held
+    }
+    return any(agent.granting.promised_to(key, agent.picture.at_ms) in holders for agent in agents.values())
 
 
 def is_quorum(agents: dict[str, Agent]) -> bool:

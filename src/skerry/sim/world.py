@@ -48,6 +48,9 @@ from skerry.sim.violation import Violation
 TICK_US = 250_000
 SETTLED_FOR_US = 4_000_000
 """A site that has been settled for so long without a break stays so."""
+LEFT_ALONE_US = 45_000_000
+"""A healed core comes to rest within so long after whom it hears has changed: a copy that has to go may wait 30 s for
+who takes its place (P4)."""
 MEMORY_MAX = 250
 """Of bytes that were opened: as many as are on their way at once."""
 
@@ -192,11 +195,16 @@ class World:
             self.loop.after(self.chance.between(0, 1_500) * 1_000, machine.power_on)
 
     def _settle(self) -> None:
+        """Go on until the core has come to rest. Where whom its nodes hear comes and goes all the time, as with one
+        frame in ten lost, there is nothing to be judged: work follows, and each move takes its time (P4)."""
         until_us = self.loop.now_us + self.options.liveness_ms * 1_000
         settled_since_us: int | None = None
-        why = "not looked at"
+        why, contacts, since_us, left_alone_us = "not looked at", self._contacts(), self.loop.now_us, 0
         while self.loop.now_us < until_us:
             self.loop.run(self.loop.now_us + TICK_US)
+            if contacts != (contacts := self._contacts()):
+                since_us = self.loop.now_us
+            left_alone_us = max(left_alone_us, self.loop.now_us - since_us)
             found = why_unsettled(self)
             if found is not None:
                 settled_since_us, why = None, found
@@ -204,8 +212,15 @@ class World:
                 settled_since_us = self.loop.now_us
             elif self.loop.now_us - settled_since_us >= SETTLED_FOR_US:
                 return
+        if left_alone_us < LEFT_ALONE_US:
+            return
         property_id = "I5" if why.startswith(NOT_ARRIVED) else "I12"
         raise Violation(property_id, f"not settled {self.options.liveness_ms // 1000} s after healing: {why}")
+
+    def _contacts(self) -> dict[str, frozenset[NodeId]]:
+        """Whom each node of the core hears, and is heard by."""
+        shells = {name: self.machines[name].shell for name in self.core.nodes}
+        return {n: frozenset(shell.agent.membership.contacts) for n, shell in shells.items() if shell is not None}
 
     def _tick(self) -> None:
         for checker in self._hooks["on_tick"]:

@@ -40,9 +40,6 @@ class JournalArrives(Checker):
         """The most that any answer or signed word said of each chain."""
         self._signed: dict[str, int] = {}
         """The most that any signed word said."""
-        self._known: dict[str, int] = {}
-        """The same, of words that somebody may know of: where all that had one were put back to before it, nobody can
-        miss anything."""
         self._all: dict[str, bytes] = {}
         """All entries and sums that the manager ever stored."""
 
@@ -58,17 +55,6 @@ class JournalArrives(Checker):
             if isinstance(change, Put) and change.key == WORD_KEY:
                 for chain, number in _said(change.value).items():
                     self._signed[chain] = max(number, self._signed.get(chain, 0))
-                    self._known[chain] = max(number, self._known.get(chain, 0))
-
-    def on_manager_put_back(self) -> None:
-        """Who knows still what it signed?"""
-        disks = [machine.disk for machine in self.world.machines.values()]
-        words = [_said(held[WORD_KEY]) for held in (*disks, self.world.manager.store) if WORD_KEY in held]
-        self._known = {chain: max(word.get(chain, 0) for word in words) for word in words for chain in word}
-
-    def on_disk_put_back(self, machine: Machine) -> None:
-        """The same."""
-        self.on_manager_put_back()
 
     def on_answer(self, node: NodeId, carried: Exchange) -> None:
         """Nothing is acknowledged that the store does not hold, or knows to be lost."""
@@ -90,7 +76,7 @@ class JournalArrives(Checker):
                 self.broken(f"the manager has not got {key}, which was on a disk at the healing")
             self.premise()
         heads, lost = manager.site.journal.heads, manager.site.journal.lost()
-        for chain, most in self._known.items():
+        for chain, most in self._words().items():
             if heads.get(chain, 0) < most:
                 self.broken(
                     f"of {chain} {most} entries were acknowledged, {heads.get(chain, 0)} are there, none is lost"
@@ -99,6 +85,15 @@ class JournalArrives(Checker):
             for first, last in stretches:
                 self.world.coverage.hit("state.journal.lost")
                 self._is_gone(chain, first, last)
+
+    def _words(self) -> dict[str, int]:
+        """The most that any signed word says of each chain, of those that are still there: in the manager's store, and
+        with whoever can tell it. Where all of them were put back to before it, nobody can miss anything."""
+        world = self.world
+        members = [name for name in world.core.nodes if name in world.manager.roster.members]
+        tell = [world.machines[name].disk for name in members] if world.core.uplinks else []
+        words = [_said(held[WORD_KEY]) for held in (world.manager.store, *tell) if WORD_KEY in held]
+        return {chain: max(word.get(chain, 0) for word in words) for word in words for chain in word}
 
     def _is_gone(self, chain: str, first: int, last: int) -> None:
         for number in range(first, last + 1):

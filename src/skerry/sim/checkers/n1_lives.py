@@ -1,4 +1,5 @@
-"""N1: every start opens a new life, whose first entry links to the last own entry that the disk holds."""
+"""N1: every start opens a new life, whose first entry links to the last own entry that the disk holds then. Copies of
+what the disk had forgotten may come back before that entry is written."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Lives(Checker):
-    """Knows all lives, and looks at a disk when a life writes its first entry."""
+    """Knows all lives, and what the disk held of its node's own when each began."""
 
     property_id = "N1"
 
@@ -26,6 +27,8 @@ class Lives(Checker):
         super().__init__(world)
         self._starts: dict[tuple[str, str], Shell] = {}
         """To each life of a node the start that lives it."""
+        self._held: dict[tuple[str, str], frozenset[str]] = {}
+        """To each life the own entries, by hash, that its disk had."""
         self._before: dict[str, str] = {}
         """To each entry that was ever written the one that it names, both by hash."""
 
@@ -35,6 +38,8 @@ class Lives(Checker):
             life = (machine.name, machine.shell.agent.identity.life)
             if self._starts.setdefault(life, machine.shell) is not machine.shell:
                 self.broken(f"two starts of {machine.name} are one life")
+            if life not in self._held:
+                self._held[life] = _own(machine)
         for change in changes:
             if isinstance(change, Put) and change.key.startswith(f"{ENTRY_PREFIX}{machine.name}/"):
                 piece = stored_piece(change.value)
@@ -44,9 +49,9 @@ class Lives(Checker):
                     self._before[piece.hash] = piece.before
 
     def _judge(self, machine: Machine, predecessor: str) -> None:
-        entries, bases = f"{ENTRY_PREFIX}{machine.name}/", f"{BASE_PREFIX}{machine.name}/"
-        own = {stored_piece(raw).hash for key, raw in machine.disk.items() if key.startswith(entries)}
-        own |= {decode(raw, Base).hash for key, raw in machine.disk.items() if key.startswith(bases)}
+        own = (
+            self._held[machine.name, machine.shell.agent.identity.life] if machine.shell is not None else _own(machine)
+        )
         if not own:
             return
         self.premise()
@@ -63,3 +68,9 @@ class Lives(Checker):
         """It may also be a copy of what an earlier life wrote and the disk has forgotten."""
         life = decode(piece.sealed.statement, Statement).life
         return machine.shell is None or life == machine.shell.agent.identity.life
+
+
+def _own(machine: Machine) -> frozenset[str]:
+    entries, bases = f"{ENTRY_PREFIX}{machine.name}/", f"{BASE_PREFIX}{machine.name}/"
+    pieces = (stored_piece(raw).hash for key, raw in machine.disk.items() if key.startswith(entries))
+    return frozenset((*pieces, *(decode(raw, Base).hash for key, raw in machine.disk.items() if key.startswith(bases))))

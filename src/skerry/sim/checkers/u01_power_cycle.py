@@ -1,7 +1,7 @@
 """U1: a node that was power-cycled while the site is cut off brings its work back, with nobody's permission.
 
 Judged by what the node's own disk says when its agent starts: what the plan there gives it in the mode there, and is
-not exclusive, runs a few seconds later, unless a later plan or mode says otherwise by then.
+not exclusive, runs at some moment of the next few seconds, unless a later plan or mode says otherwise by then.
 """
 
 from __future__ import annotations
@@ -44,12 +44,18 @@ class PowerCycle(Checker):
             elif known[0] != lives:
                 del self._known[name]
             elif known[2]:
-                still = given(machine.shell.agent)  # what a plan took in between may have been given again just now
-                due = {i: digest for i, digest in known[2].items() if still.get(i) == digest}
-                over = now_us - known[1] >= WITHIN_US
+                due, over = self._due(machine, machine.shell.agent, known[2]), now_us - known[1] >= WITHIN_US
                 if over:
                     self._judge(machine, machine.shell.agent, due)
                 self._known[name] = (lives, known[1], {} if over else due)
+
+    def _due(self, machine: Machine, agent: Agent, due: dict[InstanceId, str]) -> dict[InstanceId, str]:
+        """What has not come back yet, and is still given: a plan that it took in between may give it again just now."""
+        still, modes = given(agent), agent.picture.modes()
+        for instance in due.keys() & machine.guard.workloads:  # it may end again by itself, which is another matter
+            if modes.get(IntentId(instance.rsplit("/", 1)[0])) == "isolated":
+                self.premise()
+        return {i: one for i, one in due.items() if still.get(i) == one and i not in machine.guard.workloads}
 
     def _judge(self, machine: Machine, agent: Agent, due: dict[InstanceId, str]) -> None:
         if agent.picture.goes(agent.picture.me):
@@ -58,10 +64,7 @@ class PowerCycle(Checker):
         for instance in sorted(due):
             if instance in failed:
                 continue
-            if agent.picture.modes()[IntentId(instance.rsplit("/", 1)[0])] == "isolated":
-                self.premise()
-            if instance not in machine.guard.workloads:
-                self.broken(f"{machine.name} has its power back, and does not run {instance}, which its plan gives it")
+            self.broken(f"{machine.name} has its power back, and does not run {instance}, which its plan gives it")
 
 
 def _is_well(machine: Machine) -> bool:
