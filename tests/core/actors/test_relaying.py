@@ -99,3 +99,11 @@ def test_a_manager_that_does_not_know_that_it_lacks_anything_is_told_what_was_dr
     relay, mine = Relay(), retaining(author, 6)
     relay.hear({}, {CHAIN: 4}, mine, 0)
     assert relay.lost(mine, WANTED_FOR_MS) == {CHAIN: 6}
+
+
+def test_a_guest_that_was_away_until_all_was_dropped_is_told_how_far_that_went(author: Journal) -> None:
+    """It never acknowledged any of it, so it cannot know by itself."""
+    relay, mine = Relay(), retaining(author, MANY - 1)
+    mine.drop(CHAIN, MANY, MANY)
+    relay.hear({}, {CHAIN: 4}, mine, 0)
+    assert relay.lost(mine, WANTED_FOR_MS) == {CHAIN: MANY}

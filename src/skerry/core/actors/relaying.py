@@ -71,12 +71,17 @@ class Relay:
         return found[:most]
 
     def lost(self, journal: Journal, at_ms: int) -> dict[str, int]:
-        """Of each chain the number up to which nobody in contact retains what the manager lacks; 0: nobody has any of
-        it. Nothing before everybody could answer."""
+        """Of each chain the number up to which nobody in contact retains what the manager lacks, which is all that is
+        known of it where all of it was dropped; 0: nobody here ever heard of it. Nothing before everybody could answer.
+        """
         if at_ms - self._since_ms < WANTED_FOR_MS:
             return {}
         firsts = {name: self._first(name, number, journal) for name, number in self.lacks.items()}
-        return {name: (n or 1) - 1 for name, n in firsts.items() if n != self.lacks[name] + 1}
+        return {
+            name: first - 1 if first is not None else journal.heads.get(name, 0)
+            for name, first in firsts.items()
+            if first != self.lacks[name] + 1
+        }
 
     def _first(self, name: str, number: int, journal: Journal) -> int | None:
         """The first number above this one that can be handed up."""
