@@ -15,6 +15,7 @@ import msgspec
 from skerry.core.actors.dealings import Dealings, Stock
 from skerry.core.actors.editions import edition_of, highest_fences
 from skerry.core.actors.facets import Facets, carried_by, holdings_by
+from skerry.core.actors.forgotten import told_plan
 from skerry.core.actors.owners import concerns_manager
 from skerry.core.actors.relaying import Relay
 from skerry.core.conversation import LEAVE_PREFIX, Carried, Exchange
@@ -446,7 +447,10 @@ class Picture:
     def take_answer(self, manager: ManagerId, exchange: Exchange) -> bool:
         """Note what the manager holds; whether it still lacks something."""
         dealings = self.dealings.setdefault(manager, Dealings())
+        known = told_plan(dealings)
         dealings.hear(exchange)
+        if told_plan(dealings) != known:
+            self.version += 1
         if dealings.theirs is not None:
             relay = self.relays.setdefault(manager, Relay())
             relay.hear(exchange.lacks, dealings.theirs.heads, self.agent.journal, self.at_ms)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from skerry.core.actors.forgotten import forgotten_term, is_misjudged
 from skerry.core.actors.picture import Picture
 from skerry.core.group.custody.machine import KINDS
 from skerry.core.group.election.model import INELIGIBLE, ElectionView
@@ -82,7 +83,7 @@ WATCHES: Mapping[str, tuple[str, ...]] = {
         "lives", "election", "uplink", "keeper", "monitoring",
         *(kind for kind in KINDS if kind != "fit"),
     ),
-    "election": ("standings", "roster", "site", "plan", "leave", "hold", "picture", "forks"),
+    "election": ("standings", "roster", "site", "plan", "leave", "hold", "picture", "forks", "verdict"),
     "uplink": ("uplinks", "election", "roster", "site", "intent"),
     "fitting": ("intent", "roster", "own", "hold", "picture"),
     "voter": ("election", "plan", "hold"),
@@ -112,7 +113,7 @@ def membership_view(picture: Picture) -> MembershipView:
 
 def election_view(picture: Picture) -> ElectionView:
     """Who is there, and how well each would lead."""
-    plan = picture.plan()
+    plan, judged = picture.plan(), (kept.value for kept in picture.custody.shelves["verdict"].kept.values())
     return ElectionView(
         contacts=picture.facets.sides["standings"].said,
         lives=picture.facets.sides["lives"].said,
@@ -120,6 +121,8 @@ def election_view(picture: Picture) -> ElectionView:
         fit_permille=_leader_fit(picture),
         woke_ms=picture.agent.membership.woke_ms,
         plan=(plan.id.term, plan.id.leader) if plan is not None else (0, NodeId("")),
+        forgotten_term=forgotten_term(picture.me, plan, picture.dealings.values()),
+        misjudged=is_misjudged(picture.me, plan, judged, picture.verdicts()),
     )
 
 

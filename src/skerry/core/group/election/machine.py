@@ -81,6 +81,8 @@ class Election:
     _asking: _Asking | None = None
     _round: int = 0
     _called_ms: int = -(10**9)
+    _misjudged: bool = False
+    """Once a life I left a term for a word on other sections: a manager of another version may never name the same."""
     _asked_follow_ms: int = -(10**9)
     _handed_to: NodeId | None = None
     _handed_ms: int = -(10**9)
@@ -257,7 +259,7 @@ class Election:
 
     def _review(self, given: Input[ElectionEvent], view: ElectionView) -> Effects:
         known = max((max(c.highest, c.term) for c in view.contacts.values()), default=0)
-        self.highest = max(risen(self.highest, known), view.plan[0])
+        self.highest = max(risen(self.highest, known), view.plan[0], view.forgotten_term)
         self._deadline_ms = None
         if self._leader(view) is None:
             return self._stand(given, view)
@@ -302,6 +304,7 @@ class Election:
         at_ms = given.at_ms
         must_call_again = not self._is_taken_over(at_ms, view) and self._must_call_again(view)
         if must_call_again and at_ms >= self._called_ms + ROUND_MS:
+            self._misjudged |= view.misjudged
             return self._call(at_ms, view)
         done = self._offer_to_wanted(at_ms, view) + self._maybe_hand_over(at_ms, view)
         missing = self._not_yet_following(at_ms, view)
@@ -321,10 +324,11 @@ class Election:
         return leads and at_ms < self._handed_ms + CALLING_FOR_MS
 
     def _must_call_again(self, view: ElectionView) -> bool:
-        """L5: I meet a leader that should yield to me, or a node without a leader in a term that is not below mine. P4:
-        I took over a plan that nothing which I commit in this term could follow."""
-        term = self._term()
-        if view.plan > (term, self.me) and not self._meets_better(view):
+        """L5: I meet a leader that should yield to me, or a node without a leader in a term that is not below mine. P4,
+        P1: nothing that I commit in this term could follow the plan that I took over, or one that I made and forgot."""
+        term, forgot = self._term(), view.misjudged and not self._misjudged
+        used_up = forgot or view.forgotten_term >= term or view.plan > (term, self.me)
+        if used_up and not self._meets_better(view):
             return True
         for node, theirs in view.contacts.items():
             if not term <= theirs.term <= self.highest:
@@ -459,11 +463,9 @@ class Election:
         may not know any more what it followed: its disk has gone back (interleaving 9), and it is asked again."""
         term, theirs = self._term(), view.contacts
         held = [n for n in self.certificate if n in theirs and theirs[n].term <= term]
-        held = [n for n in held if f"{n}/{self._life(n)}" not in view.void]
-        return [n for n in held if theirs[n].term == term or view.lives.get(n) in (None, self._life(n))]
-
-    def _life(self, node: NodeId) -> str:
-        return self.certificate[node].statement.life
+        lives = {n: self.certificate[n].statement.life for n in held}
+        held = [n for n in held if f"{n}/{lives[n]}" not in view.void]
+        return [n for n in held if theirs[n].term == term or view.lives.get(n) in (None, lives[n])]
 
     def _leader(self, view: ElectionView) -> NodeId | None:
         if self.followed is None or self.followed.term <= self.void_term:

@@ -71,3 +71,7 @@ class ElectionView(Value, frozen=True, kw_only=True):
     """When this agent last went on after standing still."""
     plan: tuple[int, NodeId] = (0, NodeId(""))
     """Term and leader of the plan that I hold: as a leader I can only go on from one of an earlier leadership (P1)."""
+    forgotten_term: int = 0
+    """The highest term in which I have committed a plan, as others show, that is later than all that my disk has."""
+    misjudged: bool = False
+    """A manager's word names my plan, and other sections than it has."""
