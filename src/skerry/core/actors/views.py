@@ -117,6 +117,7 @@ def election_view(picture: Picture) -> ElectionView:
     return ElectionView(
         contacts=picture.facets.sides["standings"].said,
         lives=picture.facets.sides["lives"].said,
+        hears={node: contact.beat.hears for node, contact in picture.contacts().items()},
         void=frozenset(picture.agent.journal.forks.chains),
         fit_permille=_leader_fit(picture),
         woke_ms=picture.agent.membership.woke_ms,

@@ -28,6 +28,7 @@ from tests.core.things import A, B, C, D, E
 from tests.support.conversation import Talk, anything, at, heard, keeps, meanwhile, notes, says, sees, talk, until
 
 FIRST = START_WAIT_MS
+ALL_HEAR = {A: (B, C), B: (A, C), C: (A, B)}
 
 
 def voter(*others: NodeId, me: NodeId = A, fit: int = 0, kept: Follow | None = None, **known: Standing) -> Talk:
@@ -404,7 +405,8 @@ def test_l6_a_leader_not_eligible_for_5_s_without_a_break_hands_over_to_the_best
     t = leader(B, C)
     fits = {B: follows(1, fit=100), C: follows(1, fit=900)}
     start = t.at_ms
-    assert t >> sees(contacts=fits, fit_permille=INELIGIBLE) << anything >> until(start + INELIGIBLE_FOR_MS - 1)
+    assert t >> sees(contacts=fits, hears=ALL_HEAR, fit_permille=INELIGIBLE) << anything
+    assert t >> until(start + INELIGIBLE_FOR_MS - 1)
     assert t >> until(start + INELIGIBLE_FOR_MS) << says(B, HandOver(term=1, to=C)) << says(C, HandOver(term=1, to=C))
     assert t.machine.leadership.leader == A
 
@@ -415,6 +417,15 @@ def test_l6_a_break_begins_the_five_seconds_anew() -> None:
     assert t >> sees(fit_permille=INELIGIBLE) >> at(start + 4_000) >> sees(fit_permille=0)
     assert t >> at(start + 4_100) >> sees(fit_permille=INELIGIBLE) >> until(start + 4_100 + INELIGIBLE_FOR_MS - 1)
     assert t >> until(start + 4_100 + INELIGIBLE_FOR_MS) << says(B, HandOver(term=1, to=B))
+
+
+def test_l6_a_leader_that_may_not_lead_hands_over_to_nobody_who_reaches_less() -> None:
+    """In the middle of a star it is the only one whom all hear: who takes over from it leads two, and gives it back."""
+    t = leader(B, C)
+    start, ends = t.at_ms, {B: (A,), C: (A,)}
+    assert t >> sees(contacts={B: follows(1), C: follows(1)}, hears=ends, fit_permille=INELIGIBLE) << anything
+    assert t >> until(start + 4 * INELIGIBLE_FOR_MS)
+    assert t >> sees(hears={**ends, C: (A, B)}) << says(B, HandOver(term=1, to=C)) << says(C, HandOver(term=1, to=C))
 
 
 def test_l6_a_leader_leads_on_while_nobody_else_is_eligible() -> None:

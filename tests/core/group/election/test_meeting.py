@@ -9,7 +9,7 @@ from skerry.core.group.election.machine import FOLLOWED_KEY
 from skerry.core.group.election.model import CALLING_FOR_MS, INELIGIBLE, INELIGIBLE_FOR_MS, ROUND_MS, Standing
 from skerry.core.group.election.wire import AskHandOver, Follow, FollowMe, HandOver, WouldYou
 from skerry.core.kernel.ids import LifeId
-from tests.core.group.election.test_machine import FIRST, follows, leader, voter
+from tests.core.group.election.test_machine import ALL_HEAR, FIRST, follows, leader, voter
 from tests.core.things import A, B, C, D, E
 from tests.support.conversation import Talk, anything, at, heard, keeps, meanwhile, says, sees, until
 
@@ -171,7 +171,7 @@ def test_l6_a_leader_that_may_not_lead_offers_its_place_once_a_round_and_looks_a
     assert t >> sees(contacts=nobody, fit_permille=INELIGIBLE) >> until(CALM + INELIGIBLE_FOR_MS)
     offered_ms = CALM + INELIGIBLE_FOR_MS + ROUND_MS
     offer = HandOver(term=1, to=C)
-    assert t >> meanwhile(contacts={**nobody, C: follows(1, fit=7)}) >> until(offered_ms - 1)
+    assert t >> meanwhile(contacts={**nobody, C: follows(1, fit=7)}, hears=ALL_HEAR) >> until(offered_ms - 1)
     assert t >> until(offered_ms) << says(B, offer) << says(C, offer)
     (note,) = t.said.note
     assert note.data == {"why": "not eligible for 5 s", "term": 1}

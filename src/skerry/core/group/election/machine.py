@@ -383,7 +383,8 @@ class Election:
         return self._hand_over(to, at_ms, view, "an operator asks for it")
 
     def _maybe_hand_over(self, at_ms: int, view: ElectionView) -> Effects:
-        """L6: a leader that was not eligible for 5 s without a break hands over, and leads until it is taken over."""
+        """L6: a leader that was not eligible for 5 s without a break hands over, and leads until it is taken over; to
+        nobody who reaches less, or the rest would have it back: it is the only one whom they all hear."""
         if view.fit_permille != INELIGIBLE:
             self._ineligible_since_ms = None
             return NOTHING
@@ -393,12 +394,12 @@ class Election:
         if at_ms < due_ms:
             self._wake(due_ms)
             return NOTHING
-        able = [n for n, c in view.contacts.items() if c.fit_permille != INELIGIBLE and n in self.leadership.part]
+        fit = (n for n, c in view.contacts.items() if c.fit_permille != INELIGIBLE and n in self.leadership.part)
+        able = [n for n in fit if view.contacts.keys() <= {n, *view.hears.get(n, ())}]
+        self._wake(at_ms + ROUND_MS)
         if not able:
-            self._wake(at_ms + ROUND_MS)
             return NOTHING
         best = min(able, key=lambda n: (-view.contacts[n].fit_permille, n))
-        self._wake(at_ms + ROUND_MS)
         return self._hand_over(best, at_ms, view, "not eligible for 5 s")
 
     def _hand_over(self, to: NodeId, at_ms: int, view: ElectionView, why: str) -> Effects:

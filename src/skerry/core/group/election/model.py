@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 from skerry.core.kernel.ids import LifeId, NodeId
 from skerry.core.kernel.values import Value, Whole
 
@@ -63,6 +65,8 @@ class ElectionView(Value, frozen=True, kw_only=True):
     """Those in contact, with what their latest beats say."""
     lives: dict[NodeId, LifeId] = {}
     """Their lives."""
+    hears: Mapping[NodeId, Collection[NodeId]] = {}
+    """Whom each of them hears."""
     void: frozenset[str] = frozenset()
     """`<node>/<life>`: lives whose follows count for nothing (J1)."""
     fit_permille: int
