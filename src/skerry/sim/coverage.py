@@ -148,6 +148,7 @@ EXPECTED: tuple[str, ...] = (
     "premise.U12",
     "premise.M2",
     "premise.X5",
+    "fault.guest.pauses",
     "fault.declared.off",
     "fault.declared.on",
     "note.node.removed",

@@ -107,25 +107,17 @@ class Office:
     def hand_in(self, shell: Shell, operator: str, name: str) -> None:
         """An operator gives an intent to a node, whose API checks the signature and translates it (U4)."""
         picture = shell.agent.picture
-        said = self._opened(operator, LocalIntent(manifests=self.world.book.texts[name]))
+        said = self.opened(operator, LocalIntent(manifests=self.world.book.texts[name]))
         known = next((ir for ir in picture.irs().values() if ir.name == name), None)
         generation = known.generation + 1 if known is not None else 1
         ir = self._translated(self.world.book.read(said.body.manifests), generation=generation, local=True)
         self.world.irs.append(ir)
         shell.post(LocalIntentGiven(request="", operator=operator, ir=ir, evidence=said.sealed))
 
-    def hold(self, shell: Shell | None, operator: str, hold: holds.Hold) -> None:
-        """An operator's hold, or the end of one, at a node or, with None, at head office (R4)."""
-        said = self._opened(operator, hold)
-        if shell is not None:
-            shell.post(holds.HoldAsked(request="", said=said))
-        else:
-            self.world.manager.hold(said)
-
     def have_lead(self, shell: Shell, operator: str, to: NodeId | None) -> None:
         """An operator says at a node who is to lead (L6)."""
         word = HandOverWanted(term=shell.agent.election.leadership.term, to=to)
-        shell.post(HandOverAsked(request="", said=self._opened(operator, word)))
+        shell.post(HandOverAsked(request="", said=self.opened(operator, word)))
 
     def _translated(self, intent: Intent, *, generation: int, local: bool) -> IntermediateRepresentation:
         book = self.world.book
@@ -138,7 +130,8 @@ class Office:
             local=local,
         )
 
-    def _opened(self, operator: str, body: Any) -> Verified[Any]:
+    def opened(self, operator: str, body: Any) -> Verified[Any]:
+        """What an operator says, checked like anything from outside."""
         return open_sealed(
             self._word(operator, body),
             self.world.site,

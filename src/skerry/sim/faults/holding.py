@@ -1,16 +1,21 @@
-"""What operators hold and let go of, at nodes and at head office (R4); and whom they would have lead (L6)."""
+"""What operators and guests hold and let go of, at nodes and at head office (R4, D25); and whom operators would have
+lead (L6)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from skerry.core.group.custody.model import Kept
-from skerry.core.kernel.ids import NodeId
-from skerry.core.stages.intent.holds import HOLD_PREFIX, Hold, pausable
+from skerry.core.kernel.ids import IntentId, NodeId
+from skerry.core.kernel.sealing import Verified
+from skerry.core.stages.intent.holds import Hold, HoldAsked, pausable
+from skerry.core.stages.ir.model import IntermediateRepresentation, owns
 from skerry.sim.chance import Chance
 
 if TYPE_CHECKING:
+    from skerry.sim.manager import Manager
     from skerry.sim.shell import Shell
     from skerry.sim.world import World
 
@@ -19,28 +24,38 @@ End = Callable[[], None]
 LIFTED_PERMILLE = 700
 AT_HEAD_OFFICE_PERMILLE = 300
 MAY_PERMILLE = 900
+GUEST_PERMILLE = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Where a word is handed in, and what is known there."""
+
+    name: str
+    irs: Mapping[IntentId, IntermediateRepresentation]
+    kept: Mapping[str, Kept]
+    leader: NodeId | None = None
+    take: Callable[[Verified[Hold]], object]
 
 
 def pauses(world: World, chance: Chance) -> End | None:
-    """An operator pauses an intent or a role of it, and lifts that again somewhere, or does not."""
-    places = _place(world, chance)
-    if not places:
+    """An operator pauses an intent or a role of it, or a guest one of its own, and lifts that again somewhere, or does
+    not."""
+    guest = _guest(world, chance.child("guest"))
+    place = _office(guest) if guest is not None else _place(world, chance)
+    if place is None:
         return None
-    (shell,) = places
-    irs = shell.agent.picture.irs() if shell is not None else world.manager.irs
-    subjects = sorted(pausable(irs))
-    return _hold(world, chance, shell, "pause", chance.pick(subjects)) if subjects else None
+    subjects = sorted(s for s in pausable(place.irs) if guest is None or owns(guest.name, s))
+    return _hold(world, chance, place, "pause", chance.pick(subjects), guest) if subjects else None
 
 
 def drains(world: World, chance: Chance) -> End | None:
     """An operator drains a node, half of the time the one that leads, and lifts that again somewhere, or does not."""
-    places = _place(world, chance)
-    if not places:
+    place = _place(world, chance)
+    if place is None:
         return None
-    (shell,) = places
-    node = chance.pick(world.options.nodes)
-    leader = shell.agent.election.leadership.leader if shell is not None else None
-    return _hold(world, chance, shell, "drain", leader if leader is not None and chance.happens(500) else node)
+    node, leader = chance.pick(world.options.nodes), place.leader
+    return _hold(world, chance, place, "drain", leader if leader is not None and chance.happens(500) else node)
 
 
 def hands_over(world: World, chance: Chance) -> End | None:
@@ -54,14 +69,20 @@ def hands_over(world: World, chance: Chance) -> End | None:
 
 
 def _hold(
-    world: World, chance: Chance, shell: Shell | None, what: Literal["pause", "drain"], subject: str
-) -> End | None:
-    place = shell.machine.name if shell is not None else world.manager.name
-    blank = Hold(what=what, subject=subject, place=place, number=1)
-    known = _known(world, shell).get(blank.document)
+    world: World,
+    chance: Chance,
+    place: _Place,
+    what: Literal["pause", "drain"],
+    subject: str,
+    guest: Manager | None = None,
+) -> End:
+    blank = Hold(what=what, subject=subject, place=place.name, number=1)
+    known = place.kept.get(blank.document)
     number = known.value.number + 1 if known is not None else 1
-    hold = Hold(what=what, subject=subject, place=place, number=number, why="hands in it")
-    world.manager.office.hold(shell, _who(chance), hold)
+    hold = Hold(what=what, subject=subject, place=place.name, number=number, why="hands in it")
+    place.take(_said(world, _who(chance), hold, guest))
+    if guest is not None:
+        world.coverage.hit("fault.guest.pauses")
     lifts, again = chance.happens(LIFTED_PERMILLE), chance.child("lifts")
 
     def end() -> None:
@@ -73,24 +94,46 @@ def _hold(
 
 def _lift(world: World, chance: Chance, hold: Hold) -> None:
     """Whoever is asked may not have heard of it."""
-    for shell in _place(world, chance):
-        known = _known(world, shell).get(hold.document)
-        if known is not None and known.value.number == hold.number:
-            world.manager.office.hold(shell, "ann", known.value.end())
+    place = _place(world, chance)
+    known = place.kept.get(hold.document) if place is not None else None
+    if place is not None and known is not None and known.value.number == hold.number:
+        place.take(_said(world, "ann", known.value.end()))
 
 
-def _known(world: World, shell: Shell | None) -> Mapping[str, Kept]:
-    site = world.manager.site
-    kept = shell.agent.picture.custody.kept if shell is not None else site.custody.kept if site is not None else {}
-    return {name: one for name, one in kept.items() if name.startswith(HOLD_PREFIX)}
+def _said(world: World, operator: str, hold: Hold, guest: Manager | None = None) -> Verified[Hold]:
+    """What a guest's operators want is the guest's own word at the site, which does not know their keys (D25)."""
+    office = world.manager.office
+    return office.said(guest.signer, guest.name, hold) if guest is not None else office.opened(operator, hold)
 
 
-def _place(world: World, chance: Chance) -> tuple[Shell | None, ...]:
-    """Where a word is handed in: one node, or None for head office; nowhere, if nobody is there."""
+def _guest(world: World, chance: Chance) -> Manager | None:
+    """One that is there, half of the time."""
+    up = [world.managers[name] for name in world.options.guests if world.managers[name].may_speak]
+    return chance.pick(up) if up and chance.happens(GUEST_PERMILLE) else None
+
+
+def _place(world: World, chance: Chance) -> _Place | None:
+    """A node or head office; nowhere, if nobody is there."""
     shells = _shells(world)
     if world.manager.up and (not shells or chance.happens(AT_HEAD_OFFICE_PERMILLE)):
-        return (None,)
-    return (chance.pick(shells),) if shells else ()
+        return _office(world.manager)
+    return _node(chance.pick(shells)) if shells else None
+
+
+def _node(shell: Shell) -> _Place:
+    picture = shell.agent.picture
+    return _Place(
+        name=shell.machine.name,
+        irs=picture.irs(),
+        kept=picture.custody.kept,
+        leader=shell.agent.election.leadership.leader,
+        take=lambda said: shell.post(HoldAsked(request="", said=said)),
+    )
+
+
+def _office(manager: Manager) -> _Place:
+    kept = manager.site.custody.kept if manager.site is not None else {}
+    return _Place(name=manager.name, irs=manager.irs, kept=kept, take=manager.hold)
 
 
 def _shells(world: World) -> list[Shell]:
