@@ -1,5 +1,5 @@
 """N1: every start opens a new life, whose first entry links to the last own entry that the disk holds then. Copies of
-what the disk had forgotten may come back before that entry is written."""
+what the disk had forgotten may come back before that entry is written; it may link to one of these as well."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ class Lives(Checker):
                     self._before[piece.hash] = piece.before
 
     def _judge(self, machine: Machine, predecessor: str) -> None:
-        own = (
-            self._held[machine.name, machine.shell.agent.identity.life] if machine.shell is not None else _own(machine)
-        )
-        if not own:
+        there, shell = _own(machine), machine.shell
+        held = self._held[machine.name, shell.agent.identity.life] if shell is not None else there
+        if not held | there:
             return
         self.premise()
-        last = own - {before for each in own for before in self._all_before(each)}
-        if predecessor not in last:
-            self.broken(f"a new life of {machine.name} links to {predecessor or 'nothing'}, its disk ends with {last}")
+        allowed = (held | there) - {before for each in held for before in self._all_before(each)}
+        if predecessor not in allowed:
+            says = f"links to {predecessor or 'nothing'}, its disk ended with one of {sorted(allowed)}"
+            self.broken(f"a new life of {machine.name} {says}")
 
     def _all_before(self, entry: str) -> Iterator[str]:
         while (entry := self._before.get(entry, "")) != "":
