@@ -16,9 +16,10 @@ End = Callable[[], None]
 
 def manager(world: World, chance: Chance) -> End | None:
     """A backup of a manager's store is made; after a while it is put back to it (interleaving 43). Not while a roster
-    is on its way to somebody: who joins with one that is lost has to join again."""
+    is on its way to somebody: who joins with one that is lost has to join again. Nor to one from before any node was
+    heard, which takes the site for a new one."""
     chosen = world.any_manager(chance)
-    if not chosen.up:
+    if chosen.site is None or (chosen.is_home and not chosen.site.journal.chains):
         return None
     image = chosen.image()
 
