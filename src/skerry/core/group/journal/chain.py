@@ -37,7 +37,7 @@ class Piece(NamedTuple):
     """Of the last entry in it."""
     sealed: Sealed
     at_ms: int = 0
-    """When it came, by this holder's boot-time; 0: in an earlier life."""
+    """When it came, by this holder's boot-time; 0: in an earlier life, or a fold."""
     alone: bool = False
     """It is a reading that may become part of a sum (J2)."""
 
@@ -63,7 +63,7 @@ def piece_of(sealed: Sealed, statement: Statement, body: Entry | Fold, at_ms: in
     """A statement that was opened."""
     number = statement.number
     if isinstance(body, Fold):
-        return Piece(body.first, number, body.before, body.last, sealed, at_ms)
+        return Piece(body.first, number, body.before, body.last, sealed)
     alone = body.kind in READINGS
     return Piece(number, number, body.predecessor, digest_bytes(sealed.statement), sealed, at_ms, alone)
 
@@ -104,19 +104,24 @@ class Chain:
 
     @classmethod
     def above(cls, name: str, base: Base) -> Chain:
-        """A chain of which nothing is held yet above its base."""
-        return cls(name=name, base=base, head=base.number, hash=base.hash)
+        """A chain of which nothing is held yet above its base. What is lost at its end leaves no piece behind."""
+        head, end = (base.lost[-1][1], "") if base.lost else (base.number, base.hash)
+        return cls(name=name, base=base, head=head, hash=end)
 
     def put(self, piece: Piece, window: int | None) -> None:
-        """Hold one more: the next, or one that fills a lost stretch from its beginning."""
+        """Hold one more: the next, or one that was lost. What it stands for is lost no more."""
         if window is None or not self.recent or piece.last + 1 >= self.recent[0].first:
             self.recent.insert(bisect_right(self.recent, piece.first, key=lambda held: held.first), piece)
         self.size_bytes += piece.size_bytes
         self._covered += piece.last - piece.first + 1
         if piece.last > piece.first:
             self._folds[piece.first] = piece.last
-        if piece.last > self.head:
+        if piece.last >= self.head:
             self.head, self.hash = piece.last, piece.hash
+        if self.base.lost:
+            ends = (((a, min(b, piece.first - 1)), (max(a, piece.last + 1), b)) for a, b in self.base.lost)
+            lost = tuple(stretch for both in ends for stretch in both if stretch[0] <= stretch[1])
+            self.base = msgspec.structs.replace(self.base, lost=lost)
         if window is not None and len(self.recent) > window:
             del self.recent[0]
 
@@ -139,29 +144,21 @@ class Chain:
         self.base = msgspec.structs.replace(self.base, lost=(*self.base.lost, (first, last)))
         self.head, self.hash = last, ""
 
-    def find(self, piece: Piece) -> bool:
-        """Take one from the beginning of a lost stretch, if it is that; whether it was."""
-        stretch = next(((a, b) for a, b in self.base.lost if piece.first == a and piece.last <= b), None)
-        before = self.piece_with(piece.first - 1, None) if stretch is not None else None
-        if stretch is None or (before is not None and before.hash != piece.before):
-            return False
-        rest = ((piece.last + 1, stretch[1]),) if piece.last < stretch[1] else ()
-        lost = tuple(sorted((*(s for s in self.base.lost if s != stretch), *rest)))
-        self.base = msgspec.structs.replace(self.base, lost=lost)
-        self.put(piece, None)
-        return True
+    def is_lost(self, number: int) -> bool:
+        """Whether nobody has this one."""
+        return any(a <= number <= b for a, b in self.base.lost)
 
     def pieces(self, after: int, shelf: Shelf | None) -> Iterator[Piece]:
         """What is held above a number, in order, beginning with the piece in which the next number stands; ends early
         where the shelf has nothing."""
         number = max(after, self.base.number) + 1
-        if number > self.head:
+        if number > self.head or not self.recent:
             return
-        if shelf is None or (self.recent and self.recent[0].first <= number):
+        oldest = self.recent[0].first
+        if shelf is None or oldest <= number:
             yield from (held for held in self.recent if held.last >= number)
             return
         number = next((a for a, b in self._folds.items() if a <= number <= b), number)
-        oldest = self.recent[0].first if self.recent else self.head + 1
         while number < oldest:
             last = self._folds.get(number, number)
             raw = shelf(piece_key(self.name, last))
@@ -173,7 +170,7 @@ class Chain:
 
     def piece_with(self, number: int, shelf: Shelf | None) -> Piece | None:
         """The piece in which a number stands, if it is held."""
-        found = next(self.pieces(number - 1, shelf), None) if number > self.base.number else None
+        found = next(self.pieces(number - 1, shelf), None)
         return found if found is not None and found.first <= number <= found.last else None
 
     def check_invariants(self) -> None:

@@ -87,11 +87,6 @@ class Journal:
             name = key.removeprefix(ENTRY_PREFIX).rpartition("/")[0]
             journal._put(journal.chains.get(name) or Chain(name=name), stored_piece(kept[key]))
         journal._last_own = kept.get(LAST_KEY, b"").decode()
-        for chain in journal.chains.values():  # what is lost at the very end leaves no piece behind
-            end = max((b for _, b in chain.base.lost), default=0)
-            if end > chain.head:
-                chain.head, chain.hash = end, ""
-                journal._hold(chain)
         return journal
 
     @property
@@ -172,28 +167,30 @@ class Journal:
 
     def _again(self, chain: Chain, piece: Piece) -> Effects:
         """A piece with numbers that are held, were lost, or were dropped."""
-        if any(a <= piece.first <= b for a, b in chain.base.lost):
-            if not chain.find(piece):
-                return NOTHING
-            self._hold(chain)
-            return self._kept_base(chain) + Effects(persist=(_put(chain.name, piece),))
         if piece.last > piece.first:
             return self._replace(chain, piece)
+        if chain.is_lost(piece.first):  # they are filled from their beginning
+            found = not chain.is_lost(piece.first - 1) and self._joins(chain, piece)
+            return self._put(chain, piece) if found else NOTHING
         known = chain.piece_with(piece.last, self.shelf)
         if known is None or known.last != piece.last or known.hash == piece.hash:
             return NOTHING
         return self.forks.find(chain.name, piece)
 
+    def _joins(self, chain: Chain, piece: Piece) -> bool:
+        """Whether a piece that was lost names the one before it, as far as that is held."""
+        before = chain.piece_with(piece.first - 1, self.shelf)
+        return before is None or before.hash == piece.before
+
     def _replace(self, chain: Chain, fold: Piece) -> Effects:
-        """A fold takes the place of what it stands for, if all of that is held from its first on."""
+        """A fold takes the place of what it stands for, if all of that is held from its first on, or was lost."""
         if fold.first <= chain.base.number:  # its author had not heard that so much of it was acknowledged
             return self._instead(chain, fold) if fold.last > chain.head else NOTHING
-        if fold.first > chain.head + 1:
-            return NOTHING
         within = [p for p in chain.pieces(fold.first - 1, self.shelf) if p.first <= fold.last]
-        if not within or within[0].first != fold.first or within[0].before != fold.before:
+        begins = any((p.first, p.before) == (fold.first, fold.before) for p in within)
+        if not begins and not (chain.is_lost(fold.first) and self._joins(chain, fold)):
             return NOTHING
-        if within[-1].last > fold.last or (within[-1].last == fold.last and within[-1].hash != fold.hash):
+        if any(p.last > fold.last or (p.last == fold.last and p.hash != fold.hash) for p in within):
             return NOTHING
         if [held.sealed for held in within] == [fold.sealed]:
             return NOTHING
@@ -207,7 +204,7 @@ class Journal:
         """The next pieces of a chain for somebody who holds it up to `number`, at most `COPY_MAX`; none that ends after
         `until`."""
         held = self.chains.get(chain)
-        if held is None or number >= held.head:
+        if held is None:
             return ()
         found: list[Sealed] = []
         for piece in held.pieces(number, self.shelf):
@@ -275,7 +272,7 @@ class Journal:
             return NOTHING
         gone: list[Piece] = []
         for piece in chain.pieces(0, self.shelf):
-            if piece.last > until or len(gone) == most:
+            if piece.last > until or len(gone) >= most:
                 break
             gone.append(piece)
         if not gone:
@@ -333,7 +330,7 @@ class Journal:
         first, last = whole[0], whole[-1]
         fold = Fold(first=first.first, before=first.before, last=last.hash, readings=readings, dropped=dropped)
         sealed, statement = self._sealed("fold", last.last, encode(fold))
-        return self._replace(chain, piece_of(sealed, statement, fold, last.at_ms)), sealed
+        return self._replace(chain, piece_of(sealed, statement, fold)), sealed
 
     # --- bookkeeping ----------------------------------------------------------------------------------------------
 
@@ -348,11 +345,14 @@ class Journal:
             chain.check_invariants()
 
     def _put(self, chain: Chain, piece: Piece) -> Effects:
+        base = chain.base
         chain.put(piece, WINDOW if self.shelf is not None else None)
         if piece.first == piece.last and not piece.alone:
             self.decided_ms = max(self.decided_ms, piece.at_ms)
         self._hold(chain)
         kept = Effects(persist=(_put(chain.name, piece),))
+        if chain.base != base:
+            kept = self._kept_base(chain) + kept
         if not chain.name.startswith(f"{self.me}/") or self._last_own not in ("", piece.before):
             return kept  # of somebody else, or of a life before the last that I know of
         self._last_own = piece.hash  # also of what an earlier life wrote, and its disk had forgotten

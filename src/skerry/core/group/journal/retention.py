@@ -34,10 +34,11 @@ class Retaining:
             self._mark(name, journal.acknowledged.get(name, 0), at_ms)
             dropped = journal.drop(name, most, self._due(name, at_ms))
             done, most = done + dropped, most - len(dropped.persist)
-        for name in list(journal.chains) if journal.size_bytes > self.retention.bytes_max else ():
-            if most > 0 and journal.size_bytes > self.retention.bytes_max:
-                dropped = journal.drop(name, most, journal.acknowledged.get(name, 0))
-                done, most = done + dropped, most - len(dropped.persist)
+        for name in list(journal.chains):
+            if journal.size_bytes <= self.retention.bytes_max:
+                break
+            dropped = journal.drop(name, most, journal.acknowledged.get(name, 0))
+            done, most = done + dropped, most - len(dropped.persist)
         return done + self._forget(journal)
 
     def _mark(self, name: str, acknowledged: int, at_ms: int) -> None:
