@@ -86,6 +86,16 @@ def test_what_others_retain_from_further_on_shortens_what_is_lost(author: Journa
     assert relay.lost(mine, WANTED_FOR_MS) == {CHAIN: 5}
 
 
+def test_a_sum_that_begins_with_what_the_manager_has_is_handed_on_for_the_rest_of_it(author: Journal) -> None:
+    relay, mine = Relay(), retaining(author, 7)
+    relay.hear({CHAIN: 4}, {CHAIN: 4}, mine, 0)
+    folded = pieces(author, 7)[0]._replace(first=3)
+    relay.offer(folded, CHAIN)
+    assert relay.owed(mine, 64) == [folded.sealed, *author.entries(CHAIN, 7)]
+    assert relay.wanted(mine, 1) == {}
+    assert relay.lost(mine, WANTED_FOR_MS) == {}
+
+
 def test_who_comes_into_contact_is_asked_anew(author: Journal) -> None:
     relay, mine = Relay(), retaining(author, 6)
     relay.hear({CHAIN: 4}, {CHAIN: 4}, mine, 0)

@@ -62,8 +62,7 @@ class Relay:
         """What goes up for this, in order."""
         found: list[Sealed] = []
         for name, number in self.lacks.items():
-            relayed = self._pieces.get(name, {})
-            while len(found) < most and (piece := relayed.get(number + 1)) is not None:
+            while len(found) < most and (piece := self._relayed(name, number + 1)) is not None:
                 found.append(piece.sealed)
                 number = piece.last
             if self._first_own(name, number, journal) == number + 1:
@@ -83,9 +82,14 @@ class Relay:
             if first != self.lacks[name] + 1
         }
 
+    def _relayed(self, name: str, number: int) -> Piece | None:
+        """What was sent in which this number stands; a sum may begin with what the manager has."""
+        return next((p for p in self._pieces.get(name, {}).values() if p.first <= number <= p.last), None)
+
     def _first(self, name: str, number: int, journal: Journal) -> int | None:
         """The first number above this one that can be handed up."""
-        relayed = min((a for a in self._pieces.get(name, {}) if a > number), default=None)
+        sent = self._pieces.get(name, {}).values()
+        relayed = min((max(p.first, number + 1) for p in sent if p.last > number), default=None)
         known = [n for n in (relayed, self._first_own(name, number, journal)) if n is not None]
         return min(known, default=None)
 
