@@ -65,6 +65,16 @@ def test_j3_however_often_it_acknowledges_nothing_goes_early_and_all_goes_soon()
         assert young <= set(disk.held("a/1")) <= rather_old
 
 
+def test_t2_what_is_known_of_acknowledgements_stays_bounded_however_long_it_runs() -> None:
+    disk = Disk(A)
+    for number in range(1, 100):
+        disk.write("x")
+        disk.hears(a_1=number)
+        disk.tidies(number * KEEP_MS)
+        assert disk.held("a/1") == [number]
+        assert len(disk.retaining._marks["a/1"]) <= 2
+
+
 def test_j3_what_the_manager_takes_back_and_says_again_is_kept_for_the_whole_time_anew() -> None:
     disk = Disk(A)
     disk.write(*"abcde")

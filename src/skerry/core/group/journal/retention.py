@@ -50,8 +50,10 @@ class Retaining:
         self._marks[name] = marks
 
     def _due(self, name: str, at_ms: int) -> int:
-        old = (number for since, number in self._marks[name] if at_ms - since >= self.retention.keep_ms)
-        return max(old, default=0)
+        """Up to which number the time is over; of what was known before that nothing has to be known any more."""
+        old = [mark for mark in self._marks[name] if at_ms - mark[0] >= self.retention.keep_ms]
+        self._marks[name] = [*old[-1:], *self._marks[name][len(old) :]]
+        return old[-1][1] if old else 0
 
     def _forget(self, journal: Journal) -> Effects:
         """A chain is over when a later life of its signer has begun: what comes of it still is acknowledged, or is not
