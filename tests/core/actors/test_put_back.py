@@ -17,6 +17,7 @@ from skerry.core.kernel.values import decode, encode
 from skerry.core.stages.ir.issuing import _must_stay
 from skerry.core.stages.ratification.model import Verdict
 from tests.core.actors.test_manager import Site
+from tests.core.group.journal.disk import Disk, opened
 from tests.core.things import A, B, assigned, element, ir, plan, reopened
 
 
@@ -208,6 +209,25 @@ def test_j3_who_comes_late_and_has_what_was_lost_gives_it(backup: Backup) -> Non
     assert backup.site.manager.journal.lost() == {}
     backup.site.restart()
     assert len(backup.site.manager.journal.entries("a/1", 0)) == 4
+
+
+def test_i5_who_comes_late_with_a_sum_of_what_was_lost_and_more_gives_all_that_it_wrote(backup: Backup) -> None:
+    """It was cut off, in a part of its own."""
+    author = Disk(B)
+    author.write("a", kind="decision")
+    author.write(*"bc")
+    backup.site.step(SiteSaid(node=B, said=opened(author.journal.entries("b/1", 0)[0])))
+    backup.site.manager.restored.owing["b/1"] = 3
+    backup.asks(lost={"b/1": 0})
+    assert backup.site.manager.journal.lost() == {"b/1": ((2, 3),)}
+    author.write("d")
+    author.folds()
+    author.write("e", kind="decision")
+    for sealed in author.journal.after("b/1", 3):
+        backup.site.step(SiteSaid(node=B, said=opened(sealed)))
+    assert (backup.site.manager.journal.lost(), backup.site.manager.journal.heads["b/1"]) == ({}, 5)
+    backup.site.restart()
+    assert (backup.site.manager.journal.lost(), backup.site.manager.journal.heads["b/1"]) == ({}, 5)
 
 
 def test_a_member_cannot_have_anything_called_lost_that_is_there(backup: Backup) -> None:
