@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from skerry.core.group.journal.chain import Piece
 from skerry.core.group.journal.forks import FORK_PREFIX, WHAT, Forks
+from skerry.core.group.journal.model import Entry
 from skerry.core.kernel.effects import NOTHING, Put
 from skerry.core.kernel.sealing import Sealed, Statement
 from skerry.core.kernel.values import decode, encode
@@ -46,3 +51,12 @@ def test_j1_each_fork_that_is_found_is_news() -> None:
 def test_j1_what_a_finder_handed_on_that_is_no_statement_has_no_number_and_is_a_fork_all_the_same() -> None:
     broken = encode(Sealed(statement=b"?", signature=b"good"))
     assert Forks.recover({f"{FORK_PREFIX}a/7": broken}).chains == {"a/7": 0}
+
+
+@pytest.mark.parametrize(
+    "data", [{}, {"statement": b"?"}, {"signature": b"!"}, {"statement": b"?", "signature": "!"}, {"statement": 1}]
+)
+def test_i8_who_tells_of_a_fork_without_the_other_entry_tells_nothing(data: dict[str, Any]) -> None:
+    forks = Forks()
+    forks.tell(Entry(predecessor="", kind="decision", what=WHAT, about=A, data=data))
+    assert forks.told == ()

@@ -72,10 +72,11 @@ def test_n1_the_last_entry_is_found_by_the_links_also_where_the_clock_was_set_ba
     assert entries(third, "a/1 again")[0].predecessor == digest_bytes(second.entries("a/2", 0)[-1].statement)
 
 
-def test_an_entry_says_which_input_caused_it() -> None:
+def test_h4_an_entry_says_which_input_caused_it_and_when_by_the_clocks_of_which_boot() -> None:
     one = journal()
     write(one, "first", "second")
-    assert [e.cause for e in entries(one, "a/1")] == ["i0", "i1"]
+    said = [(e.cause, e.boot, e.at_ms, e.wall_ms) for e in entries(one, "a/1")]
+    assert said == [("i0", "boot", 0, 100), ("i1", "boot", 1, 101)]
 
 
 def test_j1_a_copy_is_a_prefix_without_gaps() -> None:
