@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.core.group.journal.disk import AT_ONCE, Disk, numbers, opened
 from tests.core.things import A, B
 
 
-def test_j1_who_has_nothing_of_a_chain_begins_above_what_was_acknowledged_and_nowhere_else() -> None:
-    old, new = Disk(A, retention=AT_ONCE), Disk(B)
-    old.write(*"abcde")
-    assert new.copy(old, "a/1", after=3) == [False, False]
-    new.hears(a_1=3)
-    assert new.copy(old, "a/1", after=3) == [True, True]
-    assert (new.held("a/1"), new.journal.heads) == ([4, 5], {"a/1": 5})
+@pytest.mark.parametrize("acknowledged", [1, 2, 3])
+def test_j1_who_has_nothing_of_a_chain_begins_above_what_was_acknowledged_and_nowhere_else(acknowledged: int) -> None:
+    old, new = Disk(A), Disk(B)
+    old.write(*"abcd")
+    new.hears(a_1=acknowledged - 1)
+    assert not any(new.copy(old, "a/1", after=acknowledged))
+    new.hears(a_1=acknowledged)
+    assert all(new.copy(old, "a/1", after=acknowledged))
+    assert (new.held("a/1"), new.journal.heads) == ([2, 3, 4][acknowledged - 1 :], {"a/1": 4})
     new.start("2")
 
 

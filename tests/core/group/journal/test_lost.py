@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from skerry.core.group.journal import machine
 from skerry.core.kernel.ids import NodeId
 from tests.core.group.journal.disk import Disk, numbers
 from tests.core.things import A
@@ -66,6 +67,20 @@ def test_j1_what_fills_a_lost_stretch_names_the_one_before_it(author: Disk, mana
     fork.write(*"abX", kind="decision")
     fork.write("Y")
     assert manager.copy(fork, CHAIN, after=3) == [False]
+
+
+def test_j1_what_fills_a_lost_stretch_names_the_one_before_it_also_where_that_is_on_the_disk_alone(
+    author: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "WINDOW", 1)
+    fork, holder = Disk(A), Disk(HQ)
+    fork.write(*"abXYZ", kind="decision")
+    author.write(*"gh")
+    holder.takes(*author.journal.entries(CHAIN, 0)[:3])
+    holder.keep(holder.journal.lose(CHAIN, 6))
+    holder.copy(author, CHAIN, after=6)
+    assert holder.takes(fork.journal.entries(CHAIN, 3)[0]) == [False]
+    assert holder.takes(author.journal.entries(CHAIN, 3)[0]) == [True]
 
 
 def test_j1_once_all_that_was_lost_is_found_the_next_one_names_the_end_of_it(author: Disk, manager: Disk) -> None:

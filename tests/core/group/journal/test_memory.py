@@ -99,4 +99,20 @@ def test_n5_a_sum_that_is_not_durable_yet_is_given_from_memory() -> None:
     author.write("decided", kind="decision")
     other.takes(author.journal.entries("a/1", 0)[-1])
     other.journal.take(opened(sealed))
-    assert numbers(other.journal.after("a/1", 1)) == [3, 4]
+    given = other.journal.after("a/1", 1)
+    assert (given[0], numbers(given)) == (sealed, [3, 4])
+
+
+def test_j2_of_a_sum_of_sums_any_part_leads_to_the_whole_of_it() -> None:
+    author, late = Disk(A, has_shelf=False), Disk(B)
+    author.write(*"abc")
+    late.copy(author, "a/1")
+    author.folds(sums=False)
+    author.write(*"def")
+    author.folds(sums=False)
+    late.copy(author, "a/1", after=3)
+    author.write("g")
+    late.takes(author.folds())
+    author.write(*"hijkl", kind="decision")
+    late.copy(author, "a/1", after=7)
+    assert [numbers(late.journal.after("a/1", number, 1)) for number in (0, 2, 3, 5, 6, 7)] == [[7]] * 5 + [[8]]
