@@ -63,6 +63,34 @@ def test_j3_however_often_it_acknowledges_nothing_goes_early_and_all_goes_soon()
         young = {number for number, ms in known_ms.items() if at_ms - ms < KEEP_MS}
         rather_old = {number for number, ms in known_ms.items() if at_ms - ms < KEEP_MS + soon_ms}
         assert young <= set(disk.held("a/1")) <= rather_old
+        assert len(disk.retaining._marks["a/1"]) <= 2 * MARKS
+
+
+@pytest.mark.parametrize(("third_ms", "left"), [(KEEP_MS // MARKS - 1, [2, 3]), (KEEP_MS // MARKS, [3])])
+def test_j3_two_acknowledgements_within_a_sixteenth_of_the_time_after_another_are_as_one(
+    third_ms: int, left: list[int]
+) -> None:
+    disk = Disk(A)
+    disk.write(*"abc")
+    for acknowledged, at_ms in ((1, 0), (2, LOOK_EVERY_MS), (3, third_ms)):
+        disk.hears(a_1=acknowledged)
+        disk.tidies(at_ms)
+    disk.tidies(KEEP_MS + LOOK_EVERY_MS)
+    assert disk.held("a/1") == left
+    disk.tidies(KEEP_MS + third_ms)
+    assert disk.held("a/1") == []
+
+
+def test_j3_the_time_runs_from_the_acknowledgement_however_often_it_is_looked_at_before_and_after() -> None:
+    disk = Disk(A)
+    disk.write(*"abcde")
+    disk.tidies(0)
+    for at_ms in range(LOOK_EVERY_MS, KEEP_MS, LOOK_EVERY_MS):
+        disk.hears(a_1=1 if at_ms < 10_000 else 3)
+        disk.tidies(at_ms)
+    for at_ms, left in ((0, [1, 2, 3, 4, 5]), (1_000, [2, 3, 4, 5]), (9_000, [2, 3, 4, 5]), (10_000, [4, 5])):
+        disk.tidies(KEEP_MS + at_ms)
+        assert disk.held("a/1") == left
 
 
 def test_t2_what_is_known_of_acknowledgements_stays_bounded_however_long_it_runs() -> None:
@@ -260,6 +288,7 @@ def test_0017_a_reading_waits_a_quarter_longer_than_it_takes_to_become_part_of_a
     retained = Retention(rest_ms=60_000, rest_graces=12)
     assert [retained.rest_for_ms(grace_ms) for grace_ms in (5_000, 5_001)] == [60_000, 60_012]
     assert retained.untold_for_ms(5_001) == 75_015
+    assert Retention(rest_ms=61_001).untold_for_ms(1) == 76_251
 
 
 def test_retaining_of_a_journal_with_nothing_in_it_does_nothing() -> None:
