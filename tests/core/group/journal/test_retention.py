@@ -9,7 +9,7 @@ from skerry.core.group.journal.model import KEEP_MS as WEEK_MS
 from skerry.core.group.journal.model import Acknowledgement, Retention
 from skerry.core.group.journal.retention import DROPPED_MAX, LOOK_EVERY_MS, MARKS, Retaining
 from tests.core.group.journal.disk import AT_ONCE, KEEP_MS, Disk
-from tests.core.things import A, B
+from tests.core.things import A, B, C
 
 
 def test_j3_what_was_acknowledged_goes_after_its_time_and_the_rest_stays() -> None:
@@ -86,9 +86,9 @@ def test_j3_the_time_runs_from_the_acknowledgement_however_often_it_is_looked_at
     disk.write(*"abcde")
     disk.tidies(0)
     for at_ms in range(LOOK_EVERY_MS, KEEP_MS, LOOK_EVERY_MS):
-        disk.hears(a_1=1 if at_ms < 10_000 else 3)
+        disk.hears(a_1=1 if at_ms < 8_000 else 3)
         disk.tidies(at_ms)
-    for at_ms, left in ((0, [1, 2, 3, 4, 5]), (1_000, [2, 3, 4, 5]), (9_000, [2, 3, 4, 5]), (10_000, [4, 5])):
+    for at_ms, left in ((0, [1, 2, 3, 4, 5]), (1_000, [2, 3, 4, 5]), (7_000, [2, 3, 4, 5]), (8_000, [4, 5])):
         disk.tidies(KEEP_MS + at_ms)
         assert disk.held("a/1") == left
 
@@ -211,6 +211,19 @@ def test_a_step_drops_a_bounded_number() -> None:
     assert disk.held("a/1") == []
 
 
+def test_what_is_due_and_more_than_a_step_drops_goes_with_the_next_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "DROPPED_MAX", 2)
+    disk = Disk(A)
+    disk.write(*"abcde")
+    disk.hears(a_1=5)
+    disk.tidies(0)
+    left = []
+    for at_ms in (0, 1, 2):
+        disk.tidies(KEEP_MS + at_ms * LOOK_EVERY_MS)
+        left.append(disk.held("a/1"))
+    assert left == [[3, 4, 5], [5], []]
+
+
 @pytest.mark.parametrize("retained", [AT_ONCE, Retention(keep_ms=WEEK_MS, bytes_max=1)])
 @pytest.mark.parametrize("own", [2, 3, 4])
 def test_a_step_drops_a_bounded_number_of_several_chains(
@@ -247,6 +260,17 @@ def test_n1_a_life_of_which_nothing_is_left_is_forgotten_but_for_the_last_of_eac
     disk.tidies(2_000)
     assert disk.journal.heads == {"a/2": 1, "b/2": 1}
     disk.start("5")
+
+
+def test_n1_the_newest_life_that_was_heard_of_is_not_forgotten_of_anybody() -> None:
+    disk, other, third = Disk(B, retention=AT_ONCE), Disk(A), Disk(C)
+    for source, chain in ((other, "a/1"), (third, "c/1")):
+        source.write("x")
+        disk.copy(source, chain)
+    disk.hears(a_1=1, c_1=1)
+    disk.tidies(0)
+    assert (disk.held("a/1"), disk.held("c/1")) == ([], [])
+    assert disk.journal.heads == {"a/1": 1, "c/1": 1}
 
 
 def test_n1_only_a_life_that_is_over_is_forgotten() -> None:
