@@ -6,8 +6,15 @@ from __future__ import annotations
 import pytest
 
 from skerry.core.group.election.machine import FOLLOWED_KEY
-from skerry.core.group.election.model import CALLING_FOR_MS, INELIGIBLE, INELIGIBLE_FOR_MS, ROUND_MS, Standing
-from skerry.core.group.election.wire import AskHandOver, Follow, FollowMe, HandOver, WouldYou
+from skerry.core.group.election.model import (
+    CALLING_FOR_MS,
+    INELIGIBLE,
+    INELIGIBLE_FOR_MS,
+    REFUSED_MAX,
+    ROUND_MS,
+    Standing,
+)
+from skerry.core.group.election.wire import AskHandOver, Follow, FollowMe, HandOver, IWould, WouldYou
 from skerry.core.kernel.ids import LifeId
 from tests.core.group.election.test_machine import ALL_HEAR, FIRST, follows, leader, voter
 from tests.core.things import A, B, C, D, E
@@ -195,3 +202,12 @@ def test_l3_a_leader_that_wakes_asks_as_often_as_after_a_start_before_it_leads_i
     again = [s.message for s in t.said.send if isinstance(s.message, WouldYou)]
     assert len(again) == len(first)
     assert t.machine.leadership.leader == A
+
+
+def test_l3_so_does_one_that_stood_still_in_the_moment_in_which_it_was_about_to_lead() -> None:
+    t = voter(B)
+    assert t >> until(FIRST) << says(B, WouldYou)
+    assert t >> heard(B, IWould(round=1, yes=True, highest=0)) << keeps(FOLLOWED_KEY) << anything
+    assert t >> meanwhile(woke_ms=60_000) >> at(60_000) >> until(60_000 + 3 * FIRST) << anything
+    again = [s.message for s in t.said.send if isinstance(s.message, WouldYou)]
+    assert len(again) == REFUSED_MAX

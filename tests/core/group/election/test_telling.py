@@ -56,5 +56,6 @@ def test_l6_a_leader_that_may_not_lead_offers_its_place_again_with_nobody_else_w
         t >> sees(contacts={B: follows(1)}, fit_permille=INELIGIBLE) << anything >> until(t.at_ms + 5_000) << anything
     )
     assert t.machine.leadership.leader == A
+    assert t.machine.next_deadline_ms() == t.at_ms + ROUND_MS
     assert t >> heard(B, Follow(term=1, leader=A)) << anything
     assert t.machine.next_deadline_ms() == t.at_ms + ROUND_MS

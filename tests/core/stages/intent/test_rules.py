@@ -10,7 +10,7 @@ from skerry.adapters.cel import CelExpressions
 from skerry.adapters.manifests import load
 from skerry.core.stages.capability.model import Resources
 from skerry.core.stages.intent.model import Catalogue, Node
-from skerry.core.stages.intent.rules import caps, check
+from skerry.core.stages.intent.rules import caps, check, unknown_functionality
 
 EXPRESSIONS = CelExpressions()
 EXAMPLE = files("skerry").joinpath("examples", "tiered-storage", "catalogue.yaml").read_text()
@@ -124,8 +124,31 @@ def test_a_fault_in_an_intent_is_told(fault: str) -> None:
     assert told in found[0]
 
 
+NO_VERSION = "no version of `tiered-storage` matches `tiered-storage@2` (there is tiered-storage@1.2.0)"
+NO_NAME = "there is no functionality `tierd-storage` in the catalogue (did you mean `tiered-storage`?)"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [("tiered-storage@2", NO_VERSION), ("tierd-storage@1", NO_NAME), ("tierd-storage", NO_NAME)],
+    ids=["another version", "another name", "without a version"],
+)
+def test_what_an_intent_asks_for_and_nobody_offers_is_told_with_what_there_is(wanted: str, told: str) -> None:
+    asked = changed(INTENT, "tiered-storage@1", wanted)
+    assert findings(f"{EXAMPLE}---\n{asked}") == [f"Intent shop-files, spec.functionality: {told}"]
+
+
+def test_all_versions_that_there_are_are_told() -> None:
+    older = changed(EXAMPLE, "version: 1.2.0", "version: 1.1.0")
+    manifests = [document.manifest for text in (EXAMPLE, older) for document in load(text, "x")]
+    _, _, hint = unknown_functionality("tiered-storage@2", Catalogue().extended(manifests))
+    assert hint == "there is tiered-storage@1.1.0, tiered-storage@1.2.0"
+
+
 def test_an_unknown_governance_of_a_site_is_told() -> None:
-    assert "did you mean `small-site`?" in findings(f"{EXAMPLE}---\n{changed(SITE, 'small-site', 'small-sites')}")[0]
+    assert findings(f"{EXAMPLE}---\n{changed(SITE, 'small-site', 'small-sites')}") == [
+        "Site shop, spec.governance: there is no governance `small-sites` (did you mean `small-site`?)"
+    ]
 
 
 def test_functionalities_that_contain_each_other_are_told_as_a_cycle() -> None:
@@ -180,3 +203,5 @@ spec: {offers: {cpu: 75%, memory: 2Gi, disk: 50Gi}}
     assert isinstance(node, Node)
     machine = Resources(cpu_milli=4000, memory_bytes=8 << 30, disk_bytes=10 << 30)
     assert caps(node, machine) == Resources(cpu_milli=3000, memory_bytes=2 << 30, disk_bytes=10 << 30)
+    small = Resources(cpu_milli=4000, memory_bytes=1 << 30, disk_bytes=60 << 30)
+    assert caps(node, small) == Resources(cpu_milli=3000, memory_bytes=1 << 30, disk_bytes=50 << 30)

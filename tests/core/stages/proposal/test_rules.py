@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from skerry.core.kernel.ids import NodeId
+from skerry.core.stages.capability.model import Resources
 from skerry.core.stages.fit.model import Measured
+from skerry.core.stages.ir.model import Weights
 from skerry.core.stages.proposal.model import Candidate, Member, Ranking
 from skerry.core.stages.proposal.rules import conflict, rank, worth_moving
 from tests.core.things import SHOP, STACK, A, B, C, configuration, element, fit, measured, mib
@@ -62,6 +66,22 @@ def test_every_reason_against_is_said() -> None:
     }
 
 
+def test_a_fit_that_is_not_enough_is_said_with_what_is_wanted() -> None:
+    assert ranked(element(headroom_permille=20_000), member(A, 1_500)).unable == {A: "stack: fit 15.00, 20.00 wanted"}
+    assert ranked(element(headroom_permille=1_500), member(A, 59), lowered=True).unable == {
+        A: "stack: fit 0.98, 1.00 wanted"
+    }
+
+
+def test_what_was_not_even_tried_and_what_conflicts_is_said_too() -> None:
+    untried = msgspec.structs.replace(fit(A), limitations={STORE: {"stack": "no such program"}})
+    assert ranked(None, Member(fit=untried, free=mib(900))).unable == {A: "stack: no such program"}
+    rival = configuration("rival", conflicts=("stack",))
+    assert ranked(None, member(A), occupied={A: [rival]}).unable == {A: "stack: conflicts with rival"}
+    nothing = msgspec.structs.replace(element(), configurations={})
+    assert ranked(nothing, member(A)).unable == {A: "it has measured no configuration of this role"}
+
+
 def test_headroom_asks_for_more_and_lowered_standards_for_less() -> None:
     assert order(ranked(element(headroom_permille=1_500), member(A, 149), member(B, 150))) == [B]
     assert order(ranked(element(), member(A, 61), member(B, 59), lowered=True)) == [A]
@@ -113,6 +133,62 @@ def test_every_member_is_either_a_candidate_or_named_with_a_reason_and_scores_ar
         assert all(0 <= term <= 1_000 for term in candidate.terms.values())
     scores = [c.score for c in found.candidates]
     assert scores == sorted(scores, reverse=True)
+
+
+# --- the objective function -------------------------------------------------------------------------------------------
+
+
+def test_d11_the_score_is_the_weighted_mean_of_its_terms() -> None:
+    """200 of 100 operations: two parts of three; 500 of 1,000 MiB stay free."""
+    ready = member(B, 200, free=600, assurance_permille=800)
+    (stays,) = ranked(element(resources=mib(100)), ready, at_home={B: STACK.digest}).candidates
+    assert stays.terms == {"fit": 666, "assurance": 800, "free": 500, "change": 1_000}
+    assert stays.weights == {"fit": 5, "assurance": 2, "free": 2, "change": 1}
+    assert (stays.fit_permille, stays.lowered, stays.score) == (2_000, False, 693)
+    assert (stays.configuration, stays.digest) == ("stack", STACK.digest)
+    (moves,) = ranked(element(resources=mib(100)), ready).candidates
+    assert (moves.terms["change"], moves.score) == (0, 593)
+    (half,) = ranked(element(headroom_permille=2_000), ready).candidates
+    assert half.terms["fit"] == 500, "just what is wanted"
+
+
+def test_d11_weights_are_relative_to_each_other_and_without_any_all_are_equal() -> None:
+    able = member(B, 200, assurance_permille=800)
+    for weights, score in (
+        (Weights(fit=1, assurance=0, free=0, change=0), 666),
+        (Weights(fit=0, assurance=3, free=0, change=0), 800),
+        (Weights(fit=0, assurance=0, free=0, change=0), 0),
+    ):
+        assert ranked(element(weights=weights), able).candidates[0].score == score
+
+
+MORE = Resources(cpu_milli=3_000, memory_bytes=3_000, disk_bytes=3_000)
+
+
+@pytest.mark.parametrize(
+    ("needed", "free_permille"),
+    [
+        (Resources(cpu_milli=1_000), 666),
+        (Resources(memory_bytes=1_000), 666),
+        (Resources(disk_bytes=1_000), 666),
+        (Resources(cpu_milli=1_000, disk_bytes=2_000), 333),
+        (MORE, 0),
+        (Resources(), 1_000),
+    ],
+    ids=["cpu", "memory", "disk", "the scarcest", "all of it", "nothing"],
+)
+def test_d11_of_what_stays_free_the_scarcest_kind_counts(needed: Resources, free_permille: int) -> None:
+    report = fit(A, {"store": (measured(),)})
+    facts = msgspec.structs.replace(report.facts, caps=MORE)
+    able = Member(fit=msgspec.structs.replace(report, facts=facts), free=MORE)
+    assert ranked(element(resources=needed), able).candidates[0].terms["free"] == free_permille
+
+
+def test_d11_what_an_owner_does_not_offer_is_not_scarce() -> None:
+    assert ranked(None, member(A, 200, free=0, memory=0)).candidates[0].terms["free"] == 1_000
+
+
+# --- moving -----------------------------------------------------------------------------------------------------------
 
 
 def scored(**scores: int) -> Ranking:

@@ -163,17 +163,13 @@ class Election:
                     self._asking.yes.add(peer)
                 return NOTHING
             case FollowMe(term=term):
-                return self._on_follow_me(peer, term, given, view)
+                return self._on_follow_me(peer, term, view)
             case Follow(term=term, leader=leader):
-                if (
-                    leader == self.me
-                    and self.followed is not None
-                    and self.followed == Follow(term=term, leader=self.me)
-                ):
+                if leader == self.me and self.followed == Follow(term=term, leader=leader):
                     self.certificate[peer] = said
                 return NOTHING
             case HandOver(term=term, to=to):
-                return self._on_hand_over(peer, term, to, given, view)
+                return self._on_hand_over(peer, term, to, given.at_ms, view)
             case AskHandOver():
                 return self._on_ask_hand_over(peer, body, given.at_ms, view)
 
@@ -189,7 +185,7 @@ class Election:
         mine, theirs = (-view.fit_permille, self.me), (-view.contacts[peer].fit_permille, peer)
         return self._asking is None or theirs < mine
 
-    def _on_follow_me(self, peer: NodeId, term: int, given: Input[ElectionEvent], view: ElectionView) -> Effects:
+    def _on_follow_me(self, peer: NodeId, term: int, view: ElectionView) -> Effects:
         self.highest = risen(self.highest, term)
         if not self._term() < term <= self.highest:  # also a first one that is none: terms begin with 1
             if self.followed == Follow(term=term, leader=peer) and term > self.void_term:
@@ -216,13 +212,11 @@ class Election:
             return preferred(theirs.leads, max(theirs.term, term), peer, self._part_size(), self._term(), self.me)
         return view.contacts[leader].leader == peer
 
-    def _on_hand_over(
-        self, peer: NodeId, term: int, to: NodeId, given: Input[ElectionEvent], view: ElectionView
-    ) -> Effects:
-        if self.followed is None or self.followed != Follow(term=term, leader=peer):
+    def _on_hand_over(self, peer: NodeId, term: int, to: NodeId, at_ms: int, view: ElectionView) -> Effects:
+        if self.followed != Follow(term=term, leader=peer):
             return NOTHING
         self._handed_to = to
-        return self._call(given.at_ms, view) if to == self.me else NOTHING
+        return self._call(at_ms, view) if to == self.me else NOTHING
 
     def _on_ask_hand_over(self, peer: NodeId, ask: AskHandOver, at_ms: int, view: ElectionView) -> Effects:
         if not self._leads() or ask.term != self._term():
@@ -233,7 +227,7 @@ class Election:
             taking = self._handed_to is not None and at_ms < self._handed_ms + CALLING_FOR_MS
             if taking or ask.reaches <= len(view.contacts) + 1:
                 return NOTHING
-            return self._hand_over(peer, at_ms, view, "a member reaches more nodes")
+            return self._hand_over(peer, at_ms, "a member reaches more nodes")
         self._wanted = (ask.to, at_ms + WANTED_FOR_MS)
         return NOTHING
 
@@ -306,7 +300,7 @@ class Election:
         if must_call_again and at_ms >= self._called_ms + ROUND_MS:
             self._misjudged |= view.misjudged
             return self._call(at_ms, view)
-        done = self._offer_to_wanted(at_ms, view) + self._maybe_hand_over(at_ms, view)
+        done = self._offer_to_wanted(at_ms) + self._maybe_hand_over(at_ms, view)
         missing = self._not_yet_following(at_ms, view)
         if missing:
             if at_ms >= self._asked_follow_ms + ROUND_MS:
@@ -371,7 +365,7 @@ class Election:
             if theirs.term == term and theirs.leader == self.me and node not in self.certificate
         ]
 
-    def _offer_to_wanted(self, at_ms: int, view: ElectionView) -> Effects:
+    def _offer_to_wanted(self, at_ms: int) -> Effects:
         """Once a round, so that nothing hangs on one message, until somebody leads in a later term."""
         if self._wanted is None:
             return NOTHING
@@ -380,7 +374,7 @@ class Election:
             self._wanted = None
             return NOTHING
         self._wake(max(at_ms, self._handed_ms) + ROUND_MS)
-        return self._hand_over(to, at_ms, view, "an operator asks for it")
+        return self._hand_over(to, at_ms, "an operator asks for it")
 
     def _maybe_hand_over(self, at_ms: int, view: ElectionView) -> Effects:
         """L6: a leader that was not eligible for 5 s without a break hands over, and leads until it is taken over; to
@@ -400,9 +394,9 @@ class Election:
         if not able:
             return NOTHING
         best = min(able, key=lambda n: (-view.contacts[n].fit_permille, n))
-        return self._hand_over(best, at_ms, view, "not eligible for 5 s")
+        return self._hand_over(best, at_ms, "not eligible for 5 s")
 
-    def _hand_over(self, to: NodeId, at_ms: int, view: ElectionView, why: str) -> Effects:
+    def _hand_over(self, to: NodeId, at_ms: int, why: str) -> Effects:
         if to not in self.leadership.part or at_ms < self._handed_ms + ROUND_MS:
             return NOTHING
         self._handed_to, self._handed_ms = to, at_ms

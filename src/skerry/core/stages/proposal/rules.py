@@ -65,7 +65,7 @@ def worth_moving(ranking: Ranking, holder: NodeId, gain_permille: int) -> Candid
 
 
 def _order(candidate: Candidate) -> tuple[int, int, NodeId, str]:
-    return (-candidate.terms["change"] // 1000, -candidate.score, candidate.node, candidate.configuration)
+    return (-candidate.terms["change"], -candidate.score, candidate.node, candidate.configuration)
 
 
 def _shortage(member: Member, needed: Resources) -> str | None:
@@ -142,10 +142,10 @@ def _score(
 
 
 def _free_after_permille(member: Member, needed: Resources) -> int:
-    """The scarcest kind's share that would still be free."""
+    """The scarcest kind's share that would still be free; there is as much as is needed."""
     caps, after = member.fit.facts.caps, member.free - needed
     shares = [
-        max(left, 0) * 1000 // cap
+        left * 1000 // cap
         for left, cap in (
             (after.cpu_milli, caps.cpu_milli),
             (after.memory_bytes, caps.memory_bytes),
