@@ -29,6 +29,9 @@ def test_l3_who_was_refused_asks_again_50_ms_and_its_draw_later() -> None:
         t = voter(B)
         assert t >> until(FIRST) << says(B, WouldYou(round=1))
         over_ms = FIRST + ROUND_MS
+        assert t.machine.next_deadline_ms() == over_ms
+        assert t >> heard(B, IWould(round=1, yes=False, highest=0))
+        assert t.machine.next_deadline_ms() == over_ms, "others may answer yet"
         assert t >> at(over_ms - 1) >> at(over_ms, draw=draw)
         again_ms = over_ms + ASK_AGAIN_MS + waits_ms
         assert t.machine.next_deadline_ms() == again_ms

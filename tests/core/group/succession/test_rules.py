@@ -6,7 +6,7 @@ import pytest
 
 from skerry.core.group.succession.model import Closing, Edition
 from skerry.core.group.succession.rules import agreed, closers, counts_from, is_closed
-from skerry.core.kernel.ids import NodeId
+from skerry.core.kernel.ids import GrantKey, NodeId
 from tests.core.group.succession.test_machine import KEY, closing, edition, held, said
 from tests.core.things import A, B, C, D
 
@@ -88,8 +88,9 @@ def test_x5_a_roster_without_members_on_the_way_has_nobody_to_ask() -> None:
 
 
 def test_x5_each_key_is_agreed_on_by_itself() -> None:
-    def word(node: NodeId, **promises: NodeId) -> Closing:
-        return Closing(node=node, base=1, through=1, successor="2", promises=promises)
-
-    words = said(word(A, x=A, y=B, z=A), word(B, x=A, y=B, z=B))
-    assert agreed(1, 2, ALL, words) == {"x": A, "y": B}
+    one, other, third = GrantKey("one"), GrantKey("other"), GrantKey("third")
+    words = said(
+        Closing(node=A, base=1, through=1, successor="2", promises={one: A, other: B, third: A}),
+        Closing(node=B, base=1, through=1, successor="2", promises={one: A, other: B, third: B}),
+    )
+    assert agreed(1, 2, ALL, words) == {one: A, other: B}
