@@ -82,6 +82,29 @@ def test_x5_a_node_that_holds_the_next_roster_closes_the_one_that_counts_and_nam
     assert t.machine.closed and t.machine.counting == 1
 
 
+def test_x5_a_closing_is_a_document_whose_version_is_the_one_that_it_closes() -> None:
+    t = node_a(promises={KEY: B})
+    assert t >> sees(editions=held(ONE, TWO)) >> until(CLOSE_AFTER_MS) << publishes("closing/a")
+    assert t.said.publish[0].version == (1,)
+    (note,) = t.said.note
+    assert note.data == {"version": 1, "promises": {KEY: B}}
+
+
+def test_x5_of_what_is_over_a_node_closes_all_that_it_belonged_to_also_if_it_came_later() -> None:
+    t = talk(Succession.recover(D, {COUNTING_KEY: encode(1)}), view(ONE, TWO))
+    assert t >> at(0) >> until(1_000)
+    assert t >> sees(editions=held(ONE, TWO, THREE))
+    both = closing(D, through=2)
+    assert t >> until(1_000 + CLOSE_AFTER_MS) << publishes("closing/d", lambda v: v == both)
+
+
+def test_x5_it_closes_again_when_there_is_a_later_successor() -> None:
+    t = closed_by_a()
+    assert t >> sees(editions=held(ONE, TWO, THREE))
+    both = closing(A, through=2)
+    assert t >> until(t.at_ms + CLOSE_AFTER_MS) << publishes("closing/a", lambda v: v == both)
+
+
 def test_x9_it_hands_on_the_fences_that_it_has_seen() -> None:
     t = node_a(fences={KEY: 7})
     assert t >> sees(editions=held(ONE, TWO))
@@ -161,6 +184,43 @@ def test_x8_a_quorum_without_the_dead_will_do_and_is_told_apart() -> None:
     assert not t.machine.surrendered
 
 
+def test_a_node_that_holds_none_of_the_first_rosters_begins_with_the_first_that_it_holds() -> None:
+    t = talk(Succession.recover(A, {}), view(edition(4, A, B, C), edition(5, A, B, C)))
+    assert t >> at(0) << keeps(COUNTING_KEY) << notes("roster.counts", version=4)
+    assert not t.machine.surrendered
+    mine = closing(A, through=4, base=4)
+    assert t >> until(CLOSE_AFTER_MS) << publishes("closing/a", lambda v: v == mine)
+
+
+def test_x5_what_counted_before_a_restart_counts_after_it_and_is_the_base_of_the_next_closing() -> None:
+    t = talk(Succession.recover(A, {COUNTING_KEY: encode(2)}), view(ONE, TWO, THREE))
+    assert t >> at(0)
+    assert t.machine.counting == 2
+    mine = closing(A, through=2, base=2)
+    assert t >> until(CLOSE_AFTER_MS) << publishes("closing/a", lambda v: v == mine)
+
+
+def test_x8_exclusiveness_is_given_up_for_as_long_as_any_version_before_was_not_closed_by_a_whole_quorum() -> None:
+    t = node_a(dead=frozenset({B, C}))
+    onward = held(ONE, edition(2, A), edition(3, A))
+    assert t >> sees(editions=onward, closings=said(closing(A, through=2))) << keeps(COUNTING_KEY)
+    assert (t.machine.counting, t.machine.surrendered) == (3, True)
+    assert t >> sees(closings=said(closing(A, through=2), closing(C)))
+    assert not t.machine.surrendered
+
+
+def test_whoever_watches_is_told_of_each_change_and_of_nothing_else() -> None:
+    t = node_a()
+    before = t.machine.version
+    assert t >> sees()
+    assert t.machine.version == before
+    assert t >> sees(editions=held(ONE, TWO)) >> until(CLOSE_AFTER_MS) << publishes("closing/a")
+    closed = t.machine.version
+    assert closed > before
+    assert t >> sees(closings=said(closing(A), closing(B))) << keeps(COUNTING_KEY)
+    assert t.machine.version > closed
+
+
 # --- who goes on at once ----------------------------------------------------------------------------------------------
 
 
@@ -182,6 +242,36 @@ def test_x5_a_quorum_that_agrees_is_enough_and_may_come_later() -> None:
     assert t >> sees(closings=said(closing(A, to=B), closing(C, to=C))) << keeps(COUNTING_KEY)
     assert t >> sees(closings=said(closing(A, to=B), closing(B, to=B), closing(C, to=C)))
     assert t.machine.agreed == {KEY: B}
+
+
+def test_x5_who_has_gone_on_is_not_replaced_by_what_is_said_later() -> None:
+    t = closed_by_a(promises={KEY: B})
+    assert t >> sees(closings=said(closing(A, to=B), closing(C, to=B))) << keeps(COUNTING_KEY)
+    assert t >> sees(closings=said(closing(A, to=C), closing(C, to=C)))
+    assert t.machine.agreed == {KEY: B}
+
+
+def test_x5_after_the_longest_promise_nobody_needs_to_be_agreed_on() -> None:
+    for waited_ms, found in ((PROMISE_MS - 1, {KEY: B}), (PROMISE_MS, {})):
+        t = closed_by_a(promises={KEY: B})
+        assert t >> sees(closings=said(closing(A, to=B), closing(C, to=C))) << keeps(COUNTING_KEY)
+        assert t >> until(t.at_ms + waited_ms)
+        assert t >> sees(closings=said(closing(A, to=B), closing(B, to=B), closing(C, to=C)))
+        assert t.machine.agreed == found
+
+
+def test_x5_it_names_in_turn_who_went_on_for_as_long_as_that_promise_may_be_open() -> None:
+    for waited_ms, promises, named in (
+        (PROMISE_MS - 1, {}, {KEY: B}),
+        (PROMISE_MS, {}, {}),
+        (PROMISE_MS - 1, {KEY: C}, {KEY: C}),
+    ):
+        t = closed_by_a(promises={KEY: B})
+        assert t >> sees(closings=said(closing(A, to=B), closing(B, to=B)), promises=promises) << keeps(COUNTING_KEY)
+        closes_ms = t.at_ms + waited_ms
+        assert t >> until(closes_ms - CLOSE_AFTER_MS) >> sees(editions=held(ONE, TWO, THREE))
+        assert t >> until(closes_ms) << publishes("closing/a")
+        assert t.said.publish[0].value.promises == named
 
 
 def test_x5_a_holder_goes_on_over_two_changes_in_a_row() -> None:
