@@ -41,7 +41,7 @@ source_paths = ["src"]
 only_mutate = {json.dumps(MUTATED)}
 """
 WIDTH_ELSEWHERE = 160
-NOT_TRIED, SURVIVED, WITHOUT_TESTS = None, 0, 33
+NOT_TRIED, SURVIVED = None, 0
 """Exit codes as mutmut notes them."""
 
 
@@ -76,12 +76,23 @@ def main() -> int:
 
 
 def _refresh() -> None:
-    """Bring the copy up to date; mutmut's own folder in it stays."""
+    """Bring the copy up to date; mutmut's own folder in it stays.
+
+    Whether a file has changed is told by its time there, and that must be when it was copied: what was written while
+    the last run made its mutants is older than they are, and would pass for unchanged."""
     for name in ("src", "tests"):
-        shutil.rmtree(COPY / name, ignore_errors=True)
-        shutil.copytree(ROOT / name, COPY / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for old in (COPY / name).rglob("*"):
+            if old.is_file() and not (ROOT / old.relative_to(COPY)).exists():
+                old.unlink()
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, COPY / name, copy_function=_copy_changed, ignore=ignored, dirs_exist_ok=True)
         shutil.rmtree(COPY / "mutants" / "tests", ignore_errors=True)
     (COPY / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text() + CONFIG)
+
+
+def _copy_changed(here: str, there: str) -> None:
+    if not Path(there).exists() or Path(there).read_bytes() != Path(here).read_bytes():
+        shutil.copyfile(here, there)
 
 
 def _mutate(minutes: float, only: list[str]) -> None:
@@ -121,6 +132,7 @@ def _survivor(name: str, diff: str) -> Survivor:
 
 def _tell(codes: dict[str, dict[str, int | None]], open_ones: list[Survivor], stale: list[str], as_json: bool) -> None:
     rows = [_row(path, file, open_ones) for path, file in codes.items()]
+    rows.append(_row("all", {name: code for file in codes.values() for name, code in file.items()}, open_ones))
     if as_json:
         for row in rows:
             sys.stdout.write(json.dumps(row) + "\n")
@@ -128,7 +140,7 @@ def _tell(codes: dict[str, dict[str, int | None]], open_ones: list[Survivor], st
         sys.stdout.write(json.dumps({"unexplained": unexplained, "stale": stale}) + "\n")
         return
     table = Table(box=None, pad_edge=False)
-    for name in rows[0] if rows else ():
+    for name in rows[0]:
         table.add_column(name.replace("_", " "), justify="left" if name == "file" else "right")
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
@@ -146,11 +158,10 @@ def _row(path: str, file: dict[str, int | None], open_ones: list[Survivor]) -> d
     return {
         "file": path.removeprefix("src/skerry/core/"),
         "mutants": len(file),
-        "killed": len(file) - counted[SURVIVED] - counted[NOT_TRIED] - counted[WITHOUT_TESTS],
+        "tried": len(file) - counted[NOT_TRIED],
+        "killed": len(file) - counted[SURVIVED] - counted[NOT_TRIED],
         "explained": counted[SURVIVED] - unexplained,
-        "survived": unexplained,
-        "without_tests": counted[WITHOUT_TESTS],
-        "not_tried_yet": counted[NOT_TRIED],
+        "open": unexplained,
     }
 
 

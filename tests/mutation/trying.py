@@ -38,9 +38,9 @@ TESTS = ("tests/core", "--deselect", "tests/core/group/succession/test_search.py
 """But for the exhaustive search, which takes as long as all the others together."""
 OTHERS_MOST_S = 2.0
 """What tests of other folders may take together."""
-KILLED, SURVIVED, BROKEN, WITHOUT_TESTS = 1, 0, 3, 33
+KILLED, SURVIVED, BROKEN = 1, 0, 3
 """Exit codes as mutmut notes them; besides, that of whoever is out of its time."""
-OPEN = (None, SURVIVED, BROKEN, WITHOUT_TESTS)
+OPEN = (None, SURVIVED, BROKEN)
 CPU_MIN_S = 5
 CPU_FACTOR = 10
 """A child may take as many times what its tests took unchanged."""
@@ -132,7 +132,7 @@ class Trial:
         mutmut.set_mutant_under_test(name)
         if any(_fails(session, item, following) for item, following in _with_following(items)):
             return KILLED
-        return SURVIVED if items else WITHOUT_TESTS
+        return SURVIVED
 
     def _wait(self, running: dict[int, str]) -> None:
         child, status = os.wait()
