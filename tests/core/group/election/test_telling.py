@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from skerry.core.group.election.model import ASK_AGAIN_MS, INELIGIBLE, ROUND_MS, Standing
+from skerry.core.group.election.model import ASK_AGAIN_MS, INELIGIBLE, INELIGIBLE_FOR_MS, ROUND_MS, Standing
 from skerry.core.group.election.rules import preferred
-from skerry.core.group.election.wire import Follow, FollowMe, IWould, WouldYou
+from skerry.core.group.election.wire import Follow, FollowMe, HandOver, IWould, WouldYou
 from tests.core.group.election.test_machine import FIRST, follows, leader, voter
 from tests.core.things import A, B, C
 from tests.support.conversation import anything, at, heard, says, sees, until
@@ -55,10 +55,22 @@ def test_l5_the_larger_part_goes_first_then_the_higher_term_then_the_lesser_name
 
 def test_l6_a_leader_that_may_not_lead_offers_its_place_again_with_nobody_else_waking_it() -> None:
     t = leader(B)
-    assert (
-        t >> sees(contacts={B: follows(1)}, fit_permille=INELIGIBLE) << anything >> until(t.at_ms + 5_000) << anything
-    )
+    due_ms = t.at_ms + INELIGIBLE_FOR_MS
+    assert t >> sees(contacts={B: follows(1)}, fit_permille=INELIGIBLE) << anything
+    assert t >> until(due_ms - 1) << anything >> at(due_ms) << says(B, HandOver(term=1, to=B))
     assert t.machine.leadership.leader == A
-    assert t.machine.next_deadline_ms() == t.at_ms + ROUND_MS
+    assert t.machine.next_deadline_ms() == due_ms + ROUND_MS
     assert t >> heard(B, Follow(term=1, leader=A)) << anything
-    assert t.machine.next_deadline_ms() == t.at_ms + ROUND_MS
+    assert t.machine.next_deadline_ms() == due_ms + ROUND_MS
+
+
+def test_l6_it_does_so_in_time_though_it_asks_somebody_else_to_follow_meanwhile() -> None:
+    t = leader(B)
+    due_ms = t.at_ms + INELIGIBLE_FOR_MS
+    assert t >> sees(contacts={B: follows(1)}, fit_permille=INELIGIBLE) << anything >> until(due_ms - 100) << anything
+    assert t >> sees(contacts={B: follows(1), C: follows(0)}) << says(C, FollowMe(term=1))
+    assert t.machine.next_deadline_ms() == due_ms
+
+
+def test_l4_a_leader_would_follow_nobody_who_asks() -> None:
+    assert leader(B, C) >> heard(B, WouldYou(round=1)) << says(B, IWould, yes=False)
