@@ -170,6 +170,9 @@ spec:
 def test_all_faults_are_told_and_not_only_the_first() -> None:
     text = changed(changed(EXAMPLE, "needs: [store]", "needs: [stor]"), "omit: [migrate]", "omit: [migrat]")
     assert len(findings(text)) == 2
+    intent, site = changed(INTENT, "putRate", "putrate"), changed(SITE, "small-site", "small-sites")
+    found = findings("---\n".join([text, intent, site]))
+    assert [one.split()[0] for one in found] == ["Functionality", "Functionality", "Intent", "Site"]
 
 
 def test_the_order_of_documents_does_not_matter() -> None:
