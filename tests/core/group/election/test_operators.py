@@ -93,6 +93,9 @@ def test_l6_an_operators_word_on_another_leadership_or_on_who_may_not_lead_is_re
     ):
         assert t >> word << replies(ok=False)
         assert t.said.reply[0].body == {"error": why}
+    led_by_nobody = voter(B)
+    assert led_by_nobody >> wanted(B) << replies(ok=False)
+    assert led_by_nobody.said.reply[0].body == {"error": "it is said of term 1; here nobody leads in term 0"}
     alone = leader()
     assert alone >> wanted() << replies(ok=False)
     assert alone.said.reply[0].body == {"error": "nobody else is in contact who may lead"}

@@ -9,7 +9,7 @@ from skerry.core.group.succession.machine import CLOSE_AFTER_MS, COUNTING_KEY, S
 from skerry.core.group.succession.model import Closing, Edition
 from skerry.core.group.succession.rules import agreed
 from skerry.core.kernel.ids import GrantKey, NodeId
-from skerry.core.kernel.values import encode
+from skerry.core.kernel.values import decode, encode
 from tests.core.things import A, B, C, D
 from tests.support.conversation import Talk, at, keeps, notes, publishes, sees, talk, until
 
@@ -187,6 +187,7 @@ def test_x8_a_quorum_without_the_dead_will_do_and_is_told_apart() -> None:
 def test_a_node_that_holds_none_of_the_first_rosters_begins_with_the_first_that_it_holds() -> None:
     t = talk(Succession.recover(A, {}), view(edition(4, A, B, C), edition(5, A, B, C)))
     assert t >> at(0) << keeps(COUNTING_KEY) << notes("roster.counts", version=4)
+    assert [(put.key, decode(put.value, int)) for put in t.said.persist] == [(COUNTING_KEY, 4)]
     assert not t.machine.surrendered
     mine = closing(A, through=4, base=4)
     assert t >> until(CLOSE_AFTER_MS) << publishes("closing/a", lambda v: v == mine)
@@ -207,6 +208,10 @@ def test_x8_exclusiveness_is_given_up_for_as_long_as_any_version_before_was_not_
     assert (t.machine.counting, t.machine.surrendered) == (3, True)
     assert t >> sees(closings=said(closing(A, through=2), closing(C)))
     assert not t.machine.surrendered
+    later = node_a(dead=frozenset({B, C}))
+    onward = held(ONE, edition(2, A, B, C), edition(3, A))
+    assert later >> sees(editions=onward, closings=said(closing(A, through=2), closing(B))) << keeps(COUNTING_KEY)
+    assert (later.machine.counting, later.machine.surrendered) == (3, True)
 
 
 def test_whoever_watches_is_told_of_each_change_and_of_nothing_else() -> None:
