@@ -73,6 +73,13 @@ def test_a_fit_that_is_not_enough_is_said_with_what_is_wanted() -> None:
     }
 
 
+def test_all_that_a_node_lacks_is_said() -> None:
+    much = Resources(cpu_milli=500, memory_bytes=mib(500).memory_bytes)
+    assert ranked(element(resources=much), member(A, free=100)).unable == {
+        A: "cpu: 500m needed, 0m free; memory: 500Mi needed, 100Mi free"
+    }
+
+
 def test_what_was_not_even_tried_and_what_conflicts_is_said_too() -> None:
     untried = msgspec.structs.replace(fit(A), limitations={STORE: {"stack": "no such program"}})
     assert ranked(None, Member(fit=untried, free=mib(900))).unable == {A: "stack: no such program"}
@@ -140,9 +147,9 @@ def test_every_member_is_either_a_candidate_or_named_with_a_reason_and_scores_ar
 
 def test_d11_the_score_is_the_weighted_mean_of_its_terms() -> None:
     """200 of 100 operations: two parts of three; 500 of 1,000 MiB stay free."""
-    ready = member(B, 200, free=600, assurance_permille=800)
+    ready = member(B, 200, free=600, assurance_permille=803)
     (stays,) = ranked(element(resources=mib(100)), ready, at_home={B: STACK.digest}).candidates
-    assert stays.terms == {"fit": 666, "assurance": 800, "free": 500, "change": 1_000}
+    assert stays.terms == {"fit": 666, "assurance": 803, "free": 500, "change": 1_000}
     assert stays.weights == {"fit": 5, "assurance": 2, "free": 2, "change": 1}
     assert (stays.fit_permille, stays.lowered, stays.score) == (2_000, False, 693)
     assert (stays.configuration, stays.digest) == ("stack", STACK.digest)

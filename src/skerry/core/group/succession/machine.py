@@ -76,7 +76,7 @@ class Succession:
         X4's, and as long."""
         raw = kept.get(COUNTING_KEY)
         counting = decode(raw, int) if raw is not None else 0
-        return cls(me=me, counting=counting, fresh=raw is None, _base=counting)
+        return cls(me=me, counting=counting, fresh=raw is None)
 
     def step(self, given: Input[SuccessionEvent], view: SuccessionView) -> Effects:
         """Look at rosters and closings."""
