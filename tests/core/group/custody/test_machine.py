@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from skerry.core.group.custody.machine import Custody, packed
-from skerry.core.group.custody.model import CARRY_BYTES_MAX, CARRY_MAX, Carry, Kept, Version
+from skerry.core.group.custody.machine import Custody, packed, stored_key
+from skerry.core.group.custody.model import CARRY_BYTES_MAX, CARRY_MAX, Carry, Kept, Version, is_older
 from skerry.core.kernel.effects import Put, Send
 from skerry.core.kernel.ids import NodeId
 from skerry.core.kernel.sealing import Sealed
@@ -48,11 +48,27 @@ def test_a_document_changes_the_version_of_its_own_kind_and_of_the_whole() -> No
     made.keep(document("fit/b"))
     grown = {kind for kind, shelf in made.shelves.items() if shelf.version != before[kind]}
     assert (grown, made.version) == ({"fit"}, 2)
+    watched = made.shelves["fit"].version
+    made.keep(document("fit/c"))
+    assert made.shelves["fit"].version != watched
 
 
 def test_what_a_node_has_signed_itself_has_a_version_of_its_own() -> None:
     made = custody(A, document("fit/a", author="a"), document("leave/a", author="a"), document("fit/b", author="b"))
     assert (made.own.version, made.version) == (2, 3)
+
+
+def test_c2_what_a_node_holds_is_told_by_name_and_in_order() -> None:
+    made = custody(A, document("site", (3,)), document("plan", (1, "a", 2)))
+    assert list(made.versions().items()) == [("plan", (1, "a", 2)), ("site", (3,))]
+    assert made.beyond({"site": (3,), "plan": (1, "a", 2)}) == []
+    assert stored_key("plan") == "document/plan"
+
+
+def test_c2_nobody_lacks_the_version_that_it_holds() -> None:
+    assert is_older((1,), (2,))
+    assert not is_older((2,), (2,))
+    assert not is_older((3,), (2,))
 
 
 SENDERS = [

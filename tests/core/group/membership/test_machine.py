@@ -54,8 +54,9 @@ def test_x5_who_knows_that_it_was_taken_out_says_no_beats_and_hears_the_others()
 def test_c1_contact_needs_a_beat_that_says_that_it_hears_me() -> None:
     t = node_a()
     assert t >> at(0) << anything >> at(10, heard(B, beat(1, hears={})))
-    assert t.machine.contacts == {}
+    assert (t.machine.contacts, t.machine.strangers()) == ({}, {B})
     assert t >> at(20, heard(B, beat(2))) << notes("contact.made", B)
+    assert (t.machine.contacts[B].node, t.machine.strangers()) == (B, frozenset())
 
 
 def test_c1_a_beat_that_names_an_earlier_life_of_mine_makes_no_contact() -> None:

@@ -206,5 +206,8 @@ spec: {offers: {cpu: 75%, memory: 2Gi, disk: 50Gi}}
     assert isinstance(node, Node)
     machine = Resources(cpu_milli=4000, memory_bytes=8 << 30, disk_bytes=10 << 30)
     assert caps(node, machine) == Resources(cpu_milli=3000, memory_bytes=2 << 30, disk_bytes=10 << 30)
+    cores = load(changed(text, "cpu: 75%", "cpu: 1500m"), "node.yaml")[0].manifest
+    assert isinstance(cores, Node)
+    assert caps(cores, machine).cpu_milli == 1500
     small = Resources(cpu_milli=4000, memory_bytes=1 << 30, disk_bytes=60 << 30)
     assert caps(node, small) == Resources(cpu_milli=3000, memory_bytes=1 << 30, disk_bytes=50 << 30)

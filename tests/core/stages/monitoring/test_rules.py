@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skerry.core.stages.monitoring.rules import measurer, median, says_no
-from tests.core.things import A, B, C
+from skerry.core.kernel.ids import IntentId
+from skerry.core.stages.monitoring.rules import configured, intent_of, measurer, median, says_no
+from tests.core.things import SHOP, STACK, A, B, C, configuration, element, instance, ir, running
 
 
 @pytest.mark.parametrize(
@@ -37,3 +38,19 @@ def test_p5_a_no_needs_five_figures_and_a_median_under_the_floor() -> None:
     assert not says_no([0, 0, 0, 0])
     assert says_no([0, 0, 999, 2_000, 2_000])
     assert not says_no([0, 0, 1_000, 2_000, 2_000])
+
+
+def test_an_instance_is_named_after_its_intent() -> None:
+    assert intent_of(instance("store", 2)) == SHOP
+
+
+def test_what_an_instance_runs_is_found_by_its_digest_in_the_set_that_has_it() -> None:
+    later = configuration("later", "2")
+    cache, store = element("cache", configuration("cache")), element("store", configuration("plain"), STACK)
+    wish = ir(cache, store, isolated=(element("store", later),))
+    irs = {IntentId("hq/other"): ir(intent=IntentId("hq/other")), SHOP: wish}
+    assert configured(running(), irs) == (wish, store, STACK)
+    assert configured(running(of=later), irs) == (wish, wish.sets["isolated"].elements["store"], later)
+    assert configured(running(of=configuration("stack", "9")), irs) is None, "of another version"
+    assert configured(running("else"), irs) is None
+    assert configured(running(), {}) is None

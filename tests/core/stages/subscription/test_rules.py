@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from skerry.core.kernel.ids import IntentId
-from skerry.core.stages.subscription.rules import DRAIN_WITHIN_MS, drain_ms, is_open, named_for, spec_of
+from skerry.core.stages.subscription.rules import DRAIN_WITHIN_MS, drain_ms, is_open, named_for, paused_by, spec_of
 from tests.core.things import SHOP, A, B, assigned, element, instance, ir, plan, slot
 
 WISH = ir(element(drain_within_ms=7), isolated=(element(drain_within_ms=9), element("cache")))
@@ -44,3 +44,9 @@ def test_a_slot_is_open_if_the_set_in_force_says_so() -> None:
     assert not is_open(left, instance(), SHOP, {SHOP: "isolated"})
     assert not is_open(AGREED, instance(), SHOP, {})
     assert not is_open(None, instance(), SHOP, {})
+
+
+def test_r4_a_hold_on_an_intent_or_on_one_of_its_roles_pauses_each_instance_of_it() -> None:
+    assert paused_by(instance("store", 2), {SHOP: "ann: stocktaking"}) == "ann: stocktaking"
+    assert paused_by(instance("store", 2), {f"{SHOP}/store": "ben: a new disk"}) == "ben: a new disk"
+    assert paused_by(instance("cache"), {f"{SHOP}/store": "ben: a new disk", "hq": "nobody"}) is None
