@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from skerry.core.group.election.machine import FOLLOWED_KEY
 from skerry.core.group.election.model import ASK_AGAIN_MS, INELIGIBLE, INELIGIBLE_FOR_MS, ROUND_MS, Standing
 from skerry.core.group.election.rules import preferred
 from skerry.core.group.election.wire import Follow, FollowMe, HandOver, IWould, WouldYou
 from tests.core.group.election.test_machine import FIRST, follows, leader, voter
-from tests.core.things import A, B, C
-from tests.support.conversation import anything, at, heard, says, sees, until
+from tests.core.things import A, B, C, D, E
+from tests.support.conversation import anything, at, heard, keeps, says, sees, until
 
 
 def test_c2_beats_say_the_followed_leader_and_term_the_highest_term_and_the_size_of_the_part() -> None:
@@ -74,3 +75,15 @@ def test_l6_it_does_so_in_time_though_it_asks_somebody_else_to_follow_meanwhile(
 
 def test_l4_a_leader_would_follow_nobody_who_asks() -> None:
     assert leader(B, C) >> heard(B, WouldYou(round=1)) << says(B, IWould, yes=False)
+
+
+def test_l3_an_answer_names_the_round_that_was_asked_in_and_the_highest_term_known() -> None:
+    t = voter(B, c=Standing(highest=7))
+    assert t >> heard(B, WouldYou(round=5)) << says(B, IWould(round=5, yes=True, highest=7))
+
+
+def test_l3_each_that_would_follow_counts_once() -> None:
+    t = voter(B, C, D, E)
+    yes = IWould(round=1, yes=True, highest=0)
+    assert t >> until(FIRST) << anything >> heard(B, yes) >> heard(B, yes), "two of five"
+    assert t >> heard(C, yes) << keeps(FOLLOWED_KEY) << anything
