@@ -285,6 +285,11 @@ def test_a_key_that_is_in_use_and_no_longer_wanted_wakes_nobody_at_once_over_and
     assert due_ms is None or due_ms > t.at_ms
 
 
+def test_x2_what_is_held_is_renewed_after_a_quarter_of_the_lease_and_moments_are_whole() -> None:
+    t = holder()
+    assert isinstance(t.machine.next_deadline_ms(), int)
+
+
 def test_x7_what_still_runs_under_one_key_keeps_nobody_from_asking_for_another() -> None:
     t, later = holder(), GrantKey("hq/shop/queue")
     assert t >> sees(wanted={later: 0}, in_use=frozenset({KEY})) << says(None, GrantAsk, keys={later: 0})

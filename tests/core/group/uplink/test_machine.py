@@ -291,6 +291,16 @@ def test_m2_the_mode_on_disk_stands_after_a_restart() -> None:
     after = Uplink.recover(A, put.value, 0)
     assert after.mode(HQ) == "isolated"
     assert Uplink.recover(A, None, 0).mode(HQ) == "connected"
+    again = talk(Uplink.recover(A, None, 50_000), view(), at_ms=50_000)
+    assert again >> sees() << does(OpenSession, manager=HQ) >> until(50_000 + GRACE_MS)
+    assert again >> until(50_000 + GRACE_MS + 1) << keeps(MODES_KEY) << notes("mode.isolated", HQ)
+
+
+def test_m2_moments_are_whole_whatever_the_grace() -> None:
+    odd = UplinkSettings(lost_after_ms=GRACE_MS + 1, back_after_ms=SETTLE_MS)
+    t = talk(Uplink(me=C, started_ms=0), view(settings=odd))
+    assert t >> sees()
+    assert isinstance(t.machine.next_deadline_ms(), int)
 
 
 def test_m2_time_in_which_this_agent_stood_still_is_no_silence_of_the_manager() -> None:

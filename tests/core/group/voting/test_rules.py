@@ -118,3 +118,9 @@ def test_an_unknown_rule_is_named_with_the_known_ones() -> None:
 
     with pytest.raises(ValueError, match=r"'lot'.*expected assignee, unanimous, majority or ratio"):
         needed(Lot(), 3, 3)
+
+
+def test_it_is_lost_as_soon_as_too_few_are_left_to_say_yes_and_not_before() -> None:
+    clause = AssentClause(by="majority")
+    assert count(clause, assignee=A, members=[A, B, C], roster=3, yes=[A], no=[B]) is Outcome.PENDING
+    assert count(clause, assignee=A, members=[A, B, C], roster=3, yes=[A], no=[B, C]) is Outcome.LOST
