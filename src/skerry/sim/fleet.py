@@ -18,6 +18,7 @@ from statistics import quantiles
 
 from skerry.core.kernel.values import Value
 from skerry.sim.book import Book
+from skerry.sim.heap import collected_once
 from skerry.sim.options import Shape, draw_options
 from skerry.sim.runner import LIVENESS_MS, Publisher
 from skerry.sim.violation import Violation
@@ -114,6 +115,11 @@ def run_fleet(extent: Extent, publisher: Publisher, *, jobs: int = 1) -> Scale:
 
 def run_share(extent: Extent, numbers: Sequence[int], publisher: Publisher) -> Share:
     """Found the sites of these numbers, switch them on together, and look."""
+    with collected_once():
+        return _share(extent, numbers, publisher)
+
+
+def _share(extent: Extent, numbers: Sequence[int], publisher: Publisher) -> Share:
     began_cpu = time.process_time()
     book = publisher()
     worlds = [_site(extent, number, book) for number in numbers]

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from skerry.core.kernel.values import Value
 from skerry.sim.book import Book
 from skerry.sim.faults.driver import Happened
+from skerry.sim.heap import collected_once
 from skerry.sim.options import AS_DRAWN, Options, Shape, draw_options
 from skerry.sim.violation import Violation
 from skerry.sim.world import World
@@ -80,6 +81,11 @@ def run_world(
     options: Options, book: Book, *, digest: bool = False, show: Callable[[str], None] | None = None
 ) -> Verdict:
     """One world, from its seed to its verdict."""
+    with collected_once():
+        return _run_world(options, book, digest=digest, show=show)
+
+
+def _run_world(options: Options, book: Book, *, digest: bool, show: Callable[[str], None] | None) -> Verdict:
     began, began_cpu = time.perf_counter(), time.process_time()
     world = World(options, book, digest=digest, show=show)
     violation: Violation | None = None
