@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from skerry.core.actors.agent import Agent, Identity
-from skerry.core.conversation import AgentEvent, Heard, Started, life_from, stored_documents
+from skerry.core.conversation import AgentEvent, Started, life_from, stored_documents
 from skerry.core.group.membership.machine import PresenceChanged
 from skerry.core.group.uplink.machine import CloseSession, OpenSession, SessionChanged
 from skerry.core.kernel.effects import Act, Effects, OpenNewLife
@@ -203,10 +203,12 @@ class Shell:
             work()
 
     def _open(self, payload: bytes) -> None:
-        carried = deque(self.world.opened(payload, self.agent.picture.roster(), self.machine))
-        while carried and self.alive and self._rest is None:
-            self._step(Heard(said=carried.popleft()))
-        self._queue.extendleft(partial(self._step, Heard(said=said)) for said in reversed(carried))
+        carried = self.world.opened(payload, self.agent.picture.roster(), self.machine)
+        for number, heard in enumerate(carried):
+            if not self.alive or self._rest is not None:  # in the step before
+                self._queue.extendleft(partial(self._step, later) for later in reversed(carried[number:]))
+                return
+            self._step(heard)
 
     # --- one step -------------------------------------------------------------------------------------------------
 

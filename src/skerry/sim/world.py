@@ -13,13 +13,13 @@ from typing import Any, NoReturn
 import msgspec
 
 from skerry.core.actors.manager import ManagerEvent
-from skerry.core.conversation import Exchange, Refused, key_in, opened
+from skerry.core.conversation import Exchange, Heard, Refused, key_in, opened
 from skerry.core.group.journal.chain import ENTRY_PREFIX
 from skerry.core.group.uplink.wire import Answer
 from skerry.core.kernel.effects import Effects, Persist
 from skerry.core.kernel.ids import InstanceId, NodeId
 from skerry.core.kernel.inputs import Input
-from skerry.core.kernel.sealing import Sealed, Verified
+from skerry.core.kernel.sealing import Sealed
 from skerry.core.kernel.values import decode
 from skerry.core.stages.ir.model import IntermediateRepresentation, Roster
 from skerry.inputlog.state import state_of
@@ -96,7 +96,7 @@ class World:
         self._pids = 1_000
         self._keys: dict[InstanceId, str | None] = {}
         self._figures: dict[str, dict[str, tuple[bool, int]]] = {}
-        self._memory: dict[tuple[bytes, int], list[Verified[Any]] | str] = {}
+        self._memory: dict[tuple[bytes, int], list[Heard] | str] = {}
         self.doubled: dict[bytes, str] = {}
         """Signatures of entries that were written beside another of their number, with the same key; of each the chain
         (J1)."""
@@ -130,6 +130,8 @@ class World:
         self._hooks: dict[str, list[Checker]] = {
             hook: [c for c in self.checkers if getattr(type(c), hook) is not getattr(Checker, hook)] for hook in HOOKS
         }
+        self._asked_after: dict[tuple[str, ...], list[Checker]] = {}
+        """To what a step moved the checkers that are asked after it."""
         self.manager.found_site()
         for machine in self.machines.values():
             machine.disk.update(self.manager.join_disk())
@@ -242,9 +244,17 @@ class World:
         if self.digest is not None:
             state = state_of({**shell.agent.machines, "custody": shell.agent.picture.custody})
             self.digest.step(shell.machine.name, given, effects, state)
-        for checker in self._hooks["after_step"]:
+        for checker in self._to_ask_after((*shell.agent.moved, *(() if effects.empty else ("effects",)))):
             checker.after_step(shell, given, effects)
         return effects
+
+    def _to_ask_after(self, moved: tuple[str, ...]) -> list[Checker]:
+        found = self._asked_after.get(moved)
+        if found is None:
+            hooked = self._hooks["after_step"]
+            found = [c for c in hooked if not c.looks_at or not set(c.looks_at).isdisjoint(moved)]
+            self._asked_after[moved] = found
+        return found
 
     def judged_manager_step(self, manager: Manager, given: Input[ManagerEvent]) -> Effects:
         """Step the manager, likewise."""
@@ -326,7 +336,7 @@ class World:
 
     # --- what the world knows -------------------------------------------------------------------------------------
 
-    def opened(self, payload: bytes, roster: Roster, machine: Machine) -> list[Verified[Any]]:
+    def opened(self, payload: bytes, roster: Roster, machine: Machine) -> list[Heard]:
         """As a shell opens what it received; equal bytes are opened once, for all that receive them."""
         opened_as = (payload, roster.version)
         known = self._memory.get(opened_as)
@@ -342,15 +352,16 @@ class World:
             return []
         return known
 
-    def _open(self, payload: bytes, roster: Roster) -> list[Verified[Any]] | str:
+    def _open(self, payload: bytes, roster: Roster) -> list[Heard] | str:
         try:
             sealed = decode(payload, Sealed)
         except msgspec.DecodeError:
             return "refused.no_envelope"
         try:
-            return opened(sealed, self.site, lambda signer: key_in(roster, signer), self.verifier)
+            said = opened(sealed, self.site, lambda signer: key_in(roster, signer), self.verifier)
         except Refused as refused:
             return _reason(str(refused))
+        return [Heard(said=one) for one in said]
 
     def overhear(self, payload: bytes) -> None:
         """The adversary hears everything."""

@@ -107,6 +107,8 @@ class Agent:
     retaining: Retaining
     refused: int = 0
     """Statements that were good in form and changed nothing (I8)."""
+    moved: dict[str, Any] = field(default_factory=dict)
+    """The machines that the present or last step has moved, by name."""
     _number: int = 0
     _fold_at: int = 0
     """The head of my chain at which there may be something to fold."""
@@ -116,8 +118,6 @@ class Agent:
     _once: Once = field(default_factory=Once)
     _due_ms: dict[str, int] = field(default_factory=dict)
     """The deadlines of those machines that have one."""
-    _ran: dict[str, Any] = field(default_factory=dict)
-    """What the present or last step has moved."""
     _loop: deque[Verified[Any]] = field(default_factory=deque)
 
     @classmethod
@@ -174,7 +174,7 @@ class Agent:
 
     def step(self, given: Input[AgentEvent]) -> Effects:
         """Take one event; let every machine that it concerns decide; give all that is to be done."""
-        self._ran = {}
+        self.moved = {}
         done = self._settle_in(self._route(given.event, given), given)
         for _ in range(ROUNDS_MAX):
             self._watch.look()
@@ -193,7 +193,7 @@ class Agent:
 
     def check_invariants(self) -> None:
         """Of everything that the last step has moved; see there."""
-        for machine in self._ran.values():
+        for machine in self.moved.values():
             machine.check_invariants()
 
     # --- routing --------------------------------------------------------------------------------------------------
@@ -299,7 +299,7 @@ class Agent:
     def _run(self, name: str, event: Any, given: Input[Any]) -> Effects:
         self.picture.at_ms = given.at_ms
         self._watch.saw(name)
-        machine = self._ran[name] = self.machines[name]
+        machine = self.moved[name] = self.machines[name]
         own = Input(id=given.id, at_ms=given.at_ms, wall_ms=given.wall_ms, draw=given.draw, event=event)
         done: Effects = machine.step(own, views.VIEW_OF[name](self.picture))
         due_ms = machine.next_deadline_ms()
@@ -330,7 +330,7 @@ class Agent:
         done = msgspec.structs.replace(effects, record=(), publish=(), send=())
         written: list[Sealed] = []
         for record in effects.record:
-            self._ran["journal"] = self.journal
+            self.moved["journal"] = self.journal
             kept, entry = self.journal.record(record, given)
             done = done + kept
             written.append(entry)
@@ -375,7 +375,7 @@ class Agent:
     # --- documents, entries, the manager --------------------------------------------------------------------------
 
     def _take_piece(self, said: Verified[Any], at_ms: int) -> Effects:
-        self._ran["journal"] = self.journal
+        self.moved["journal"] = self.journal
         done = self.journal.take(said, at_ms)
         if self.journal.own_chain in self.journal.forks.chains and not self._ends:
             self._ends = True
@@ -390,7 +390,7 @@ class Agent:
     def _tidy(self, at_ms: int) -> Effects:
         done = self.retaining.tidy(self.journal, at_ms)
         if done.persist:
-            self._ran["journal"] = self.journal
+            self.moved["journal"] = self.journal
         return done
 
     def _fold(self, at_ms: int) -> Effects:
@@ -414,7 +414,7 @@ class Agent:
         return self._folded(newest) if len(newest) > 1 else NOTHING
 
     def _folded(self, trailing: list[tuple[Piece, Entry | Fold]]) -> Effects:
-        self._ran["journal"] = self.journal
+        self.moved["journal"] = self.journal
         done, sealed = self.journal.fold([piece for piece, _ in trailing], *fold(body for _, body in trailing))
         return done + Effects(send=packed(None, [sealed]))
 
@@ -448,7 +448,7 @@ class Agent:
     def _learn(self, document: Kept) -> None:
         """Documents that say something of the journal."""
         if isinstance(document.value, Acknowledgement):
-            self._ran["journal"] = self.journal
+            self.moved["journal"] = self.journal
             self.journal.acknowledge(document.value)
 
     def _acceptable(self, document: Kept, roster: Roster) -> bool:

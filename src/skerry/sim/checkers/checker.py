@@ -23,6 +23,9 @@ class Checker:
     """One property. A hook that a checker does not override costs nothing."""
 
     property_id: str
+    looks_at: tuple[str, ...] = ()
+    """After which steps it is asked: those that moved one of these machines; for `effects`, those that want something
+    done. None: after all."""
     of_each_manager = False
     """Whether there is one of it for every manager; the others that watch a manager watch the home manager."""
 
@@ -35,7 +38,7 @@ class Checker:
         """An agent is about to take an event."""
 
     def after_step(self, shell: Shell, given: Input[Any], effects: Effects) -> None:
-        """It has; nothing of the effects has been done yet."""
+        """It has; nothing of the effects has been done yet. Only after the steps that it `looks_at`."""
 
     def before_manager_step(self, given: Input[ManagerEvent]) -> None:
         """The manager is about to take an event."""

@@ -41,6 +41,7 @@ class Owners(Checker):
     """Looks at what nodes keep, and at plans that are committed."""
 
     property_id = "D25"
+    looks_at = ("effects",)
 
     def before_persist(self, machine: Machine, changes: Sequence[Persist]) -> None:
         """Is it its owner's word?"""

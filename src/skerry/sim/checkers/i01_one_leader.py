@@ -27,6 +27,7 @@ class OneLeader(Checker):
     """Remembers every follow that ever became durable, and every assent that ever left."""
 
     property_id = "I1"
+    looks_at = ("election",)
 
     def __init__(self, world: World) -> None:
         super().__init__(world)

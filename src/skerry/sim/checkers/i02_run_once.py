@@ -20,6 +20,7 @@ class RunOnce(Checker):
     a machine that stands still does nothing in the meantime; the moment its machine goes on, it counts again."""
 
     property_id = "I2"
+    looks_at = ("granting",)
 
     def __init__(self, world: World) -> None:
         super().__init__(world)

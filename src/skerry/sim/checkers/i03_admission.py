@@ -20,6 +20,7 @@ class Admission(Checker):
     """Adds up, at each new assent, the plan in force and what was just promised."""
 
     property_id = "I3"
+    looks_at = ("voter",)
 
     def __init__(self, world: World) -> None:
         super().__init__(world)

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from skerry.core.conversation import Exchange
 from skerry.core.group.custody.machine import DOCUMENT_PREFIX
-from skerry.core.group.journal.chain import ENTRY_PREFIX, Piece, stored_piece
+from skerry.core.group.journal.chain import ENTRY_PREFIX, Piece
 from skerry.core.group.journal.model import Acknowledgement
 from skerry.core.kernel.effects import Drop, Persist, Put
 from skerry.core.kernel.ids import NodeId
 from skerry.core.kernel.sealing import Sealed, Statement
 from skerry.core.kernel.values import decode
 from skerry.sim.checkers.checker import Checker
+from skerry.sim.checkers.pieces import kept_piece
 from skerry.sim.settled import stands_for
 
 if TYPE_CHECKING:
@@ -106,10 +107,10 @@ class JournalArrives(Checker):
                 self.broken(f"the manager takes {key} for lost, which nobody can have let go")
 
     def _stays(self, whose: str, held: Mapping[str, bytes], changes: Sequence[Persist]) -> None:
-        new = [stored_piece(c.value) for c in changes if isinstance(c, Put) and c.key.startswith(ENTRY_PREFIX)]
+        new = [kept_piece(c.value) for c in changes if isinstance(c, Put) and c.key.startswith(ENTRY_PREFIX)]
         for change in changes:
             old = held.get(change.key) if change.key.startswith(ENTRY_PREFIX) else None
-            if old is None or (isinstance(change, Put) and change.value == old) or _is_folded(stored_piece(old), new):
+            if old is None or (isinstance(change, Put) and change.value == old) or _is_folded(kept_piece(old), new):
                 continue
             chain, number = _place(change.key)
             if isinstance(change, Drop) and whose != "the manager" and number <= self._signed.get(chain, 0):

@@ -16,7 +16,7 @@ from skerry.core.group.custody.model import Later
 from skerry.core.group.election.machine import FOLLOWED_KEY
 from skerry.core.group.election.wire import Follow
 from skerry.core.group.granting.model import DeclaredDead, Living
-from skerry.core.group.journal.chain import BASE_PREFIX, ENTRY_PREFIX, Base, stored_piece
+from skerry.core.group.journal.chain import BASE_PREFIX, ENTRY_PREFIX, Base
 from skerry.core.group.journal.model import Acknowledgement
 from skerry.core.group.succession.machine import COUNTING_KEY
 from skerry.core.group.succession.model import Closing
@@ -29,6 +29,7 @@ from skerry.core.stages.intent.holds import Hold
 from skerry.core.stages.negotiation.model import Plan
 from skerry.core.stages.ratification.model import Verdict
 from skerry.sim.checkers.checker import Checker
+from skerry.sim.checkers.pieces import kept_piece
 
 if TYPE_CHECKING:
     from skerry.sim.machine import Machine
@@ -90,7 +91,7 @@ class Forward(Checker):
 
     def _has_predecessor(self, whose: str, held: dict[str, bytes], put: Put, new: dict[str, bytes]) -> None:
         """Or knows where what it has dropped, or lost, ended."""
-        piece, chain = stored_piece(put.value), put.key.rsplit("/", 1)[0]
+        piece, chain = kept_piece(put.value), put.key.rsplit("/", 1)[0]
         before = f"{chain}/{piece.first - 1:08d}"
         if piece.first == 1 or before in held or before in new:
             return

@@ -27,6 +27,7 @@ class Listens(Checker):
     of what it holds is believed."""
 
     property_id = "J4"
+    looks_at = ("effects",)
     of_each_manager = True
 
     def __init__(self, world: World) -> None:

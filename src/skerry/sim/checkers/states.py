@@ -20,6 +20,7 @@ class States(Checker):
     """Samples every agent that runs."""
 
     property_id = "I12"
+    looks_at = ("keeper",)
 
     def __init__(self, world: World) -> None:
         super().__init__(world)

@@ -22,6 +22,7 @@ class LeftAlone(Checker):
     """Looks at every stop that an agent asks for."""
 
     property_id = "U3"
+    looks_at = ("effects",)
 
     def after_step(self, shell: Shell, given: Input[Any], effects: Effects) -> None:
         """What is stopped was not wanted, or was exclusive, or had ended."""

@@ -26,6 +26,7 @@ class OperatedLocally(Checker):
     """Looks at what is handed in, and at plans of cores without a way to the manager."""
 
     property_id = "U4"
+    looks_at = ("effects",)
 
     def after_step(self, shell: Shell, given: Input[Any], effects: Effects) -> None:
         """Nothing is taken of somebody who may not hand it in."""

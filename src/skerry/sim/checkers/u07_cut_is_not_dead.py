@@ -25,6 +25,7 @@ class CutIsNotDead(Checker):
     the core after the healing; each time once they have had time to find each other."""
 
     property_id = "U7"
+    looks_at = ("effects",)
 
     def after_step(self, shell: Shell, given: Input[Any], effects: Effects) -> None:
         """Nobody is given up by another."""

@@ -28,6 +28,7 @@ class Unnoticed(Checker):
     """Compares what one agent left with what the next has, before anybody could tell that one anything."""
 
     property_id = "U12"
+    looks_at = ("effects",)
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
