@@ -22,9 +22,9 @@ def promise_ms(lease_ms: int) -> int:
     return lease_ms + -(-lease_ms * DRIFT_PERMILLE // 1000)
 
 
-def weight(node: NodeId, tie_breaker: str | None) -> int:
-    """X3: a tie-breaker decides halves, and never outvotes a majority."""
-    return TIE_BREAKER_WEIGHT if node == tie_breaker else WEIGHT
+def weight(nodes: frozenset[NodeId], tie_breaker: str | None) -> int:
+    """X3, of some nodes together: a tie-breaker decides halves, and never outvotes a majority."""
+    return WEIGHT * len(nodes) + (TIE_BREAKER_WEIGHT - WEIGHT if tie_breaker in nodes else 0)
 
 
 class Electorate(Value, frozen=True, kw_only=True):
@@ -37,8 +37,7 @@ class Electorate(Value, frozen=True, kw_only=True):
     def is_quorum(self, nodes: frozenset[NodeId], without: frozenset[NodeId] = frozenset()) -> bool:
         """More than half of the sum of the weights (X3); the weight of those declared dead is left out (X8)."""
         counted = self.members - without
-        total = sum(weight(n, self.tie_breaker) for n in counted)
-        return 2 * sum(weight(n, self.tie_breaker) for n in nodes & counted) > total
+        return 2 * weight(nodes & counted, self.tie_breaker) > weight(counted, self.tie_breaker)
 
 
 class Held(Value, frozen=True, kw_only=True):
