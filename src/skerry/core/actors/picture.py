@@ -75,6 +75,9 @@ class Picture:
     _listed: tuple[str, int] = ("", 0)
     _in_step_ms: dict[NodeId, int] = field(default_factory=dict)
     """When a member was last heard to hold the entries that I held."""
+    _roster: Roster | None = None
+    """As of a version of the shelf: asked for several times a step."""
+    _roster_version: int = 0
     _editions: dict[int, Edition] = field(default_factory=dict)
     _found: dict[str, tuple[object, Any]] = field(default_factory=dict)
     """What was looked for among documents and entries, as of a version of theirs: most of it is asked for at every
@@ -87,14 +90,13 @@ class Picture:
 
     def roster(self) -> Roster:
         """The highest version held. An agent that has joined always holds one."""
-        newest: Roster = self.held_roster().value
-        return newest
+        shelf = self.custody.shelves["roster"]
+        if self._roster is None or self._roster_version != shelf.version:
+            self._roster, self._roster_version = self.held_roster().value, shelf.version
+        return self._roster
 
     def held_roster(self) -> Kept:
         """The same, as it was signed."""
-        return self.once("roster", self.custody.shelves["roster"].version, self._newest_roster)
-
-    def _newest_roster(self) -> Kept:
         return max(self.custody.shelves["roster"].kept.values(), key=lambda k: k.version)
 
     def editions(self) -> dict[int, Edition]:
@@ -292,9 +294,11 @@ class Picture:
             found += self._documents_lacking(peer, theirs.versions, leader)
         if theirs.entries == self._digest_of_entries():
             self._in_step_ms[peer] = self.at_ms
-        for name, number in (theirs.wanted or {}).items():
-            found += journal.after(name, number)
-        found += self._entries_lacking(peer, theirs.heads, leader, journal)
+        if theirs.wanted is not None:
+            for name, number in theirs.wanted.items():
+                found += journal.after(name, number)
+        if theirs.heads is not None:
+            found += self._entries_lacking(peer, theirs.heads, leader, journal)
         return found
 
     def _for_a_stranger(self, theirs: Holdings) -> list[Sealed]:
@@ -338,10 +342,8 @@ class Picture:
         return self.custody.lacking(peer, theirs, holders, leader)
 
     def _entries_lacking(
-        self, peer: NodeId, theirs: dict[str, int] | None, leader: NodeId | None, journal: Journal
+        self, peer: NodeId, theirs: dict[str, int], leader: NodeId | None, journal: Journal
     ) -> tuple[Sealed, ...]:
-        if theirs is None:
-            return ()
         mine = [chain for chain in journal.open_heads() if self._is_mine_to_copy(chain, peer, theirs, leader)]
         return journal.lacking(theirs, mine)
 
