@@ -10,7 +10,7 @@ from contextlib import contextmanager
 @contextmanager
 def collected_once() -> Iterator[None]:
     """What a step throws away goes by reference counts; only worlds, and lives of agents, are cycles. A collector that
-    looks again and again at all that lives finds nothing, and takes a seventh of the time."""
+    looks again and again at all that lives finds nothing, and takes a tenth of the time."""
     before = gc.isenabled()
     gc.disable()
     try:
