@@ -26,7 +26,7 @@ RATES = (limits.PUTS, limits.GETS)
 def thaw(stage: Stage, name: str) -> None:
     """I2: who was leader once finds out before it does any harm."""
     stage.act(10, "Still cut off: the silent leader wakes up, the silent reporter is power-cycled")
-    stage.mark("thawed", fault=True, node=name)
+    stage.fault("thawed", node=name)
     stage.lab.thaw(name)
     stage.off.discard(name)
 
@@ -54,7 +54,7 @@ def thaw(stage: Stage, name: str) -> None:
 
 def power_cycle(stage: Stage, name: str) -> None:
     """U1: what may run anywhere runs again with nobody's permission, before the first word with a peer."""
-    stage.mark("killed", fault=True, node=name)
+    stage.fault("killed", node=name)
     stage.lab.kill(name)
     stage.lab.start(name)
     stage.off.discard(name)
@@ -167,7 +167,7 @@ def _known(site: limits.Site) -> str:
 def heal(stage: Stage, moving: dict[str, str]) -> None:
     """D18, U2: the journal is verified, each section gets a word, one role moves, nobody notices."""
     held, failed = _held(stage), stage.figures()["client_failures"]
-    healed_ms = stage.mark("healed", fault=True, nodes=stage.names())
+    healed_ms = stage.fault("healed", nodes=stage.names())
     stage.lab.heal()
     stage.say("the relay forwards again")
     site = stage.until("both sides agree", lambda: agreed(stage), AGREED_WITHIN_S)

@@ -21,7 +21,7 @@ def play(stage: Stage) -> None:
     """D6, U3."""
     stage.act(7, "The uplink is cut, without a goodbye")
     before = running(stage)
-    stage.mark("cut", fault=True)
+    stage.fault("cut")
     stage.lab.cut()
     stage.say("the relay swallows everything; nothing is closed")
     stage.until("the site says that it is isolated", lambda: all_in_mode(stage, "isolated"), ISOLATED_WITHIN_S)

@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 from skerry.examples.programs.caller import Caller, Unanswered
-from skerry.lab.demo import looking, owner
+from skerry.lab.demo import looking, owner, suspects
 from skerry.lab.demo.agreeing import events, refusals, satisfied
 from skerry.lab.demo.measuring import INTENT
 from skerry.lab.demo.stage import DemoFailed, Stage
+from skerry.lab.demo.suspects import Suspect
 
 SLOW_FACTOR = 200.0
 SLOW_WITHIN_S = 75.0
@@ -25,13 +26,14 @@ STATS_WITHIN_MS = 1_000
 def slow(stage: Stage) -> None:
     """P5: what a node says of itself was true when it measured; the validator finds that it is so no longer. Whoever is
     asked next refuses: its owner has taken away what it would need, after it had told what it can do (D13)."""
-    instance, slowed = _least_known(stage)
+    suspect = stage.suspect = _suspect(stage)
+    instance, slowed = suspect.instance, suspect.node
     asked = owner.next_in_line(stage, INTENT, instance, slowed)
     if asked is not None:
         owner.take(stage, asked)
     sections = stage.lab.api(slowed).get("/v1/plan")["sections"][INTENT]
     stage.slowed.add((slowed, sections["connected"][instance]["configuration"]))
-    stage.mark("slowed", fault=True, node=slowed)
+    stage.fault("slowed", node=slowed)
     stage.lab.slow(slowed, SLOW_FACTOR)
     stage.say(f"the workloads of {slowed} turn slow; its agent and its own figures do not know")
 
@@ -56,32 +58,13 @@ def slow(stage: Stage) -> None:
         owner.give_back(stage)
 
 
-def _least_known(stage: Stage) -> tuple[str, str]:
-    """An instance, not of the leader, that was measured least so far: a few bad figures say much of it. Not the
-    validator's own, if that can be, since the reporter measures that, and falls silent with all that it knows; and best
-    of a role that the leader, or else the reporter, has too, since that will need another holder soon."""
+def _suspect(stage: Stage) -> Suspect:
+    """Which of those that will be asked again the seed draws. Raises `DemoFailed`."""
     status = stage.leader()
-    measured: dict[str, int] = {}
-    for reading in journal(stage, status["leader"]):
-        if reading["what"] == "validated":
-            measured[reading["about"]] = measured.get(reading["about"], 0) + 1
-    validators, reporters = status["management"]["validator"], status["management"]["reporter"]
-    silent_soon = [_roles(status, status["leader"]), set().union(*(_roles(status, node) for node in reporters))]
-
-    def rank(instance: str, node: str) -> tuple[bool, int, int]:
-        role = instance.split("#")[0]
-        soon = next((at for at, roles in enumerate(silent_soon) if role in roles), len(silent_soon))
-        return node in validators, soon, measured.get(instance, 0)
-
-    able = [
-        (rank(instance, node), instance, node)
-        for instance, node in looking.active(status, INTENT).items()
-        if node != status["leader"] and instance.split("#")[0].endswith(("/store", "/intake"))
-    ]
+    able = suspects.suspects(status["leader"], status["management"], looking.active(status, INTENT))
     if not able:
-        raise DemoFailed("the leader holds everything that could turn slow")
-    _, instance, node = min(able)
-    return instance, node
+        raise DemoFailed("nobody but the leader has a role that could turn slow, and that the leader has, too")
+    return able[stage.draw("slowed", len(able))]
 
 
 def journal(stage: Stage, name: str) -> list[dict[str, Any]]:
@@ -106,7 +89,19 @@ def _of(status: dict[str, Any], node: str) -> set[str]:
 def leader_falls_silent(stage: Stage) -> str:
     """D26, U6: with all that it held. Returns its name."""
     stage.act(8, "While cut off, two machines fall silent")
+    _clear_the_way(stage)
     return _freeze(stage, "leader_frozen", stage.leader()["leader"])
+
+
+def _clear_the_way(stage: Stage) -> None:
+    """Whoever might be asked for the leader's place before the slow node is has nothing free by then: it refuses, and
+    the slow node is asked next."""
+    suspect = stage.suspect
+    assert suspect is not None
+    active = looking.active(stage.leader(), INTENT)
+    holding = {node for one, node in active.items() if suspects.element(one) == suspects.element(suspect.opens)}
+    for name in suspects.in_the_way(owner.ranked(stage, suspect.instance, suspect.opens), suspect.node, holding):
+        owner.take(stage, name)
 
 
 def reporter_falls_silent(stage: Stage) -> str:
@@ -121,7 +116,7 @@ def _freeze(stage: Stage, mark: str, name: str) -> str:
     stage.held[name] = {one for one in held if not one.startswith(f"{INTENT}/placement#")}
     if any(one.startswith(f"{INTENT}/placement#") for one in held):
         stage.fences[name] = looking.fence(before, INTENT, "placement") or 0
-    stage.mark(mark, fault=True, node=name)
+    stage.fault(mark, node=name)
     count = stage.lab.freeze(name)
     stage.off.add(name)
     stage.say(f"{name} falls silent: {count} processes stand still, among them {', '.join(sorted(held)) or 'no role'}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from skerry.core.stages.intent.model.quantities import parse
 from skerry.lab import asking
 from skerry.lab.demo import looking
@@ -12,7 +14,7 @@ LEFT_BYTES = 128 << 20
 
 
 def take(stage: Stage, name: str) -> None:
-    """Take what is not yet promised, but for a rest that is too small for any role. Raises `DemoFailed`."""
+    """Take what is not yet promised, but for a rest that is too small for any role."""
     status, plan = stage.lab.api(name).ask("/v1/plan")
     sections = plan["sections"].values() if status == 200 else ()
     promised = sum(
@@ -24,29 +26,40 @@ def take(stage: Stage, name: str) -> None:
     )
     taken = parse(stage.lab.state.node(name).memory, "size") - promised - LEFT_BYTES
     if taken <= 0:
-        raise DemoFailed(f"{name} has promised all that it has already")
+        stage.say(f"{name} has nothing free as it is")
+        return
     stage.lab.load(name, taken)
-    stage.loaded = name
+    stage.loaded.add(name)
     stage.say(f"the owner of {name} takes {taken >> 20} MiB of it, after it has told what it can do")
 
 
 def give_back(stage: Stage) -> None:
     """What was taken, if anything was."""
-    if stage.loaded:
-        stage.lab.load(stage.loaded, None)
-        stage.say(f"the owner of {stage.loaded} gives back what was taken")
-        stage.loaded = ""
+    for name in sorted(stage.loaded):
+        stage.lab.load(name, None)
+        stage.say(f"the owner of {name} gives back what was taken")
+    stage.loaded.clear()
+
+
+def ranked(stage: Stage, *instances: str) -> list[dict[str, Any]]:
+    """Whom the leader ranked for these, with every term of their scores; of a node its last row. Raises
+    `DemoFailed`."""
+    leader = stage.leader()["leader"]
+    found: dict[str, dict[str, Any]] = {}
+    for instance in instances:
+        try:
+            told = stage.lab.api(leader).get(f"/v1/explain?instance={instance.replace('#', '%23')}")
+        except asking.Unanswered as error:
+            raise DemoFailed(f"explain {instance}: {error}") from error
+        found.update((one["node"], one) for ranking in told["rankings"][:1] for one in ranking["candidates"])
+    return list(found.values())
 
 
 def next_in_line(stage: Stage, intent: str, instance: str, holder: str) -> str | None:
     """Who will be asked when an instance must leave its holder: the best that the leader ranked for it, of those that
     hold no other of its kind."""
-    status = stage.leader()
-    try:
-        told = stage.lab.api(status["leader"]).get(f"/v1/explain?instance={instance.replace('#', '%23')}")
-    except asking.Unanswered as error:
-        raise DemoFailed(f"explain {instance}: {error}") from error
     element = instance.partition("#")[0]
-    taken = {node for other, node in looking.active(status, intent).items() if other.partition("#")[0] == element}
-    ranked = [one["node"] for ranking in told["rankings"][:1] for one in ranking["candidates"]]
-    return next((node for node in ranked if node != holder and node not in taken), None)
+    active = looking.active(stage.leader(), intent)
+    taken = {node for other, node in active.items() if other.partition("#")[0] == element}
+    ahead = [one["node"] for one in ranked(stage, instance)]
+    return next((node for node in ahead if node != holder and node not in taken), None)

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from skerry.lab import asking, building, interrupting, observer, processes, wires
+from skerry.lab.demo.suspects import Suspect
 from skerry.lab.draws import draw
 from skerry.lab.site import Lab
 from skerry.shell.clock import boot_ms
@@ -32,6 +33,7 @@ FAILURES_AFTER_FAULT_MS = 10_000
 """A client's failures are expected only within this time after a fault."""
 CLIENT = "till"
 CLIENT_KNOWS = 3
+BEAT_MS = 1_000
 FAILED_CALL_S = 2.0
 
 
@@ -65,8 +67,10 @@ class Stage:
         them too."""
         self.slowed: set[tuple[str, str]] = set()
         """The node that was slowed, with the configuration that it ran: the others would not have that again."""
-        self.loaded = ""
-        """The node whose owner took memory away."""
+        self.suspect: Suspect | None = None
+        """The same, and why it."""
+        self.loaded: set[str] = set()
+        """The nodes whose owners took memory away."""
         self.client: subprocess.Popen[bytes] | None = None
         self.without: str | None = None
         """The part that is left out in this performance."""
@@ -213,6 +217,11 @@ class Stage:
         if what.get("fault") and "node" in what:
             self.faults.add(what["node"])
         return int(self._command(f"mark {name} {json.dumps(what)}")["t_ms"])
+
+    def fault(self, name: str, **what: Any) -> int:
+        """A fault is about to hit, at whatever moment of a beat the seed draws; noted like any other (`mark`)."""
+        time.sleep(self.draw(f"moment of {name}", BEAT_MS) / 1_000)
+        return self.mark(name, fault=True, **what)
 
     def figures(self) -> dict[str, Any]:
         """What the observer has worked out by now."""

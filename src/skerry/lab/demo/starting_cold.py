@@ -14,7 +14,7 @@ SERVED_WITHIN_S = 60.0
 def play(stage: Stage) -> None:
     """A site that has only what joining left on its disks."""
     stage.act(7, "Cold start: the link is cut before any agent was ever started")
-    stage.mark("cut", fault=True)
+    stage.fault("cut")
     stage.lab.cut()
     for name in stage.names():
         stage.lab.start(name)

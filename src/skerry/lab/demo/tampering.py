@@ -23,7 +23,7 @@ def play(stage: Stage) -> None:
     was changed has not done its job."""
     entry = _decision(stage)
     _change(stage, entry)
-    stage.mark("healed", fault=True, nodes=stage.names())
+    stage.fault("healed", nodes=stage.names())
     stage.lab.heal()
     stage.say("the relay forwards again, and the journal is delivered")
     site = stage.until("head office refuses the plan", lambda: _refused(stage), REFUSED_WITHIN_S)
