@@ -28,6 +28,7 @@ def slow(stage: Stage) -> None:
     asked next refuses: its owner has taken away what it would need, after it had told what it can do (D13)."""
     suspect = stage.suspect = _suspect(stage)
     instance, slowed = suspect.instance, suspect.node
+    stage.ranked = owner.ranked(stage, suspect.opens, instance)
     asked = owner.next_in_line(stage, INTENT, instance, slowed)
     if asked is not None:
         owner.take(stage, asked)
@@ -100,7 +101,7 @@ def _clear_the_way(stage: Stage) -> None:
     assert suspect is not None
     active = looking.active(stage.leader(), INTENT)
     holding = {node for one, node in active.items() if suspects.element(one) == suspects.element(suspect.opens)}
-    for name in suspects.in_the_way(owner.ranked(stage, suspect.instance, suspect.opens), suspect.node, holding):
+    for name in suspects.in_the_way(stage.ranked, suspect.node, holding):
         owner.take(stage, name)
 
 

@@ -68,7 +68,9 @@ class Stage:
         self.slowed: set[tuple[str, str]] = set()
         """The node that was slowed, with the configuration that it ran: the others would not have that again."""
         self.suspect: Suspect | None = None
-        """The same, and why it."""
+        """The same, and why that one."""
+        self.ranked: list[dict[str, Any]] = []
+        """Whom the leader ranked for what that has, and for its own of the same role."""
         self.loaded: set[str] = set()
         """The nodes whose owners took memory away."""
         self.client: subprocess.Popen[bytes] | None = None

@@ -28,7 +28,7 @@ class Suspect(NamedTuple):
     """The leader's own instance of the same role."""
 
 
-def suspects(leader: str, management: Mapping[str, list[str]], active: Mapping[str, str]) -> list[Suspect]:
+def suspects(leader: str, management: Mapping[str, Iterable[str]], active: Mapping[str, str]) -> list[Suspect]:
     """Everybody who will be asked again when the leader falls silent, by what `active` instances are where."""
     validators, reporters = ([NodeId(one) for one in management[duty]] for duty in ("validator", "reporter"))
     of_leader = {element(instance): instance for instance, node in active.items() if node == leader}
@@ -47,6 +47,8 @@ def in_the_way(candidates: Iterable[Mapping[str, Any]], suspect: str, holding: C
     """Who might be asked before a suspect, of the candidates that a leader ranked: everybody else that holds nothing of
     the kind, unless the suspect is ahead whatever either of them has free."""
     least_most = {one["node"]: _score_between(one) for one in candidates}
+    if suspect not in least_most:
+        return []  # another leader ranked it
     least = least_most[suspect][0]
     return sorted(
         node for node, (_, most) in least_most.items() if node != suspect and node not in holding and most >= least
