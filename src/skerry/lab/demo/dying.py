@@ -29,8 +29,7 @@ def slow(stage: Stage) -> None:
     suspect = stage.suspect = _suspect(stage)
     instance, slowed = suspect.instance, suspect.node
     stage.ranked = owner.ranked(stage, suspect.opens, instance)
-    asked = owner.next_in_line(stage, INTENT, instance, slowed)
-    if asked is not None:
+    for asked in owner.next_in_line(stage.ranked, _holders(stage, suspect)):
         owner.take(stage, asked)
     sections = stage.lab.api(slowed).get("/v1/plan")["sections"][INTENT]
     stage.slowed.add((slowed, sections["connected"][instance]["configuration"]))
@@ -96,13 +95,21 @@ def leader_falls_silent(stage: Stage) -> str:
 
 def _clear_the_way(stage: Stage) -> None:
     """Whoever might be asked for the leader's place before the slow node is has nothing free by then: it refuses, and
-    the slow node is asked next."""
+    the slow node is asked next. If nobody has refused so far, the one after the slow node does."""
     suspect = stage.suspect
     assert suspect is not None
-    active = looking.active(stage.leader(), INTENT)
-    holding = {node for one, node in active.items() if suspects.element(one) == suspects.element(suspect.opens)}
-    for name in suspects.in_the_way(stage.ranked, suspect.node, holding):
+    holders = _holders(stage, suspect)
+    away = suspects.in_the_way(stage.ranked, suspect.node, holders)
+    if not away and not stage.found.get("refused_for_resources"):
+        away = owner.next_in_line(stage.ranked, {suspect.node, *holders})
+    for name in away:
         owner.take(stage, name)
+
+
+def _holders(stage: Stage, suspect: Suspect) -> set[str]:
+    """Who holds something of a suspect's role."""
+    active = looking.active(stage.leader(), INTENT)
+    return {node for one, node in active.items() if suspects.element(one) == suspects.element(suspect.instance)}
 
 
 def reporter_falls_silent(stage: Stage) -> str:

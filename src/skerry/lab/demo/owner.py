@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from skerry.core.stages.intent.model.quantities import parse
 from skerry.lab import asking
-from skerry.lab.demo import looking
 from skerry.lab.demo.stage import DemoFailed, Stage
 
 LEFT_BYTES = 128 << 20
@@ -55,11 +55,6 @@ def ranked(stage: Stage, *instances: str) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def next_in_line(stage: Stage, intent: str, instance: str, holder: str) -> str | None:
-    """Who will be asked when an instance must leave its holder: the best that the leader ranked for it, of those that
-    hold no other of its kind."""
-    element = instance.partition("#")[0]
-    active = looking.active(stage.leader(), intent)
-    taken = {node for other, node in active.items() if other.partition("#")[0] == element}
-    ahead = [one["node"] for one in ranked(stage, instance)]
-    return next((node for node in ahead if node != holder and node not in taken), None)
+def next_in_line(ranked: Iterable[Mapping[str, Any]], besides: Collection[str]) -> list[str]:
+    """Who will be asked, of those that a leader ranked: the best of all besides some. Empty if nobody is left."""
+    return [one["node"] for one in sorted(ranked, key=lambda one: -one["score"]) if one["node"] not in besides][:1]
