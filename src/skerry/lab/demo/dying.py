@@ -78,10 +78,6 @@ def journal(stage: Stage, name: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _roles(status: dict[str, Any], node: str) -> set[str]:
-    return {instance.split("#")[0] for instance in _of(status, node)}
-
-
 def _of(status: dict[str, Any], node: str) -> set[str]:
     return {instance for instance, holder in looking.active(status, INTENT).items() if holder == node}
 
