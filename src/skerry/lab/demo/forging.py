@@ -77,7 +77,8 @@ def end(stage: Stage) -> None:
         raise DemoFailed("no node has refused anything: the stranger was not heard")
     stage.found["forged_sent"] = sum(sent.values())
     stage.found["forged_accepted"] = effects
-    stage.say(f"the stranger sent {sent}; the nodes refused {refused} statements, {effects} had an effect")
+    told = ", ".join(f"{count} {kind}" for kind, count in sent.items())
+    stage.say(f"the stranger sent {told} claims; the nodes refused {refused} statements, {effects} had an effect")
 
 
 def _effects(status: dict[str, Any]) -> int:

@@ -37,7 +37,8 @@ def play(stage: Stage) -> None:
     found = stage.until("the local intent is satisfied", filled, FILLED_WITHIN_S)
     where = {instance: holder for role in found["roles"] for instance, holder in role["assigned"].items()}
     agreed = {how for role in found["roles"] for how in role["agreed"].values()}
-    stage.say(f"it is {found['state']}, for the time being: {where}, {'; '.join(sorted(agreed))}")
+    held = ", ".join(f"{instance} is on {holder}" for instance, holder in sorted(where.items()))
+    stage.say(f"it is {found['state']}, for the time being: {held}, {'; '.join(sorted(agreed))}")
 
 
 def _refused(stage: Stage, at: str) -> None:

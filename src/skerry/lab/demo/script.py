@@ -211,6 +211,8 @@ def _end(stage: Stage, options: Options, reaches: dict[str, Reach], failed: str)
     ]
     if rows and not stage.as_json:
         stage.table("What was reached", ["figure", "value", "to reach", ""], rows)
+    for given_up in stage.given_up:
+        stage.say(f"given up while cut off, {given_up}")
     if failed:
         stage.say(f"it did not come about: {failed}")
     stage.line({"ok": outcome.ok, **_asked_for(options), **values, "missed": outcome.missed, "failed": failed})

@@ -71,6 +71,8 @@ class Stage:
         """The same, and why that one."""
         self.ranked: list[dict[str, Any]] = []
         """Whom the leader ranked for what that has, and for its own of the same role."""
+        self.given_up: list[str] = []
+        """What safety the site gave up while it was cut off, in its leader's words, and when."""
         self.loaded: set[str] = set()
         """The nodes whose owners took memory away."""
         self.client: subprocess.Popen[bytes] | None = None
@@ -149,6 +151,11 @@ class Stage:
         if len(follows) != 1 or None in follows or follows & self.off:
             raise DemoFailed(f"the nodes follow {sorted(map(str, follows))}")
         return self.status(follows.pop())
+
+    def note_given_up(self, when: str, status: dict[str, Any]) -> None:
+        """What the site gives up by its leader's status, for the last word."""
+        if said := "; ".join(status["given_up"]):
+            self.given_up.append(f"{when}: {said}")
 
     def until(self, what: str, look: Callable[[], T | None], within_s: float) -> T:
         """Wait until `look` gives something. Raises `DemoFailed` with what was waited for and what was seen last."""

@@ -23,9 +23,8 @@ def play(stage: Stage) -> None:
         "the site serves, alone and from nothing", lambda: agreeing.satisfied(stage), SATISFIED_WITHIN_S
     )
     stage.until("all say that they are isolated", lambda: cutting.all_in_mode(stage, "isolated"), SERVED_WITHIN_S)
-    stage.say(
-        f"{status['leader']} leads, plan {status['plan']}; {INTENT} is satisfied; {'; '.join(status['given_up'])}"
-    )
+    stage.say(f"{status['leader']} leads, plan {status['plan']}; {INTENT} is satisfied")
+    stage.note_given_up("from the first moment on", status)
     agreeing.serve(stage)
 
 
