@@ -69,23 +69,34 @@ def build() -> typer.Typer:
         epilog="Exit codes: 0 done, 1 refused or failed, 2 wrong use, 3 nobody answers, 4 written by another version.",
     )
     app.callback()(_top)
-    app.add_typer(manager.app, name="manager")
-    app.add_typer(agent.app, name="agent")
+    app.add_typer(manager.app, name="manager", short_help="Run a manager; make tokens and operators.")
+    app.add_typer(agent.app, name="agent", short_help="Take this machine into a site, run its agent, leave again.")
     status.add_to(app)
     changing.add_to(app)
     declaring.add_to(app)
     holding.add_to(app)
     reading.add_to(app)
     calling.add_to(app)
-    app.add_typer(objects.app, name="object")
-    app.command("example", epilog=example.EXAMPLES)(example.example)
+    app.add_typer(objects.app, name="object", short_help="Put and get a file with a site's object store.")
+    app.command("example", epilog=example.EXAMPLES, short_help="Write the manifests of an example into a folder.")(
+        example.example
+    )
     lab_wires.add_to(lab.app)
-    app.add_typer(lab.app, name="lab")
-    app.command("demo")(demo.demo)
-    app.command("doctor")(doctor.doctor)
-    app.command("replay", epilog=replaying.REPLAY)(replaying.replay)
-    app.command("sim", context_settings=RAW, add_help_option=False)(_sim)
-    app.command("probe", context_settings=RAW, add_help_option=False)(_probe)
+    app.add_typer(lab.app, name="lab", short_help="A manager and some nodes on this machine, to be broken.")
+    app.command("demo", short_help="Play the main job: five nodes, cut off, broken, and back.")(demo.demo)
+    app.command("doctor", short_help="Try what Skerry needs of this machine.")(doctor.doctor)
+    app.command("replay", epilog=replaying.REPLAY, short_help="Step the core through what an agent was told.")(
+        replaying.replay
+    )
+    app.command(
+        "sim",
+        context_settings=RAW,
+        add_help_option=False,
+        short_help="Run whole sites in virtual time, and break them.",
+    )(_sim)
+    app.command(
+        "probe", context_settings=RAW, add_help_option=False, short_help="Measure one of the example's programs."
+    )(_probe)
     return app
 
 

@@ -52,7 +52,7 @@ class Request(NamedTuple):
 
 def add_to(app: typer.Typer) -> None:
     """Add this verb."""
-    app.command("call", epilog=_CALL)(call)
+    app.command("call", epilog=_CALL, short_help="Ask whatever offers an interface at a site.")(call)
 
 
 def call(

@@ -44,9 +44,9 @@ LOOK_AGAIN_S = 0.1
 
 def add_to(app: typer.Typer) -> None:
     """Add these verbs."""
-    app.command(epilog=_PAUSE)(pause)
-    app.command(epilog=_DRAIN)(drain)
-    app.command(epilog=_RESUME)(resume)
+    app.command(epilog=_PAUSE, short_help="Stop the work of an intent or role until it is resumed.")(pause)
+    app.command(epilog=_DRAIN, short_help="Give a node nothing new, and move what it has.")(drain)
+    app.command(epilog=_RESUME, short_help="Lift every hold on something.")(resume)
     app.command("hand-over", epilog=_HAND_OVER)(hand_over)
 
 

@@ -61,12 +61,12 @@ class Thing(StrEnum):
 
 def add_to(app: typer.Typer) -> None:
     """Add these verbs."""
-    app.command(epilog=_GET)(get)
+    app.command(epilog=_GET, short_help="List things, as a manager or a node knows them.")(get)
     app.command(epilog=_DESCRIBE)(describe)
-    app.command(epilog=_EXPLAIN)(explain)
-    app.command(epilog=_EVENTS)(events)
-    app.command(epilog=_HISTORY)(history)
-    app.command(epilog=_USE)(use)
+    app.command(epilog=_EXPLAIN, short_help="Why an instance is where it is, score by score.")(explain)
+    app.command(epilog=_EVENTS, short_help="Show what happened, one event a line.")(events)
+    app.command(epilog=_HISTORY, short_help="How well each role was performed, and how that is known.")(history)
+    app.command(epilog=_USE, short_help="The seconds in which each client was served.")(use)
 
 
 def get(

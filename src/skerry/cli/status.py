@@ -30,7 +30,7 @@ Examples:
 
 def add_to(app: typer.Typer) -> None:
     """Add this verb."""
-    app.command(epilog=_STATUS)(status)
+    app.command(epilog=_STATUS, short_help="One screen: cut off since when, who leads, what is given up.")(status)
 
 
 def status(server: At = None, identity: As = None, output: Output = Format.TABLE) -> None:
