@@ -72,7 +72,7 @@ def opened(folder: Path) -> Any:
     return Lab(folder)
 
 
-@app.command()
+@app.command(short_help="Start a relay, a manager and nodes.")
 def up(
     nodes: Annotated[int, typer.Option("--nodes", help="How many nodes.")] = 5,
     site_file: Annotated[
@@ -149,7 +149,7 @@ def down(
     typer.echo("The lab is down; nothing of it runs.")
 
 
-@app.command()
+@app.command(short_help="Show the relay and every node.")
 def status(output: Output = Format.TABLE, folder: Folder = FOLDER) -> None:
     """Show the relay and every node: what runs, who leads, what each node does.
 
@@ -160,15 +160,16 @@ def status(output: Output = Format.TABLE, folder: Folder = FOLDER) -> None:
     show(found, output, lambda: _screen(found))
 
 
-@app.command()
+@app.command(short_help="Cut the site off from its managers, or from one.")
 def cut(manager: ManagerName = None, folder: Folder = FOLDER) -> None:
     """Cut the site off from its managers, or from one: everything is swallowed and nothing is closed."""
     with told():
         counts = opened(folder).cut(manager)
-    typer.echo(f"Cut; {counts['open']} connections hang." if "open" in counts else "Cut; the manager's cable is out.")
+    what = f"connections that hang now: {counts['open']}" if "open" in counts else "the manager's cable is out"
+    typer.echo(f"Cut; {what}.")
 
 
-@app.command()
+@app.command(short_help="Let the uplinks forward again, or one.")
 def heal(manager: ManagerName = None, folder: Folder = FOLDER) -> None:
     """Let the uplinks forward again, or one; in a lab of namespaces (--netns), mend every cable."""
     with told():
@@ -178,7 +179,7 @@ def heal(manager: ManagerName = None, folder: Folder = FOLDER) -> None:
     typer.echo(f"Healed; {what}.")
 
 
-@app.command()
+@app.command(short_help="Let every process of a node stand still.")
 def freeze(node: Node, folder: Folder = FOLDER) -> None:
     """Stop every process of a node where it stands, without a goodbye: a machine that falls silent.
 
@@ -197,7 +198,7 @@ def thaw(node: Node, folder: Folder = FOLDER) -> None:
     typer.echo(f"{node}: {count} processes go on.")
 
 
-@app.command()
+@app.command(short_help="End every process of a node, as a power cut would.")
 def kill(node: Node, folder: Folder = FOLDER) -> None:
     """End every process of a node at once, as a power cut would; its disk stays."""
     with told():
@@ -213,7 +214,7 @@ def start(node: Node, folder: Folder = FOLDER) -> None:
     typer.echo(f"{node}: its agent is started.")
 
 
-@app.command()
+@app.command(short_help="Change one byte of a node's journal on its disk.")
 def tamper(
     node: Node,
     chain: Annotated[str, typer.Option("--chain", help="As `skerry history` and /v1/journal name it.")],
@@ -229,7 +230,7 @@ def tamper(
     typer.echo(f"{node}: byte {changed.byte} says {changed.after!r} where {changed.before!r} was signed.")
 
 
-@app.command()
+@app.command(short_help="Make the workloads of a node slower.")
 def slow(
     node: Node,
     factor: Annotated[float, typer.Option("--factor", help="How many times slower, 1.1 to 1000.")] = 4.0,

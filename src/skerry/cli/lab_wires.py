@@ -31,7 +31,7 @@ def link(
     uplink: Annotated[bool, typer.Option("--uplink", help="The node's own way to the manager instead.")] = False,
     folder: Folder = FOLDER,
 ) -> None:
-    """Take a node's cable out of the site's switch, or put it back; nobody is told. For labs of --netns.
+    """Take a node's cable to the site out, or put it back. Nobody is told. For labs of --netns.
 
     Example: skerry lab link n2 down
     """
@@ -44,7 +44,8 @@ def split(
     nodes: Annotated[str, typer.Argument(help="Those of one part, with commas between.", metavar="NODE,NODE")],
     folder: Folder = FOLDER,
 ) -> None:
-    """Split the site: these nodes reach each other only, and so do all others; `heal` joins them. For --netns.
+    """Split the site into two parts. These nodes reach each other only, and so do all others; `heal` joins them. For
+    labs of --netns.
 
     Example: skerry lab split n1,n2
     """
@@ -153,7 +154,8 @@ def chaos(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line; the last has the verdicts.")] = False,
 ) -> None:
-    """Break a lab of its own, round by round, by real faults that a seed draws, and judge from outside whether it held.
+    """Break a lab of its own by real faults, and judge it. A seed draws them, round by round; whether the site held is
+    judged from outside.
 
     Needs what `lab up --netns` needs. Exits with 0 if everything that was at stake held, with 1 if not (then logs and
     record are kept), with 130 if it was interrupted. Ctrl-C leaves nothing running, at any moment.

@@ -70,6 +70,13 @@ def test_every_verb_says_what_it_is_for_and_shows_an_example() -> None:
             assert "Example" in ran.out, words
 
 
+@pytest.mark.parametrize("words", [(), ("lab",)], ids=["skerry", "lab"])
+def test_on_a_narrow_terminal_no_verb_is_cut_short_in_the_list_of_verbs(words: tuple[str, ...]) -> None:
+    verbs = skerry(*words, "--help").out.partition("Commands:")[2].splitlines()
+    assert len(verbs) > 10
+    assert [line for line in verbs if line.endswith("...")] == []
+
+
 def test_help_comes_at_once() -> None:
     argv = [sys.executable, "-X", "importtime", "-m", "skerry", "--help"]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
