@@ -39,9 +39,15 @@ def test_whoever_validates_and_reports_the_witness_outlives_the_leader(
     assert found.witness not in (LEADER, slow)
 
 
-def test_what_the_leader_has_none_of_will_not_be_open_and_nobody_is_slowed_at_it() -> None:
+def test_where_the_leader_has_nothing_that_another_has_it_is_whoever_might_be_asked_again_at_all() -> None:
     management = {"validator": [B], "reporter": [C]}
-    assert suspects(LEADER, management, {f"{SHOP}/intake#1": LEADER, **held_by(B, C)}) == []
+    found = suspects(LEADER, management, {f"{SHOP}/intake#1": LEADER, **held_by(B, D)})
+    assert [(one.instance, one.node, one.witness) for one in found] == [(f"{STORE}#1", B, C), (f"{STORE}#2", D, B)]
+    assert [one.opens for one in found] == [one.instance for one in found]
+
+
+def test_nobody_is_slowed_at_what_cannot_move_without_a_gap() -> None:
+    management = {"validator": [B], "reporter": [C]}
     assert suspects(LEADER, management, {f"{SHOP}/migrate#1": LEADER, f"{SHOP}/migrate#2": D}) == []
 
 

@@ -63,7 +63,7 @@ def _suspect(stage: Stage) -> Suspect:
     status = stage.leader()
     able = suspects.suspects(status["leader"], status["management"], looking.active(status, INTENT))
     if not able:
-        raise DemoFailed("nobody but the leader has a role that could turn slow, and that the leader has, too")
+        raise DemoFailed("nobody but the leader has a role that could turn slow and that others measure")
     return able[stage.draw("slowed", len(able))]
 
 

@@ -9,6 +9,7 @@ slow node never is the leader. Who is asked first goes by scores, of which all b
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from itertools import product
 from typing import Any, NamedTuple
 
 from skerry.core.kernel.ids import NodeId
@@ -25,22 +26,20 @@ class Suspect(NamedTuple):
     witness: str
     """Who measures it, and still is there when the leader has fallen silent."""
     opens: str
-    """The leader's own instance of the same role."""
+    """The leader's own instance of the same role; the same one if the leader has none."""
 
 
 def suspects(leader: str, management: Mapping[str, Iterable[str]], active: Mapping[str, str]) -> list[Suspect]:
-    """Everybody who will be asked again when the leader falls silent, by what `active` instances are where."""
+    """Everybody who will be asked again when the leader falls silent, by what `active` instances are where; if there is
+    nobody, everybody who might be when another does."""
     validators, reporters = ([NodeId(one) for one in management[duty]] for duty in ("validator", "reporter"))
-    of_leader = {element(instance): instance for instance, node in active.items() if node == leader}
     found = []
-    for instance, node in sorted(active.items()):
+    for (instance, node), (other, holder) in product(sorted(active.items()), repeat=2):
         witness = measurer(NodeId(node), validators, reporters)
-        opens = of_leader.get(element(instance))
-        if opens is None or not element(instance).endswith(MOVABLE_ENDS) or node == leader:
-            continue
-        if witness is not None and witness not in (leader, node):
-            found.append(Suspect(instance, node, witness, opens))
-    return found
+        alike = element(other) == element(instance) and element(instance).endswith(MOVABLE_ENDS)
+        if alike and leader not in (node, witness) and witness not in (None, node):
+            found.append((holder == leader, Suspect(instance, node, str(witness), other)))
+    return [one for sure, one in found if sure] or [one for _, one in found if one.instance == one.opens]
 
 
 def in_the_way(candidates: Iterable[Mapping[str, Any]], suspect: str, holding: Collection[str]) -> list[str]:
