@@ -133,7 +133,7 @@ def _freeze(stage: Stage, mark: str, name: str) -> str:
     if stage.without != "copies":
         stage.until("every object has two copies again", lambda: copies_restored(stage), COPIES_WITHIN_S)
         stage.say("every object has two copies again")
-    stage.note_given_up(f"while {' and '.join(sorted(stage.off))} stood still", status)
+    stage.note_given_up(f"with {' and '.join(sorted(stage.off))} silent", status)
     refusals(stage)
     return name
 
