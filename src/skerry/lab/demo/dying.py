@@ -56,6 +56,7 @@ def slow(stage: Stage) -> None:
     refusals(stage)
     if stage.found.get("refused_for_resources"):
         owner.give_back(stage)
+    _clear_the_way(stage)
 
 
 def _suspect(stage: Stage) -> Suspect:
@@ -85,13 +86,13 @@ def _of(status: dict[str, Any], node: str) -> set[str]:
 def leader_falls_silent(stage: Stage) -> str:
     """D26, U6: with all that it held. Returns its name."""
     stage.act(8, "While cut off, two machines fall silent")
-    _clear_the_way(stage)
     return _freeze(stage, "leader_frozen", stage.leader()["leader"])
 
 
 def _clear_the_way(stage: Stage) -> None:
     """Whoever might be asked for the leader's place before the slow node is has nothing free by then: it refuses, and
-    the slow node is asked next. If nobody has refused so far, the one after the slow node does."""
+    the slow node is asked next. If nobody has refused so far, the one after the slow node does. Well ahead of that,
+    since an agent looks only now and then at what its owner takes."""
     suspect = stage.suspect
     assert suspect is not None
     holders = _holders(stage, suspect)
@@ -103,9 +104,10 @@ def _clear_the_way(stage: Stage) -> None:
 
 
 def _holders(stage: Stage, suspect: Suspect) -> set[str]:
-    """Who holds something of a suspect's role."""
-    active = looking.active(stage.leader(), INTENT)
-    return {node for one, node in active.items() if suspects.element(one) == suspects.element(suspect.instance)}
+    """Who has promised to hold something of a suspect's role, in either set."""
+    section = stage.lab.api(suspect.node).get("/v1/plan")["sections"][INTENT]
+    places = [*section["connected"].items(), *section["isolated"].items()]
+    return {one["holder"] for name, one in places if suspects.element(name) == suspects.element(suspect.instance)}
 
 
 def reporter_falls_silent(stage: Stage) -> str:
