@@ -73,7 +73,8 @@ def load(operation: Operation, for_ms: int) -> Load:
 
     def work(worker: int) -> None:
         number = 0
-        while (begun_us := boot_us()) < end_us:
+        # Once at least: on a busy machine a short stretch may be over before a thread has begun.
+        while (begun_us := boot_us()) < end_us or number == 0:
             try:
                 good = operation(caller, worker, number)
             except Unanswered as error:
