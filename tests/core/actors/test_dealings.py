@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skerry.core.actors.dealings import Dealings, Stock, accord
+from skerry.core.actors.dealings import REMEMBERED_MAX, Dealings, Stock, accord
 from skerry.core.conversation import Exchange
 from skerry.core.kernel.sealing import Sealed
 from skerry.core.kernel.values import decode, encode
@@ -16,6 +16,7 @@ from skerry.core.kernel.values import decode, encode
 ITEM = Sealed(statement=b"something", signature=b"good")
 BEFORE = Stock(versions={"site": (1,), "fit/a": (1,)}, heads={"a/1": 3})
 AFTER = Stock(versions={"site": (1,), "fit/a": (2,)}, heads={"a/1": 4, "b/1": 1})
+LATER = Stock(versions={"site": (1,), "fit/a": (2,)}, heads={"a/1": 7, "b/1": 2})
 OTHER = Stock(versions={"site": (1,)})
 
 
@@ -103,7 +104,8 @@ def test_a_restart_of_either_is_noticed_and_made_good(at_rest: Pair, forgetful: 
 
 
 def test_a_list_that_starts_from_something_unknown_is_not_taken() -> None:
-    taking = Dealings(theirs=OTHER)
+    taking = Dealings()
+    taking.hear(Exchange(versions=OTHER.versions))
     taking.hear(Exchange(digest="0" * 16, base="f" * 16, heads={"a/1": 9}))
     assert taking.theirs is None
 
@@ -158,3 +160,43 @@ def test_r1_whatever_was_lost_before_four_good_rounds_settle_it(story: list[tupl
         pair.round()
     assert (pair.asking.theirs, pair.answering.theirs) == (pair.manager, pair.site)
     assert pair.round()[1] == b""
+
+
+def test_questions_that_overlap_are_answered_as_if_they_did_not(at_rest: Pair) -> None:
+    """A slow answer: the second question was written before it was heard (R1)."""
+    at_rest.site = AFTER
+    first = at_rest.asks(ITEM)
+    at_rest.site = LATER
+    second = at_rest.asks(ITEM)
+    at_rest.manager = AFTER
+    slow = at_rest.answered(first)
+    at_rest.manager = LATER
+    slower = at_rest.answered(second)
+    assert at_rest.answering.theirs == LATER
+    at_rest.takes(slow)
+    assert at_rest.asking.theirs == AFTER
+    at_rest.takes(slower)
+    assert at_rest.asking.theirs == LATER
+
+
+def test_nothing_is_told_whole_again_because_questions_overlap(at_rest: Pair) -> None:
+    at_rest.site = AFTER
+    first = at_rest.asks()
+    at_rest.site = LATER
+    second = at_rest.asks()
+    at_rest.takes(at_rest.answered(first))
+    third = at_rest.asks()
+    at_rest.answered(second)
+    at_rest.answered(third)
+    assert "site" not in third.versions
+    assert at_rest.answering.theirs == LATER
+
+
+def test_what_both_know_is_remembered_however_long_nobody_answers(at_rest: Pair) -> None:
+    for number in range(20):
+        at_rest.site = Stock(versions=BEFORE.versions, heads={"a/1": 4 + number})
+        asked = at_rest.asks()
+    assert "site" not in asked.versions
+    assert len(at_rest.asking._told) <= REMEMBERED_MAX
+    at_rest.takes(at_rest.answered(asked))
+    assert at_rest.answering.theirs == at_rest.site
