@@ -198,3 +198,12 @@ def test_a_cable_that_carries_frames_though_it_is_out_is_no_fault() -> None:
     cut = Watched().fault(10, "cut").frames(11, manager_up=5).frames(30, manager_up=5).healed(40)
     assert leaked(cut.seen(), CASE) == []
     assert leaked(cut.frames(31, manager_up=6).seen(), CASE) == ["round 1: manager-up"]
+
+
+def test_a_machine_may_take_its_time_over_putting_cables_back() -> None:
+    def mended_from(at_s: float) -> Watched:
+        cut = Watched().fault(10, "cut").frames(11, manager_up=5).frames(30, manager_up=5).frames(35, manager_up=900)
+        return cut.healed(40, mending_s=at_s)
+
+    assert leaked(mended_from(31).seen(), CASE) == []
+    assert leaked(mended_from(36).seen(), CASE) == ["round 1: manager-up"]

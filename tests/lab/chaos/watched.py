@@ -57,7 +57,9 @@ class Watched:
         """Another in the same round."""
         return self.mark(at_s, "fault", fault=kind, nodes=list(nodes), amount=0)
 
-    def healed(self, at_s: float, settled_s: float | None = None) -> Watched:
+    def healed(self, at_s: float, settled_s: float | None = None, *, mending_s: float | None = None) -> Watched:
+        """From `mending_s` on cables are put back; as soon as the last one is, if nothing is said."""
+        self.mark(at_s if mending_s is None else mending_s, "mending")
         self.mark(at_s, "healed")
         return self.mark(settled_s or at_s + 5, "settled")
 

@@ -25,8 +25,6 @@ BACK_MS = 60_000
 """Until a site that was switched on again does its work."""
 WITHDRAWN_MS = 10_000
 SETTLED_MS = 90_000
-CAUGHT_MS = 700
-"""The witness looks 50 times a second; a counter is looked at twice."""
 TIE_BREAKER_WEIGHT, WEIGHT = 3, 2
 SHOWN_MAX = 5
 
@@ -267,7 +265,7 @@ def leaked(seen: Seen, case: Case) -> list[str]:
 def _still(seen: Seen, port: str, round_: Round) -> bool:
     """Whether nothing came in by a port for as long as the round's faults lasted; what goes out of a port that is down
     is not counted by the kernel."""
-    return not seen.passed(port, round_.at_ms("broken") or round_.began_ms, round_.healed_ms - CAUGHT_MS)
+    return not seen.passed(port, round_.at_ms("broken") or round_.began_ms, round_.mending_ms)
 
 
 def _ended(seen: Seen, case: Case, round_: Round) -> set[Work]:

@@ -52,6 +52,7 @@ class Player:
         self._switch_on(now)
         if now.act is not None:
             self._act(now, now.act)
+        self._mark("mending", round=now.number)
         self._mend(now)
         self._mark("healed", round=now.number)
 

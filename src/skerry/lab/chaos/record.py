@@ -66,6 +66,12 @@ class Round(NamedTuple):
         return next((int(mark["t_ms"]) for mark in self.marks if mark["what"] == what), None)
 
     @property
+    def mending_ms(self) -> int:
+        """Until when all of it lasted: one cable after another is put back, which takes a busy machine its time."""
+        at_ms = self.at_ms("mending")
+        return NEVER_MS if at_ms is None else at_ms
+
+    @property
     def healed_ms(self) -> int:
         """When all of it was over."""
         at_ms = self.at_ms("healed")
