@@ -101,18 +101,14 @@ WATCHES_AT_REST: Mapping[str, tuple[str, ...]] = {"chair": ("election", "roster"
 
 
 def membership_view(picture: Picture) -> MembershipView:
-    """The roster, and what to carry: the same until there is another roster."""
-
-    def find() -> MembershipView:
-        return MembershipView(
-            members=picture.others(),
-            carry=picture.beat_content,
-            holdings=picture.beat_holdings,
-            stamp=picture.beat_stamp,
-            silent=picture.me not in picture.roster().members,
-        )
-
-    return picture.once("membership", picture.custody.shelves["roster"].version, find)
+    """The roster, and what to carry."""
+    return MembershipView(
+        members=picture.others(),
+        carry=picture.beat_content,
+        holdings=picture.beat_holdings,
+        stamp=picture.beat_stamp,
+        silent=picture.me not in picture.roster().members,
+    )
 
 
 def election_view(picture: Picture) -> ElectionView:

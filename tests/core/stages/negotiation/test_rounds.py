@@ -6,7 +6,7 @@ import pytest
 
 from skerry.core.stages.negotiation.model import Section
 from skerry.core.stages.negotiation.rounds import MEASURING, NEGOTIATED, NO_ANSWER, substance
-from skerry.core.stages.proposal.rules import NOT_MEASURED
+from skerry.core.stages.proposal.model import NOT_MEASURED
 from tests.core.things import SHOP
 
 LACKS = "n1: fit 0.82, 1.00 wanted; n2: memory: 256Mi needed, 132Mi free"

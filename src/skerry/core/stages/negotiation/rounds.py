@@ -10,7 +10,7 @@ from skerry.core.kernel.ids import InstanceId, IntentId, NodeId, PlanId
 from skerry.core.stages.ir.model import SetName
 from skerry.core.stages.negotiation.drafting import Draft
 from skerry.core.stages.negotiation.model import Assignment, No, Section, Slot
-from skerry.core.stages.proposal.rules import NOT_MEASURED
+from skerry.core.stages.proposal.model import NOT_MEASURED
 
 REFUSAL_HOLDS_MS = 30_000
 """A node that said no to a slot is not asked for it again for so long."""

@@ -7,6 +7,9 @@ from skerry.core.kernel.values import Value
 from skerry.core.stages.capability.model import Resources
 from skerry.core.stages.fit.model import RoleFit
 
+NOT_MEASURED = "not measured yet"
+"""Why a node is not ranked for the moment."""
+
 
 class Candidate(Value, frozen=True, kw_only=True):
     """One node with one configuration, scored. All figures are in thousandths."""

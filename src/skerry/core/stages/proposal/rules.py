@@ -13,10 +13,7 @@ from skerry.core.kernel.ids import NodeId
 from skerry.core.stages.capability.model import Resources
 from skerry.core.stages.fit.model import Measured, does, fit_permille
 from skerry.core.stages.ir.model import Configuration, ElementSpec
-from skerry.core.stages.proposal.model import Candidate, Member, Ranking
-
-NOT_MEASURED = "not measured yet"
-"""Why a node is not ranked for the moment."""
+from skerry.core.stages.proposal.model import NOT_MEASURED, Candidate, Member, Ranking
 
 
 def rank(
