@@ -90,6 +90,16 @@ def test_c2_a_manager_is_given_what_goes_on_from_where_it_is() -> None:
     assert given == {0: [], 1: [], 2: [3, 4], 3: [4], 4: [], 5: []}
 
 
+def test_c2_a_manager_that_never_heard_of_a_chain_is_given_it_from_its_beginning_or_not_at_all() -> None:
+    disk = Disk(A, retention=AT_ONCE)
+    disk.write("a")
+    assert numbers(disk.journal.beyond({}, 64)) == [1]
+    disk.write("b")
+    disk.hears(a_1=1)
+    disk.tidies(1_000)
+    assert numbers(disk.journal.beyond({}, 64)) == []
+
+
 def test_of_a_chain_that_was_never_heard_of_there_is_nothing_to_give() -> None:
     disk = Disk(A)
     assert (disk.journal.after("b/1", 0), disk.journal.entries("b/1", 0)) == ((), ())

@@ -122,6 +122,9 @@ def test_j2_what_was_decided_and_what_operators_did_is_no_part_of_a_sum() -> Non
         disk.write("x", kind=kind)
         disk.write(*"ab")
         assert len(disk.journal.trailing("a/1")) == 2
+    disk.folds()
+    disk.write("c")
+    assert len(disk.journal.trailing("a/1")) == 2, "but of the next sum a sum may be"
     assert disk.journal.trailing("b/1") == []
 
 
