@@ -96,12 +96,6 @@ def test_t2_a_leader_that_stood_still_leads_nobody_and_listens_before_it_stands(
     assert t >> until(60_000 + START_WAIT_MS) << says(B, WouldYou) << says(C, WouldYou)
 
 
-def test_t2_a_leader_that_stood_still_has_nobody_to_hand_over_when_it_follows_another() -> None:
-    t = leader(B, C)
-    assert t >> meanwhile(woke_ms=60_000)
-    assert t >> at(60_000, heard(B, FollowMe(term=2))) << keeps(FOLLOWED_KEY) << says(B, Follow(term=2, leader=B))
-
-
 def test_t2_what_followed_meanwhile_is_followed_by_it_too() -> None:
     t = leader(B, C)
     assert t >> at(60_000) >> sees(woke_ms=60_000, contacts={B: follows(2, B, leads=2), C: follows(2, B)})
@@ -262,13 +256,6 @@ def test_l4_who_lost_its_leader_follows_whoever_asks() -> None:
     t = voter(A, C, me=B)
     assert t >> heard(A, FollowMe(term=1)) << anything >> meanwhile(contacts={C: Standing()})
     assert t >> heard(C, FollowMe(term=2)) << keeps(FOLLOWED_KEY) << says(C, Follow(term=2, leader=C))
-
-
-def test_l3_who_lost_its_leader_would_follow_one_and_in_that_round_no_other() -> None:
-    t = voter(A, C, D, me=B)
-    assert t >> heard(A, FollowMe(term=1)) << anything >> meanwhile(contacts={C: Standing(), D: Standing()})
-    assert t >> heard(C, WouldYou(round=1)) << says(C, IWould, yes=True)
-    assert t >> heard(D, WouldYou(round=1)) << says(D, IWould, yes=False)
 
 
 def test_l4_it_goes_where_its_leader_went() -> None:

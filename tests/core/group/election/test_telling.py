@@ -8,7 +8,7 @@ from skerry.core.group.election.rules import preferred
 from skerry.core.group.election.wire import Follow, FollowMe, HandOver, IWould, WouldYou
 from tests.core.group.election.test_machine import FIRST, follows, leader, voter
 from tests.core.things import A, B, C, D, E
-from tests.support.conversation import anything, at, heard, keeps, says, sees, until
+from tests.support.conversation import anything, at, heard, keeps, meanwhile, says, sees, until
 
 
 def test_c2_beats_say_the_followed_leader_and_term_the_highest_term_and_the_size_of_the_part() -> None:
@@ -87,3 +87,16 @@ def test_l3_each_that_would_follow_counts_once() -> None:
     yes = IWould(round=1, yes=True, highest=0)
     assert t >> until(FIRST) << anything >> heard(B, yes) >> heard(B, yes), "two of five"
     assert t >> heard(C, yes) << keeps(FOLLOWED_KEY) << anything
+
+
+def test_l3_who_lost_its_leader_would_follow_one_and_in_that_round_no_other() -> None:
+    t = voter(A, C, D, me=B)
+    assert t >> heard(A, FollowMe(term=1)) << anything >> meanwhile(contacts={C: Standing(), D: Standing()})
+    assert t >> heard(C, WouldYou(round=1)) << says(C, IWould, yes=True)
+    assert t >> heard(D, WouldYou(round=1)) << says(D, IWould, yes=False)
+
+
+def test_t2_a_leader_that_stood_still_has_nobody_to_hand_over_when_it_follows_another() -> None:
+    t = leader(B, C)
+    assert t >> meanwhile(woke_ms=60_000)
+    assert t >> at(60_000, heard(B, FollowMe(term=2))) << keeps(FOLLOWED_KEY) << says(B, Follow(term=2, leader=B))
