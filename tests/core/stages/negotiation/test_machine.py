@@ -392,6 +392,20 @@ def test_a_role_measured_under_its_floor_goes_to_another_and_stays_if_nobody_doe
     assert holders(alone.view.plan) == {STORE: A}
 
 
+def test_a_role_does_not_go_back_to_who_has_just_failed_at_it() -> None:
+    """Of who takes over something bad may be remembered, too: the role would change hands with each measurement."""
+    t = chair(plan=plan(assigned(A)), failing={STORE.instance: A})
+    assert t >> heard(B, ballot(1, STORE)) << anything
+    assert holders(t.view.plan) == {STORE: B}
+    bad = msgspec.structs.replace(t.view.survey, failing={STORE.instance: B})
+    assert t >> sees(survey=bad, stamp=("B is bad, too",)) << anything
+    assert proposed(t) == {STORE: C}
+    assert t >> heard(C, ballot(2, no={str(STORE): No(reason="not enough free")})) << anything
+    assert (proposed(t), holders(t.view.plan)) == (None, {STORE: B})
+    assert t >> at(REFUSAL_HOLDS_MS) << anything
+    assert proposed(t) == {STORE: A}
+
+
 def test_whoever_fails_keeps_the_role_until_somebody_agrees_to_take_it_and_is_not_asked_again() -> None:
     full = No(reason="not enough free")
     t = chair(plan=plan(assigned(A)), failing={STORE.instance: A})

@@ -34,6 +34,7 @@ Places = list[tuple[Slot, IntentId, Assignment]]
 SETS: tuple[SetName, ...] = ("connected", "isolated")
 RUNNING = ("starting", "active", "draining")
 """The phases in which there is a process."""
+FAILING = "measured under the floor while it held this role"
 
 
 class Survey(Value, frozen=True, kw_only=True):
@@ -349,7 +350,7 @@ def trouble(assignment: Assignment, survey: Survey) -> str | None:
     """Why a holder that is there should not go on with what it was given: as others measured it, as it says itself, or
     as an operator says of its node."""
     if survey.failing.get(assignment.instance) == assignment.holder:
-        return "measured under the floor while it held this role"
+        return FAILING
     if any(
         i.instance == assignment.instance and i.phase == "failed" for i in survey.running.get(assignment.holder, ())
     ):

@@ -40,12 +40,12 @@ from skerry.core.stages.negotiation.rounds import (
     NEGOTIATED,
     NO_ANSWER,
     PATIENCE_MS,
-    REFUSAL_HOLDS_MS,
     REFUSED_HOLDS_MS,
     Memory,
-    Refusal,
     Round,
     agreed,
+    once_filled,
+    refusal,
     substance,
 )
 from skerry.core.stages.negotiation.wire import Ballot, Proposal, Proposed
@@ -305,10 +305,10 @@ class Chair:
     def _goes_on(self, slot: Slot, intent: IntentId, memory: Memory, view: ChairView) -> bool:
         """G2: when everybody that is left was voted down, the clause that follows is used on them; so voters who say no
         to all delay a slot, and never for ever. What a node refused for itself stays refused."""
-        voted_down = {node for node, refusal in memory.refused.items() if refusal.by_vote}
+        voted_down = {node for node, one in memory.refused.items() if one.by_vote}
         if not voted_down or not self._next_clause(slot, intent, memory, view):
             return False
-        memory.refused = {node: refusal for node, refusal in memory.refused.items() if node not in voted_down}
+        memory.refused = {node: one for node, one in memory.refused.items() if node not in voted_down}
         return True
 
     def _next_clause(self, slot: Slot, intent: IntentId, memory: Memory, view: ChairView) -> bool:
@@ -338,10 +338,9 @@ class Chair:
         )
 
     def _refusals(self, memory: Memory, at_ms: int) -> dict[NodeId, str]:
-        memory.refused = {n: refusal for n, refusal in memory.refused.items() if refusal.until_ms > at_ms}
-        for refusal in memory.refused.values():
-            self._again(refusal.until_ms)
-        return {n: refusal.why for n, refusal in memory.refused.items()}
+        for one in memory.still_refused(at_ms).values():
+            self._again(one.until_ms)
+        return {n: one.why for n, one in memory.refused.items()}
 
     def _on_ballot(self, peer: NodeId, ballot: Ballot) -> None:
         current = self._round
@@ -380,6 +379,7 @@ class Chair:
             if outcome is Outcome.WON:
                 won[slot] = self._in_words(slot, current, view)
                 self._memory.pop(slot, None)
+                self._memory.update(once_filled(slot, survey, given.at_ms))
                 continue
             current.draft.leave_open(slot, intent, NEGOTIATED)
             notes.extend(self._remember(slot, intent, assignment, outcome, current, given.at_ms, view))
@@ -417,7 +417,7 @@ class Chair:
         if outcome is Outcome.LOST:
             who, why = self._refusal(assignment.holder, current.no[slot])
             by_vote = assignment.holder not in current.no[slot]
-            memory.refused[assignment.holder] = Refusal(why, at_ms + REFUSAL_HOLDS_MS, by_vote)
+            memory.refused[assignment.holder] = refusal(why, at_ms, by_vote=by_vote)
             memory.silent_rounds = 0
             data = {"slot": str(slot), "holder": assignment.holder, "by": who, "why": why}
             return [Note(what="assignment.refused", about=slot.instance, data=data)]
@@ -428,7 +428,7 @@ class Chair:
             memory.silent_rounds = 0
             if not self._next_clause(slot, intent, memory, view):
                 why = f"{NO_ANSWER} {', '.join(silent)}"
-                memory.refused[assignment.holder] = Refusal(why, at_ms + REFUSAL_HOLDS_MS, False)
+                memory.refused[assignment.holder] = refusal(why, at_ms)
         return [Note(what="assignment.open", about=slot.instance, data={"slot": str(slot), "silent": silent})]
 
     def _refusal(self, holder: NodeId, no: Mapping[NodeId, No]) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from skerry.core.kernel.ids import InstanceId, IntentId, NodeId, PlanId
 from skerry.core.stages.ir.model import SetName
-from skerry.core.stages.negotiation.drafting import Draft
+from skerry.core.stages.negotiation.drafting import FAILING, Draft, Survey
 from skerry.core.stages.negotiation.model import Assignment, No, Section, Slot
 from skerry.core.stages.proposal.model import NOT_MEASURED
 
@@ -35,6 +35,11 @@ class Refusal(NamedTuple):
     """Others said no; it would itself."""
 
 
+def refusal(why: str, at_ms: int, *, by_vote: bool = False) -> Refusal:
+    """One that holds from now on."""
+    return Refusal(why, at_ms + REFUSAL_HOLDS_MS, by_vote)
+
+
 @dataclass
 class Memory:
     """What was tried for a slot so far."""
@@ -45,6 +50,19 @@ class Memory:
     since_ms: int = 0
     urgent: bool = False
     """It was filled, and its holder is lost: nobody is waited for."""
+
+    def still_refused(self, at_ms: int) -> dict[NodeId, Refusal]:
+        """Who is not asked now; the others are forgotten."""
+        self.refused = {node: one for node, one in self.refused.items() if one.until_ms > at_ms}
+        return self.refused
+
+
+def once_filled(slot: Slot, survey: Survey, at_ms: int) -> dict[Slot, Memory]:
+    """What is remembered of a slot that has just been given to somebody: who was measured under the floor in it
+    (interleaving 51). Of who takes over something bad may be remembered, too (P5): the role would go back with the next
+    measurement, and come again with the one after."""
+    failing = survey.failing.get(slot.instance)
+    return {slot: Memory(refused={failing: refusal(FAILING, at_ms)}, since_ms=at_ms)} if failing is not None else {}
 
 
 @dataclass
