@@ -9,7 +9,7 @@ from skerry.core.group.granting.wire import GrantAsk, GrantGive, GrantRelease
 from skerry.core.kernel.effects import Put
 from skerry.core.kernel.ids import GrantKey, LifeId
 from skerry.core.kernel.values import decode
-from tests.core.things import A, B, C, D
+from tests.core.things import A, B, C, D, E
 from tests.support.conversation import (
     Talk,
     anything,
@@ -251,6 +251,20 @@ def test_x8_what_is_held_so_names_whose_weight_was_left_out() -> None:
     assert t >> heard(B, give(number + 1, 1)) << anything
     held = t.machine.held[KEY]
     assert (held.surrendered, held.without) == ("without c, d, declared dead", {C, D})
+
+
+def test_x8_nobodys_weight_is_left_out_while_a_quorum_of_the_whole_roster_is_in_contact() -> None:
+    """Or it would hold its key without the dead, and stop at once for those who are there, again and again."""
+    five = Electorate(roster_version=1, members=frozenset({A, B, C, D, E}))
+    t = node_a(electorate=five)
+    assert t >> sees(declared={D: 1, E: 1}, wanted={KEY: 0}) << anything >> until(PROMISE_MS) << anything
+    assert t.machine.surrender.dead == {D, E}
+    number = t.machine._number
+    assert t >> heard(B, give(number, 0)) << anything
+    assert t.machine._number == number, "it waits for c"
+    assert t >> heard(C, give(number, 0)) << anything
+    assert t >> heard(B, give(number + 1, 1)) >> heard(C, give(number + 1, 1)) << anything
+    assert t.machine.held[KEY].surrendered == ""
 
 
 def test_x8_what_is_held_under_a_roster_that_followed_without_a_majority_says_so() -> None:

@@ -361,12 +361,14 @@ class Granting:
             wish.fence, wish.told_ms = self.held[key].fence if key in self.held else 0, None
 
     def _left_out(self, wish: _Wish, view: GrantingView) -> frozenset[NodeId] | None:
-        """Whose weight has to be left out for a quorum to have answered; None: there is none even so."""
+        """Whose weight has to be left out for a quorum to have answered; None: there is none even so. Where one of the
+        whole roster is in contact, its answers are waited for: what is had without them ends at once (X8)."""
         gave = frozenset(wish.gave)
         if view.electorate.is_quorum(gave):
             return frozenset()
         dead = self.surrender.dead & view.electorate.members
-        return dead if dead and view.electorate.is_quorum(gave, dead) else None
+        may_leave_out = bool(dead) and not self.surrender.in_touch
+        return dead if may_leave_out and view.electorate.is_quorum(gave, dead) else None
 
     def _run_alone(self, key: GrantKey, wish: _Wish, given: Input[GrantingEvent], view: GrantingView) -> Effects:
         """X8: nobody is asked; the agent renews it as it would a lease, so that a guard ends what a dead agent left."""
