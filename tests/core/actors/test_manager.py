@@ -13,6 +13,7 @@ from skerry.api.sites import notices
 from skerry.core.actors.dealings import Dealings, Stock
 from skerry.core.actors.handed_in import HandedIn
 from skerry.core.actors.hearing import opened_events
+from skerry.core.actors.judging import EVIDENCE_WITHIN_MS
 from skerry.core.actors.manager import Authored, ItemRefused, ManagerEvent, ManagerSite, SiteSaid
 from skerry.core.conversation import Exchange, Leave, Refused, kind_of, stored_documents
 from skerry.core.group.custody.model import Later
@@ -206,6 +207,17 @@ def test_the_entry_of_another_than_the_leader_commits_nothing(site: Site) -> Non
     site.reads(B, site.entry(B, "plan.committed", about=str(made.id)))
     site.asks()
     assert site.manager.verdicts == []
+
+
+def test_j3_evidence_that_nobody_at_the_site_has_any_more_is_not_waited_for_for_ever(site: Site) -> None:
+    """It may be in a chain of which nothing is left there, and that nobody names."""
+    site.hears(A, temporary(plan(assigned(A))))
+    site.asks()
+    site.at_ms += EVIDENCE_WITHIN_MS - 2
+    site.asks()
+    assert site.manager.verdicts == []
+    site.asks()
+    assert (site.word().word, site.word().temporary) == ("final", True)
 
 
 def test_new_generations_wait_while_a_temporary_plan_has_no_word_yet(site: Site) -> None:

@@ -12,6 +12,9 @@ from skerry.core.stages.negotiation.model import Plan, Section
 from skerry.core.stages.ratification.model import Verdict, Word
 from skerry.core.stages.ratification.rules import judge
 
+EVIDENCE_WITHIN_MS = 10_000
+"""Some beats, in which members copy what one of them wrote, and some questions."""
+
 
 @dataclass
 class Judging:
@@ -23,6 +26,9 @@ class Judging:
     _number: int = 0
     _committed: set[tuple[str, str]] = field(default_factory=set)
     """Leader and plan, of every commit that the journal holds."""
+    _all_here_since_ms: int | None = None
+    """Since when who asks has told of nothing that is not here."""
+    _heard_ms: int = 0
 
     def take(self, verdict: Verdict) -> None:
         """One that was given before, by this process or an earlier one."""
@@ -33,10 +39,21 @@ class Judging:
         """The journal holds the entry with which this leader committed this plan."""
         self._committed.add((leader, plan))
 
+    def hear(self, theirs: Mapping[str, int], heads: Mapping[str, int], at_ms: int) -> None:
+        """How much of each chain the site has, by who asks, and how much is here."""
+        if any(number > heads.get(chain, 0) for chain, number in theirs.items()):
+            self._all_here_since_ms = None
+        elif self._all_here_since_ms is None:
+            self._all_here_since_ms = at_ms
+        self._heard_ms = at_ms
+
     def evidence_missing(self, plan: Plan, distrusted: Mapping[str, str], lost: Collection[str]) -> bool:
-        """A temporary plan is judged once the entry that committed it has come, or will not come as it was signed, or
-        may be among what is lost of its leader's chains: nobody at the site has that any more (J3)."""
+        """A temporary plan is judged once the entry that committed it has come, or will not come: as it was signed; or
+        since it may be among what is lost of its leader's chains (J3); or since all that is told of has been here for
+        a while, so that nobody at the site has it any more."""
         if self.manager not in plan.isolated_from or distrusted:
+            return False
+        if self._all_here_since_ms is not None and self._heard_ms >= self._all_here_since_ms + EVIDENCE_WITHIN_MS:
             return False
         if any(chain.startswith(f"{plan.id.leader}/") for chain in lost):
             return False

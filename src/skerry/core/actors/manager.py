@@ -429,6 +429,8 @@ class ManagerSite:
             carried = self._carried_to_former(dealings, asked)
             return self._answered(node, question, carried)
         theirs = dealings.theirs.versions if dealings.theirs is not None else {}
+        if dealings.theirs is not None:
+            self.judging.hear(dealings.theirs.heads, self.journal.heads, given.at_ms)
         done = self._hear_all(dealings) + self.restored.lose(asked.lost, self.journal)
         done = done + self.restored.arrived(self.journal) + self._judge(theirs, given) + self._acknowledge(given.at_ms)
         return done + self._answered(node, question, self._carried(dealings, asked, given.at_ms))
@@ -451,7 +453,8 @@ class ManagerSite:
         mine = Stock(versions=versions_for(theirs, self.custody), heads=self.journal.heads)
         items: tuple[Sealed, ...] = ()
         if dealings.theirs is not None:
-            items = tuple(lacking(self.custody, theirs, without="intent/" if self._is_behind(theirs, at_ms) else None))
+            without = "intent/" if self._is_behind(theirs, at_ms) else None
+            items = tuple(lacking(self.custody, theirs, self.roster(), without))
         if not items and not self.restored.behind(self.journal) and dealings.agrees(asked, mine):
             return b""
         return encode(msgspec.structs.replace(dealings.tell(mine, items), lacks=self.restored.lacks(self.journal)))

@@ -1,4 +1,5 @@
-"""R1: a verdict names what the site decided, and a temporary plan is made final only on the evidence that led to it."""
+"""R1: a verdict names what the site decided, and a temporary plan is made final only on the evidence that led to it; or
+where the manager knows of something lost, and who speaks for the site has that evidence no more."""
 
 from __future__ import annotations
 
@@ -80,12 +81,27 @@ class Verdicts(Checker):
             self.broken(f"a verdict on {verdict.intent} in {verdict.plan}, which the manager does not hold so")
         if verdict.word == "final" and verdict.temporary:
             self.premise()
+            if (str(verdict.plan.leader), str(verdict.plan)) in self._committed:
+                return
             lost = self.manager.site.journal.lost() if self.manager.site is not None else {}
-            if any(chain.startswith(f"{verdict.plan.leader}/") for chain in lost):
-                self.world.coverage.hit("verdict.final.evidence_lost")
-            elif (str(verdict.plan.leader), str(verdict.plan)) not in self._committed:
+            if not any(chain.startswith(f"{verdict.plan.leader}/") for chain in lost) and self._is_retained(
+                verdict.plan
+            ):
                 self.broken(f"{verdict.plan} was decided alone and is final, and nothing stored tells of its commit")
+            self.world.coverage.hit("verdict.final.evidence_lost")
+
+    def _is_retained(self, plan: PlanId) -> bool:
+        """Whether the member that asked last has the entry that tells of a commit: others copy it at once."""
+        asker = self.manager.site.heard_from if self.manager.site is not None else None
+        disk = self.world.machines[asker].disk if asker is not None else {}
+        chains = f"{ENTRY_PREFIX}{plan.leader}/"
+        held = (body_of(_opened(raw)) for key, raw in disk.items() if key.startswith(chains))
+        return any(isinstance(entry, Entry) and entry.about == str(plan) for entry in held)
 
 
 def _statement(change: Put) -> Statement:
-    return decode(decode(change.value, Sealed).statement, Statement)
+    return _opened(change.value)
+
+
+def _opened(raw: bytes) -> Statement:
+    return decode(decode(raw, Sealed).statement, Statement)
