@@ -7,9 +7,9 @@ What is demanded is demanded of the core alone, whatever goes on outside it for 
 - a part that reaches the manager by an uplink of the core is connected; where nobody reaches it, all are isolated.
 - nodes of one part hold the same plan, and of a core that is one part all hold the same documents; with the manager,
   what the manager holds.
-- what the plan in force gives to one of its nodes runs there, and nothing else does. What it gives to a node outside is
-  given to one that the leader hears, or whose work answers. A slot stays open for a lack that lasts, and not because
-  somebody has still to answer who is there to answer.
+- what the plan in force gives to one of its nodes runs there, and nothing else does, but what a node outside is to take
+  over and has not begun. What it gives to a node outside is given to one that the leader hears, or whose work answers.
+  A slot stays open for a lack that lasts, and not because somebody has still to answer who is there to answer.
 - what is exclusive runs if the core alone is a quorum, unless a node of the core grants it to one outside who holds it;
   otherwise nothing is demanded of it but I2.
 - with the manager: its word on every section is final, if the core is one part, whatever plan a part outside told it of
@@ -185,6 +185,8 @@ def _work(world: World, agents: dict[str, Agent]) -> str | None:
         for instance in world.machines[name].guard.workloads:
             given = wanted.get(instance)
             intent = IntentId(instance.rsplit("/", 1)[0])
+            if given is not None and given.holder not in agents and not _runs(world, given.holder, instance):
+                continue  # make before break: it goes on until who takes its place outside has begun, if ever
             if (given is None or given.holder != name) and not (
                 given is None and is_open(plan, instance, intent, modes)
             ):
@@ -202,6 +204,11 @@ def _unserved(world: World, agents: dict[str, Agent], instance: InstanceId, give
     if instance not in world.machines[holder].guard.workloads:
         return f"{holder} says that {instance} runs, and no process of it is there"
     return None
+
+
+def _runs(world: World, node: NodeId, instance: InstanceId) -> bool:
+    machine = world.machines.get(node)
+    return machine is not None and machine.powered and instance in machine.guard.workloads
 
 
 def _is_there(world: World, agents: dict[str, Agent], node: NodeId, instance: InstanceId) -> bool:
