@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from skerry.adapters.zenoh.fabric import ZenohFabric
+from skerry.adapters.zenoh.fabric import SETUP_SHORTEST_MS, ZenohFabric
 from skerry.adapters.zenoh.hub import ZenohHub
 from skerry.adapters.zenoh.uplink import ZenohUplink
 from skerry.core.kernel.ids import NodeId
@@ -136,7 +136,9 @@ def test_a_path_that_goes_silent_ends_presence_and_brings_it_back(papers: Papers
             missed_s = await until(lambda: not me.present and not other.present, "they miss each other")
             assert missed_s < LEASE_S + BUSY_S
             relay.heal()
-            await until(lambda: me.present == {"n2"} and other.present == {"n1"}, "they are back", BUSY_S)
+            # An attempt that began while all was swallowed is given its whole time before the next one.
+            back_s = SETUP_SHORTEST_MS / 1_000 + BUSY_S
+            await until(lambda: me.present == {"n2"} and other.present == {"n1"}, "they are back", back_s)
 
     asyncio.run(scene())
 
