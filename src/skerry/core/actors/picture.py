@@ -289,7 +289,7 @@ class Picture:
             return self._for_a_stranger(holdings_by(holdings))
         theirs = self.facets.holdings[peer]
         leader = self.agent.election.leadership.leader
-        found: list[Sealed] = []
+        found = journal.written_twice(peer, self.contacts()[peer].life)
         if theirs.documents != self._digest_of_documents():
             found += self._documents_lacking(peer, theirs.versions, leader)
         if theirs.entries == self._digest_of_entries():

@@ -104,6 +104,18 @@ def test_j1_another_entry_with_a_number_that_is_held_is_noted_as_a_fork_and_not_
     assert theirs.entries("a/1", 0) == mine.entries("a/1", 0)
 
 
+def test_j1_whoever_lives_a_life_that_was_written_twice_is_shown_both_entries_by_who_knows() -> None:
+    """The finder's own entry may be acknowledged by everybody by then, and is not copied any more."""
+    mine, fork, theirs = journal(), journal(), journal(B)
+    write(mine, "one")
+    write(fork, "another")
+    for entry in (mine, fork):
+        theirs.take(reopened(entry.entries("a/1", 0)[0], Entry))
+    shown = theirs.written_twice(A, mine.life)
+    assert theirs.written_twice(B, mine.life) == []
+    assert [note.what for sealed in shown for note in mine.take(reopened(sealed, Entry)).note] == ["journal.fork"]
+
+
 def test_j1_what_a_finder_hands_on_as_the_other_is_compared_and_never_taken_for_the_one() -> None:
     mine, fork, finder, newcomer = journal(), journal(), journal(B), journal(C)
     write(mine, "one")

@@ -28,6 +28,8 @@ class Forks:
 
     chains: dict[str, int] = field(default_factory=dict)
     """To each of their chains the number."""
+    others: dict[str, Sealed] = field(default_factory=dict)
+    """To each of their chains the entry that is not held in it."""
     version: int = 0
     """Grows whenever `chains` changes."""
     told: tuple[bytes, ...] = ()
@@ -36,8 +38,11 @@ class Forks:
     @classmethod
     def recover(cls, kept: dict[str, bytes]) -> Forks:
         """Those of which this disk has the other entry."""
-        names = sorted(key for key in kept if key.startswith(FORK_PREFIX))
-        return cls(chains={name.removeprefix(FORK_PREFIX): _number(kept[name]) for name in names})
+        names = {key.removeprefix(FORK_PREFIX): key for key in sorted(kept) if key.startswith(FORK_PREFIX)}
+        return cls(
+            chains={name: _number(kept[key]) for name, key in names.items()},
+            others={name: decode(kept[key], Sealed) for name, key in names.items()},
+        )
 
     def tell(self, body: object) -> None:
         """What somebody's entry says of a fork, if it does."""
@@ -49,7 +54,7 @@ class Forks:
         """A piece that contradicts what is held of a chain; the first of each chain is proof enough."""
         if chain in self.chains:
             return NOTHING
-        self.chains[chain] = other.last
+        self.chains[chain], self.others[chain] = other.last, other.sealed
         self.version += 1
         signer, _, life = chain.rpartition("/")
         about = {"number": other.last, "life": life}

@@ -200,6 +200,13 @@ class Journal:
 
     # --- what others lack -----------------------------------------------------------------------------------------
 
+    def written_twice(self, signer: str, life: LifeId) -> list[Sealed]:
+        """Both entries of the number that was found to be written twice in this life, for who lives it: it may not be
+        given the finder's own entry any more, which everybody has and has had acknowledged (J1)."""
+        name = chain_name(signer, life)
+        other = self.forks.others.get(name)
+        return [other, *self.after(name, self.forks.chains[name] - 1, 1)] if other is not None else []
+
     def after(self, chain: str, number: int, most: int = COPY_MAX, until: int | None = None) -> tuple[Sealed, ...]:
         """The next pieces of a chain for somebody who holds it up to `number`, at most `COPY_MAX`; none that ends after
         `until`."""
