@@ -88,8 +88,9 @@ class Holds(Checker):
         self._since_us = since_us
 
     def at_end(self) -> None:
-        """What was lifted at any node of the core is held at none."""
-        core = self.world.core.nodes
+        """What was lifted at any node of the core is held at none; who has left is told nothing any more."""
+        members = self.world.members()
+        core = [name for name in self.world.core.nodes if name in members]
         for name in core:
             for document, hold in self._held[name].items():
                 if any(hold.number <= self._lifted[other].get(document, 0) for other in core):
