@@ -220,6 +220,18 @@ def test_j3_evidence_that_nobody_at_the_site_has_any_more_is_not_waited_for_for_
     assert (site.word().word, site.word().temporary) == ("final", True)
 
 
+def test_j3_the_evidence_of_each_plan_is_waited_for_anew(site: Site) -> None:
+    """The plan may be here before its members have copied what its leader wrote."""
+    site.hears(A, temporary(plan(assigned(A))))
+    site.asks()
+    site.at_ms += EVIDENCE_WITHIN_MS
+    site.asks()
+    assert len(site.manager.verdicts) == 1
+    site.hears(A, temporary(plan(assigned(B), number=2)))
+    site.asks()
+    assert len(site.manager.verdicts) == 1
+
+
 def test_new_generations_wait_while_a_temporary_plan_has_no_word_yet(site: Site) -> None:
     site.wants(ir(element(), generation=2))
     site.hears(A, temporary(plan(assigned(A))))

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from skerry.core.kernel.ids import IntentId, ManagerId, NodeId
+from skerry.core.kernel.ids import IntentId, ManagerId, NodeId, PlanId
 from skerry.core.stages.ir.model import IntermediateRepresentation, owns
 from skerry.core.stages.negotiation.model import Plan, Section
 from skerry.core.stages.ratification.model import Verdict, Word
@@ -26,8 +26,8 @@ class Judging:
     _number: int = 0
     _committed: set[tuple[str, str]] = field(default_factory=set)
     """Leader and plan, of every commit that the journal holds."""
-    _all_here_since_ms: int | None = None
-    """Since when who asks has told of nothing that is not here."""
+    _all_here_since: tuple[PlanId | None, int] | None = None
+    """Since when who asks has held this plan, and told of no entry that is not here."""
     _heard_ms: int = 0
 
     def take(self, verdict: Verdict) -> None:
@@ -39,12 +39,12 @@ class Judging:
         """The journal holds the entry with which this leader committed this plan."""
         self._committed.add((leader, plan))
 
-    def hear(self, theirs: Mapping[str, int], heads: Mapping[str, int], at_ms: int) -> None:
-        """How much of each chain the site has, by who asks, and how much is here."""
+    def hear(self, plan: PlanId | None, theirs: Mapping[str, int], heads: Mapping[str, int], at_ms: int) -> None:
+        """The plan that who asks holds, how much it has of each chain, and how much of each is here."""
         if any(number > heads.get(chain, 0) for chain, number in theirs.items()):
-            self._all_here_since_ms = None
-        elif self._all_here_since_ms is None:
-            self._all_here_since_ms = at_ms
+            self._all_here_since = None
+        elif self._all_here_since is None or self._all_here_since[0] != plan:
+            self._all_here_since = (plan, at_ms)
         self._heard_ms = at_ms
 
     def evidence_missing(self, plan: Plan, distrusted: Mapping[str, str], lost: Collection[str]) -> bool:
@@ -53,7 +53,8 @@ class Judging:
         a while, so that nobody at the site has it any more."""
         if self.manager not in plan.isolated_from or distrusted:
             return False
-        if self._all_here_since_ms is not None and self._heard_ms >= self._all_here_since_ms + EVIDENCE_WITHIN_MS:
+        held, since_ms = self._all_here_since or (None, 0)
+        if held == plan.id and self._heard_ms >= since_ms + EVIDENCE_WITHIN_MS:
             return False
         if any(chain.startswith(f"{plan.id.leader}/") for chain in lost):
             return False

@@ -430,7 +430,9 @@ class ManagerSite:
             return self._answered(node, question, carried)
         theirs = dealings.theirs.versions if dealings.theirs is not None else {}
         if dealings.theirs is not None:
-            self.judging.hear(dealings.theirs.heads, self.journal.heads, given.at_ms)
+            plan = plan_of(theirs, self.custody)
+            id_ = plan.id if plan is not None else None
+            self.judging.hear(id_, dealings.theirs.heads, self.journal.heads, given.at_ms)
         done = self._hear_all(dealings) + self.restored.lose(asked.lost, self.journal)
         done = done + self.restored.arrived(self.journal) + self._judge(theirs, given) + self._acknowledge(given.at_ms)
         return done + self._answered(node, question, self._carried(dealings, asked, given.at_ms))
