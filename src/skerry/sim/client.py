@@ -91,7 +91,10 @@ class Client:
 
     def _look_up(self) -> Endpoint | None:
         """Ask any node that answers."""
-        machine = self.world.machines[self._chance.pick(self.world.members())]
+        members = self.world.members()
+        if not members:  # all have left
+            return None
+        machine = self.world.machines[self._chance.pick(members)]
         if not machine.answers or machine.shell is None or machine.shell.hung:
             return None
         picture = machine.shell.agent.picture
