@@ -100,11 +100,13 @@ class Custody:
     def _is_mine_to_send(
         self, kept: Kept, peer: NodeId, holders: dict[NodeId, dict[str, Version]], leader: NodeId | None
     ) -> bool:
-        able = {n for n, held in holders.items() if n != peer and held.get(kept.name) == kept.version} | {self.me}
+        def has(node: NodeId | None) -> bool:
+            return node is not None and node != peer and holders.get(node, {}).get(kept.name) == kept.version
+
         for first in (kept.author, leader):
-            if first in able:
+            if first == self.me or has(first):
                 return first == self.me
-        return self.me == min(able)
+        return not any(node < self.me and has(node) for node in holders)
 
 
 def stored_key(name: str) -> str:
