@@ -448,7 +448,7 @@ class Chair:
                 return f"unanimous of {part} out of {roster}"
             case _:
                 want = needed(clause, part, roster)
-                return f"{len(current.yes[slot])} of {part} out of {roster} ({want} needed)"
+                return f"{len(current.yes[slot])} of {part} said yes, out of {roster} ({want} needed)"
 
     def _commit(
         self,
