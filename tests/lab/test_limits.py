@@ -94,3 +94,24 @@ def test_a_holder_that_could_go_on_with_its_other_program_is_asked_for_more_than
     raised = known._replace(figures_milli=figures).raised(ASKED, CEILINGS)
     assert raised is not None
     assert raised.holder != "n3" or raised.rates["putRate"] * 1.5 > 1_200
+
+
+def test_a_holder_of_whom_others_measured_less_keeps_its_margin_over_that() -> None:
+    machine = dict(zip(NODES, MACHINES["a sync costs 0.2 ms"], strict=True))
+    told = site(machine, ("n3", "n4"))
+    raised = told.raised(ASKED, CEILINGS)
+    assert raised is not None and raised.holder == "n4"
+    rate = max(raised.rates[metric] for metric in ASKED if raised.rates[metric] > ASKED[metric])
+    slower = {("n3", "store", "best"): {"putRate": rate * 1_000, "getRate": rate * 1_000}}
+    again = told._replace(seen_milli=slower).raised(ASKED, CEILINGS)
+    assert again is not None and again.holder == "n4"
+    assert max(again.rates.values()) <= rate / 1.01
+
+
+def test_a_holder_of_whom_others_measured_more_falls_short_of_that_too() -> None:
+    machine = dict(zip(NODES, MACHINES["a sync costs 0.2 ms"], strict=True))
+    told = site(machine, ("n3", "n5"))
+    faster = {("n5", "store", "best"): {"putRate": 1_000_000, "getRate": 3_100_000}}
+    raised = told._replace(seen_milli=faster).raised(ASKED, CEILINGS)
+    assert raised is not None and raised.holder == "n5"
+    assert raised.rates["putRate"] > 1_000 or raised.rates["getRate"] > 3_100

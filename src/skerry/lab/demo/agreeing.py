@@ -90,12 +90,7 @@ def offices(stage: Stage) -> None:
     """D6, D7, D24: leader, validator and reporter stand, and the contingency is held by every node before any cut."""
     stage.act(6, "Leader, validator and reporter stand elected; the plan for the cut is voted and held by every node")
 
-    def stand() -> dict[str, Any] | None:
-        status = stage.leader()
-        held = [status["leader"], *status["management"]["validator"], *status["management"]["reporter"]]
-        return status if len(set(held)) == len(held) == 3 else None
-
-    status = stage.until("three nodes hold the three offices", stand, OFFICES_WITHIN_S)
+    status = offices_stand(stage)
     offices = status["management"]
     stage.say(
         f"{status['leader']} leads in term {status['term']}, followed by {', '.join(status['part'])} (their signed "
@@ -112,6 +107,17 @@ def offices(stage: Stage) -> None:
         for instance in sorted({*section["connected"], *section["isolated"]})
     ]
     stage.table("One plan, held by all: who does what", ["role", "connected", "when cut off"], rows)
+
+
+def offices_stand(stage: Stage) -> dict[str, Any]:
+    """Wait until three nodes hold the three offices; returns the leader's status. Raises `DemoFailed`."""
+
+    def stand() -> dict[str, Any] | None:
+        status = stage.leader()
+        held = [status["leader"], *status["management"]["validator"], *status["management"]["reporter"]]
+        return status if len(set(held)) == len(held) == 3 else None
+
+    return stage.until("three nodes hold the three offices", stand, OFFICES_WITHIN_S)
 
 
 def _same_plan(stage: Stage) -> dict[str, Any] | None:

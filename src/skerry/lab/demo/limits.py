@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 
@@ -29,6 +30,8 @@ MOVABLE = ("store", "intake")
 PUTS, GETS = "putRate", "getRate"
 Rates = Mapping[str, int]
 """Of `putRate` and `getRate`, a second."""
+Key = tuple[str, str, str]
+"""A node, a role and a configuration."""
 
 
 class Raised(NamedTuple):
@@ -52,7 +55,7 @@ class Assigned(NamedTuple):
     """Whether it is one of the connected set, in which it has to be seen somewhere else at last."""
 
     @property
-    def key(self) -> tuple[str, str, str]:
+    def key(self) -> Key:
         """What its holder measured for it stands under this."""
         return self.holder, self.element, self.configuration
 
@@ -60,14 +63,16 @@ class Assigned(NamedTuple):
 class Site(NamedTuple):
     """What nodes measured, and who holds what."""
 
-    figures_milli: Mapping[tuple[str, str, str], Rates]
-    """By node, role and configuration: every figure, in thousandths."""
+    figures_milli: Mapping[Key, Rates]
+    """Every figure, in thousandths."""
     assigned: Collection[Assigned]
     """In either set."""
     headroom_permille: int
     """What a new holder must reach above what is asked for, in the stricter set."""
     unfit: Collection[tuple[str, str]] = ()
     """Nodes that others would not have in a role again, each with the configuration that they know it by."""
+    seen_milli: Mapping[Key, Rates] = MappingProxyType({})
+    """What others measured of those who hold something, in thousandths: it is this that moves a role later (P5)."""
 
     def raised(self, asked: Rates, ceilings: Rates) -> Raised | None:
         """The limit with the widest margins; None if there is none."""
@@ -81,7 +86,7 @@ class Site(NamedTuple):
     def _possible(self, asked: Rates, ceilings: Rates, edge: Edge) -> Iterator[Raised]:
         movable = {one for one in self.assigned if one.element in MOVABLE and one.connected}
         for one, metric in itertools.product(sorted(movable), (PUTS, GETS)):
-            own = self._most(one.key, metric, asked, edge.not_surely_permille)
+            own = self._most(one.key, metric, asked, edge.not_surely_permille, surely=False)
             low = max(own, asked[metric], self._otherwise(one, metric, asked, edge))
             high = min(self._highest(one, metric, asked, edge), ceilings[metric])
             if high <= low:
@@ -94,14 +99,14 @@ class Site(NamedTuple):
     def _highest(self, falling: Assigned, metric: str, asked: Rates, edge: Edge) -> float:
         """Up to where everybody but one goes on surely, and somebody else can take its place; 0 if nobody can."""
         others = [
-            self._most(other.key, metric, asked, edge.surely_permille)
+            self._most(other.key, metric, asked, edge.surely_permille, surely=True)
             for other in self.assigned
             if (other.instance, other.holder) != (falling.instance, falling.holder)
         ]
         taken = {one.holder for one in self.assigned if one.element == falling.element}
         wanted_permille = self.headroom_permille * edge.surely_permille // 1_000
         able = [
-            self._most(key, metric, asked, wanted_permille)
+            self._most(key, metric, asked, wanted_permille, surely=True)
             for key in self.figures_milli
             if key[1] == falling.element and key[0] not in taken and (key[0], key[2]) not in self.unfit
         ]
@@ -112,11 +117,14 @@ class Site(NamedTuple):
         wanted_permille = self.headroom_permille * edge.not_surely_permille // 1_000
         keys = [key for key in self.figures_milli if key[:2] == (falling.holder, falling.element)]
         others = [key for key in keys if key != falling.key]
-        return max((self._most(key, metric, asked, wanted_permille) for key in others), default=0.0)
+        return max((self._most(key, metric, asked, wanted_permille, surely=False) for key in others), default=0.0)
 
-    def _most(self, key: tuple[str, str, str], metric: str, asked: Rates, factor_permille: int) -> float:
-        """The highest rate of one metric at which a configuration still does, the other one staying what it is."""
-        figures = {name: milli / factor_permille for name, milli in self.figures_milli.get(key, {}).items()}
+    def _most(self, key: Key, metric: str, asked: Rates, factor_permille: int, *, surely: bool) -> float:
+        """The highest rate of one metric at which a configuration still does, the other one staying what it is: by
+        the lower one of what its node and others measured, if it is to be sure, and else by the higher one."""
+        seen, pick = self.seen_milli.get(key, {}), min if surely else max
+        told = self.figures_milli.get(key, {})
+        figures = {name: pick(milli, seen.get(name, milli)) / factor_permille for name, milli in told.items()}
         other = GETS if metric == PUTS else PUTS
         match key[1]:
             case "store":

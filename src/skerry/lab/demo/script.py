@@ -33,6 +33,8 @@ from skerry.lab.demo import (
     live,
     measuring,
     owner,
+    raising,
+    slowing,
     starting_cold,
     tampering,
 )
@@ -127,12 +129,11 @@ def _play(stage: Stage, options: Options, times: Timers, without: Part | None) -
     plan = Plan(
         nodes=options.nodes, site_file=SITE_FILE, catalogue=example, contingency=without is not Part.CONTINGENCY
     )
-    _agree(stage, plan)
+    _agree(stage, plan, slow=not options.live)
     if options.live:
         live.play(stage)
         verify(stage)
         return figures.cold()
-    dying.slow(stage)
     cutting.play(stage)
     leader = dying.leader_falls_silent(stage)
     owner.give_back(stage)
@@ -141,7 +142,7 @@ def _play(stage: Stage, options: Options, times: Timers, without: Part | None) -
     handing_in.play(stage)
     coming_back.thaw(stage, leader)
     coming_back.power_cycle(stage, reporter)
-    moving = coming_back.raise_limit(stage)
+    moving = raising.play(stage)
     if options.tamper:
         tampering.play(stage)
     coming_back.heal(stage, moving)
@@ -153,17 +154,19 @@ def _play(stage: Stage, options: Options, times: Timers, without: Part | None) -
     return {**figures.client(), **figures.cut(times), **figures.losses(times), **figures.reconnection()}
 
 
-def _agree(stage: Stage, plan: Plan) -> None:
-    """Acts 1 to 6: from nothing to a site that serves."""
+def _agree(stage: Stage, plan: Plan, *, slow: bool) -> None:
+    """Acts 1 to 6: from nothing to a site that serves; on the way a node turns slow, or none does."""
     enrolling.play(stage, plan, agents=True)
     enrolling.refused_tokens(stage)
     measuring.apply(stage, plan.catalogue)
     measuring.show_representation(stage)
     measuring.fits(stage)
     agreeing.agree(stage)
-    agreeing.offices(stage)
     agreeing.serve(stage)
     forging.begin(stage)
+    if slow:
+        slowing.play(stage)
+    agreeing.offices(stage)
 
 
 def _asked(stage: Stage) -> bool:
