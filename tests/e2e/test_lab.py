@@ -16,6 +16,7 @@ import pytest
 
 from skerry.lab import processes, state
 from skerry.lab.site import Lab
+from skerry.shell.settings import load_settings
 
 UP_WITHIN_S = 120.0
 VERB_WITHIN_S = 60.0
@@ -237,3 +238,14 @@ def test_x5_a_node_that_leaves_says_goodbye_and_its_vote_goes_with_the_next_rost
     _until(lab, "n3 runs", lambda nodes: nodes["n3"]["status"] is not None)
     status = lab.api("n3").get("/v1/status")
     assert not status["belongs"] and any("taken out of the roster" in line for line in status["given_up"])
+
+
+def test_a_site_may_go_without_a_plan_for_being_cut_off_to_compare(tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    words = ("--nodes", "1", "--joined-only", "--without-contingency", "--folder", str(folder))
+    _skerry("lab", "up", *words, within_s=UP_WITHIN_S)
+    try:
+        assert load_settings(folder / "n1").contingency is False
+        assert [one.command for one in processes.found(Lab(folder).state.id) if " agent run" in one.command] == []
+    finally:
+        _skerry("lab", "down", "--folder", str(folder))

@@ -99,6 +99,9 @@ def up(
         int, typer.Option("--managers", help="How many managers; all but the first, hq, are guests: m2, m3, ...")
     ] = 1,
     joined_only: Annotated[bool, typer.Option("--joined-only", help="Let the nodes join, and start no agent.")] = False,
+    without_contingency: Annotated[
+        bool, typer.Option("--without-contingency", help="Let the site vote no plan for being cut off, to compare.")
+    ] = False,
     folder: Folder = FOLDER,
 ) -> None:
     """Start a relay, a manager and nodes; wait until the site has a leader. Nothing is left if it fails.
@@ -124,6 +127,7 @@ def up(
         netns=netns,
         clocks=clocks,
         managers=managers,
+        contingency=not without_contingency,
     )
     console = Console(stderr=True)
     with told(), interruptible(), console.status("starting") as spinner:
