@@ -22,11 +22,13 @@ def play(stage: Stage) -> dict[str, str]:
     """Head office asks for more than one holder measured; the site cannot know yet. Returns who will have to move."""
     stage.act(11, "Meanwhile head office raises a limit; then the uplink returns")
     asked, ceilings = asked_for(), ceiling()
-    site = measured_site(stage, "isolated")
-    # Rather one whose next holder has the headroom of either set; if need be of the set that will be in force.
-    raised = site.raised(asked, ceilings) or measured_site(stage, "connected").raised(asked, ceilings)
+    sites = measured_site(stage, "isolated"), measured_site(stage, "connected")
+    # Rather one that holds by what others measured, too, and whose next holder has the headroom of either set; if need
+    # be, of the set that will be in force.
+    choices = [*sites, *(site._replace(seen_milli={}) for site in sites)]
+    raised = next((found for site in choices if (found := site.raised(asked, ceilings)) is not None), None)
     if raised is None:
-        raise DemoFailed(f"no limit was found that one holder cannot reach and another node can; {_known(site)}")
+        raise DemoFailed(f"no limit was found that one holder cannot reach and another node can; {_known(sites[0])}")
     code, said = stage.lab.manager().ask("/v1/apply", body=with_rates(raised.rates).encode())
     if code != 200:
         raise DemoFailed(f"the manager refused the new limit: {said}")

@@ -103,7 +103,7 @@ class Custody:
         def has(node: NodeId | None) -> bool:
             return node is not None and node != peer and holders.get(node, {}).get(kept.name) == kept.version
 
-        for first in (kept.author, leader):
+        for first in (NodeId(kept.author), leader):
             if first == self.me or has(first):
                 return first == self.me
         return not any(node < self.me and has(node) for node in holders)
