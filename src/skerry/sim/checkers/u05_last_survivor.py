@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from skerry.core.actors import report
+from skerry.core.kernel.ids import NodeId
 from skerry.core.stages.negotiation.model import SITE
 from skerry.sim.checkers.checker import Checker
 from skerry.sim.checkers.given import given
@@ -74,6 +75,8 @@ class LastSurvivor(Checker):
         agents = self._agents()
         for name in world.core.nodes:
             agent = agents.get(name)
+            if agent is not None and agent.picture.goes(NodeId(name)):
+                continue  # who leaves is no survivor
             plan = agent.picture.plan() if agent is not None else None
             self.premise()
             if agent is None or plan is None:
