@@ -112,6 +112,10 @@ def test_d14_what_was_agreed_with_lowered_standards_stands_down_to_the_floor() -
         ({"refused": frozenset({SHOP})}, "its manager refused the section"),
         ({"inherited": True, "running": {C: (running(),)}}, "after a merge it runs elsewhere"),
         ({"newcomers": frozenset({C}), "running": {C: (running(),)}}, "who has just joined runs it"),
+        (
+            {"running": {B: (running(surrendered=True),), C: (running(),)}},
+            "it goes on without a quorum, and another with one (X8)",
+        ),
         ({"drained": {B: "drained by ann"}}, "its holder is drained, and has not begun"),
         ({"drained": {B: "drained by ann"}, "running": {B: (running(),)}}, "its holder is drained"),
     ],
@@ -129,6 +133,19 @@ def test_an_assignment_does_not_stand_when(fields, why) -> None:
         ({"failing": {instance(): C}}, "another was found under its floor"),
         ({"running": {C: (running(),)}}, "within a term the leader's word counts"),
         ({"inherited": True, "running": {B: (running(),), C: (running(),)}}, "it runs at its holder as well"),
+        ({"running": {B: (running(surrendered=True),)}}, "nobody else has it, without a quorum or with one"),
+        (
+            {"running": {B: (running(surrendered=True),), C: (running(surrendered=True),)}},
+            "neither of two has a quorum",
+        ),
+        (
+            {"running": {B: (running(surrendered=True),), C: (running(phase="starting"),)}},
+            "who has a quorum has not begun",
+        ),
+        (
+            {"running": {B: (running(surrendered=True),), D: (running(),)}},
+            "who has a quorum is none of this part",
+        ),
         ({"newcomers": frozenset({A}), "running": {C: (running(),)}}, "who runs it was there when it was given away"),
         ({"members": {**members(), B: Member(fit=fit(B), free=mib(9))}}, "it is being measured anew"),
         ({"drained": {A: "drained by ann"}}, "another is drained"),

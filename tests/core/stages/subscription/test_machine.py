@@ -323,6 +323,15 @@ def test_x6_each_renewal_moves_the_guards_deadline_and_it_never_goes_back() -> N
     assert t >> sees(held=held(until_ms=3_700))
 
 
+def test_x8_its_beats_say_that_it_goes_on_without_a_quorum_and_when_that_is_over() -> None:
+    t = exclusive()
+    alone = msgspec.structs.replace(held()[KEY], surrendered="no majority of the roster is in contact")
+    assert t >> sees(held={KEY: alone}) << anything
+    assert [i.surrendered for i in t.machine.instances()] == [True]
+    assert t >> sees(held=held()) << anything
+    assert [i.surrendered for i in t.machine.instances()] == [False]
+
+
 def test_x2_a_lost_grant_stops_it() -> None:
     t = exclusive()
     assert t >> sees(held={}) << does(StopWorkload, instance=DB) << notes("role.stopping", why="its grant has run out")

@@ -357,7 +357,22 @@ def trouble(assignment: Assignment, survey: Survey) -> str | None:
         return "it failed there again and again"
     if assignment.holder in survey.drained and _runs_on(assignment.holder, assignment, survey):
         return survey.drained[assignment.holder]
-    return None
+    return _outdone(assignment, survey)
+
+
+def _outdone(assignment: Assignment, survey: Survey) -> str | None:
+    """X8: a holder that goes on without a quorum yields to a member that does the same work with one."""
+    at_work = {
+        node: i
+        for node, running in survey.running.items()
+        for i in running
+        if i.instance == assignment.instance and i.digest == assignment.digest and i.phase == "active"
+    }
+    own = at_work.pop(assignment.holder, None)
+    if own is None or not own.surrendered:
+        return None
+    rightful = sorted(node for node, i in at_work.items() if not i.surrendered and node in survey.members)
+    return f"it goes on without a quorum, and {rightful[0]} with one" if rightful else None
 
 
 def _runs_on(node: NodeId, assignment: Assignment, survey: Survey) -> bool:

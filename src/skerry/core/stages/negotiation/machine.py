@@ -44,9 +44,9 @@ from skerry.core.stages.negotiation.rounds import (
     Memory,
     Round,
     agreed,
+    is_news,
     once_filled,
     refusal,
-    substance,
 )
 from skerry.core.stages.negotiation.wire import Ballot, Proposal, Proposed
 from skerry.core.stages.proposal.model import Ranking
@@ -462,8 +462,7 @@ class Chair:
         if plan_id is None:
             plan_id = PlanId(term=view.term, leader=self.me, number=self._number + 1)
         sections = agreed(draft.finished(), won, plan_id)
-        old = view.plan.sections if view.plan is not None else {}
-        if substance(sections) == substance(old):
+        if not is_news(sections, view.plan, draft.survey):
             return NOTHING
         self._number = plan_id.number
         self._drafted = None

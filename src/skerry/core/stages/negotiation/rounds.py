@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from skerry.core.kernel.ids import InstanceId, IntentId, NodeId, PlanId
 from skerry.core.stages.ir.model import SetName
-from skerry.core.stages.negotiation.drafting import FAILING, Draft, Survey
-from skerry.core.stages.negotiation.model import Assignment, No, Section, Slot
+from skerry.core.stages.negotiation.drafting import FAILING, SETS, Draft, Survey
+from skerry.core.stages.negotiation.model import Assignment, No, Plan, Section, Slot
 from skerry.core.stages.proposal.model import NOT_MEASURED
 
 REFUSAL_HOLDS_MS = 30_000
@@ -92,6 +92,21 @@ def agreed(sections: dict[IntentId, Section], won: Mapping[Slot, str], plan: Pla
         intent: section.with_sets(stamped("connected", section.connected), stamped("isolated", section.isolated))
         for intent, section in sections.items()
     }
+
+
+def is_news(sections: Mapping[IntentId, Section], plan: Plan | None, survey: Survey) -> bool:
+    """Whether what was drafted is committed: it is another plan than the one in force, or somebody has to be told it by
+    one that counts them among its members (X8)."""
+    old = plan.sections if plan is not None else {}
+    return substance(sections) != substance(old) or _to_be_told(sections, survey)
+
+
+def _to_be_told(sections: Mapping[IntentId, Section], survey: Survey) -> bool:
+    """A member that the plan in force was made without goes on with exclusive work without a quorum, though it is
+    somebody else's: only a plan of its own leader's that counts it ends that (P1)."""
+    alone = {(i.instance, node) for node in survey.newcomers for i in survey.running.get(node, ()) if i.surrendered}
+    given = {a.instance: a.holder for s in sections.values() for name in SETS for a in s.of(name).values()}
+    return any(given.get(instance, node) != node for instance, node in alone)
 
 
 def substance(sections: Mapping[IntentId, Section]) -> dict[IntentId, object]:

@@ -301,6 +301,7 @@ class Keeper:
             return self._stop(instance, run, "somebody else was active in between")
         if run.phase == "active":
             run.reason = f"exclusiveness given up: {held.surrendered}" if held.surrendered else ""
+            run.surrendered = bool(held.surrendered)
         kill_at_ms = held.until_ms - run.stop_within_ms
         if run.kill_at_ms is None or kill_at_ms > run.kill_at_ms:
             run.kill_at_ms = kill_at_ms
@@ -324,7 +325,7 @@ class Keeper:
             return NOTHING
         before = self._kept.get(instance)
         run.phase, run.digest, run.reason, run.kill_at_ms = "starting", want.configuration.digest, "", kill_at_ms
-        run.started = want.configuration
+        run.started, run.surrendered = want.configuration, False
         run.endpoints = endpoints_file(
             self.me, instance, run.fence, want.ir, want.spec, self._around(view), view.modes, False
         )
@@ -443,6 +444,7 @@ class Keeper:
                 fence=run.fence,
                 since_wall_ms=run.since_wall_ms,
                 reason=run.reason,
+                surrendered=run.surrendered and run.phase == "active",
             )
             for instance, run in sorted(self.runs.items())
         )

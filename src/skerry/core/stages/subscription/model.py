@@ -26,6 +26,8 @@ class Instance(Value, frozen=True, kw_only=True, array_like=True):
     since_wall_ms: int = 0
     reason: str = ""
     """Why it waits or failed."""
+    surrendered: bool = False
+    """It is exclusive, and goes on without a quorum (X8)."""
 
 
 class Subscription(Value, frozen=True, kw_only=True):

@@ -43,6 +43,8 @@ class Run:
     port: int | None = None
     fence: int | None = None
     reason: str = ""
+    surrendered: bool = False
+    """It is active under a key that was had without a quorum (X8)."""
     stop_within_ms: int = 1_000
     failures_ms: list[int] = field(default_factory=list)
     retry_ms: int = 0
