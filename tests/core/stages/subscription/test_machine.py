@@ -467,7 +467,20 @@ def test_i4_what_runs_without_a_subscription_or_with_another_digest_is_stopped()
 
 def test_u1_what_may_run_anywhere_starts_again_after_a_reboot_with_nobodys_permission_on_its_old_port() -> None:
     t, _ = restarted(kept_by(serving()), my_leaders=False)
-    assert t >> sees() << keeps(ON_DISK) << does(StartWorkload, instance=STORE, port=4_000)
+    assert t >> sees() << writes("role.stopped") << keeps(ON_DISK) << does(StartWorkload, instance=STORE, port=4_000)
+
+
+def test_h3_what_is_gone_after_a_reboot_is_told_once_though_nobody_wants_it_any_more() -> None:
+    t, effects = restarted(kept_by(serving()), plan=plan(), my_leaders=False)
+    assert effects.empty
+    assert t >> sees() << writes("role.stopped") << drops(ON_DISK)
+    assert t >> sees(my_leaders=True)
+
+
+def test_h3_before_it_is_known_what_is_wanted_what_is_gone_keeps_its_subscription() -> None:
+    t, _ = restarted(kept_by(serving()), plan=None)
+    assert t >> sees() << writes("role.stopped")
+    assert t >> sees(plan=plan(assigned(A))) << keeps(ON_DISK) << does(StartWorkload, instance=STORE, port=4_000)
 
 
 def test_x6_an_exclusive_process_taken_over_goes_on_until_the_guards_deadline_and_asks_with_its_fence() -> None:
@@ -482,5 +495,5 @@ def test_x6_an_exclusive_process_taken_over_goes_on_until_the_guards_deadline_an
 
 def test_x4_an_exclusive_role_that_does_not_run_after_a_reboot_waits_for_a_grant() -> None:
     t, _ = restarted(kept_by(exclusive()), plan=exclusive_plan(), irs={SHOP: EXCLUSIVE})
-    assert t >> sees()
+    assert t >> sees() << writes("role.stopped")
     assert phase(t, DB) == "waiting"

@@ -96,6 +96,8 @@ class Keeper:
     _instances: tuple[Instance, ...] = ()
     _wanted_keys: dict[GrantKey, int] = field(default_factory=dict)
     _kept: dict[InstanceId, Subscription] = field(default_factory=dict)
+    _gone: tuple[InstanceId, ...] = ()
+    """What an earlier life may run and is not there any more: to be told with the first step."""
     _deadline_ms: int | None = None
 
     @classmethod
@@ -129,14 +131,17 @@ class Keeper:
                 started=subscription.configuration,
             )
             notes.append(Note(what="workload.adopted", about=process.instance, data={"pid": process.pid}))
+        keeper._gone = tuple(sorted(set(keeper._kept) - set(keeper.runs)))
         keeper._publish({})
         return keeper, Effects(act=tuple(acts), note=tuple(notes))
 
     def step(self, given: Input[KeeperEvent], view: KeeperView) -> Effects:
         """Take the end of a start, stop or drain, or a change of plan, mode, grants or neighbours."""
         self._deadline_ms = None
-        done = self._on_event(given, view)
+        done = self._on_event(given, view) + self._tell_gone()
         wanted = self._wanted(view)
+        for instance in sorted(set(self._kept) - set(self.runs) - set(wanted)) if view.plan is not None else ():
+            done = done + self._forget(instance)
         for instance in sorted(set(self.runs) - set(wanted)):
             done = done + self._away(instance, given, view)
         for instance, want in sorted(wanted.items()):
@@ -168,6 +173,17 @@ class Keeper:
         return frozenset(
             r.key for r in self.runs.values() if r.key is not None and r.phase not in ("waiting", "failed")
         )
+
+    def _tell_gone(self) -> Effects:
+        """H3: until something of this life is known, what an earlier one did after its last reading is unknown up to
+        now, and more with every second."""
+        gone, self._gone = self._gone, ()
+        return Effects(record=tuple(_end(instance, "it was gone when its agent came back") for instance in gone))
+
+    def _forget(self, instance: InstanceId) -> Effects:
+        """Nothing runs of it, and nothing is to."""
+        self._kept.pop(instance, None)
+        return Effects(persist=(Drop(key=SUBSCRIPTION_PREFIX + instance),))
 
     # --- what happened --------------------------------------------------------------------------------------------
 
@@ -228,9 +244,7 @@ class Keeper:
     def _stopped(self, instance: InstanceId, run: Run) -> Effects:
         """Gone, on disk as well; only now may its key be released (X7)."""
         del self.runs[instance]
-        self._kept.pop(instance, None)
-        return Effects(
-            persist=(Drop(key=SUBSCRIPTION_PREFIX + instance),),
+        return self._forget(instance) + Effects(
             note=(Note(what="role.stopped", about=instance, data={"why": run.reason}),),
             record=(_end(instance, run.reason),),
         )
@@ -348,8 +362,7 @@ class Keeper:
         run = self.runs[instance]
         if run.phase in ("waiting", "failed"):
             del self.runs[instance]
-            self._kept.pop(instance, None)
-            return Effects(persist=(Drop(key=SUBSCRIPTION_PREFIX + instance),))
+            return self._forget(instance)
         ir = view.irs.get(run.intent)
         held = paused_by(instance, view.paused)
         if held is not None:
