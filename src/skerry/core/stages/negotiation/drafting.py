@@ -7,7 +7,7 @@ here is arithmetic over one `Survey`; nothing is asked of anybody.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import permutations
 from typing import Any
@@ -362,17 +362,21 @@ def trouble(assignment: Assignment, survey: Survey) -> str | None:
 
 def _outdone(assignment: Assignment, survey: Survey) -> str | None:
     """X8: a holder that goes on without a quorum yields to a member that does the same work with one."""
-    at_work = {
-        node: i
-        for node, running in survey.running.items()
+    if not any(i.surrendered for i in _at_work(assignment, survey.running.get(assignment.holder, ()))):
+        return None
+    for node in sorted(survey.members):
+        if any(not i.surrendered for i in _at_work(assignment, survey.running.get(node, ()))):
+            return f"it goes on without a quorum, and {node} with one"
+    return None
+
+
+def _at_work(assignment: Assignment, running: Iterable[Instance]) -> Iterator[Instance]:
+    """What is active of just that."""
+    return (
+        i
         for i in running
         if i.instance == assignment.instance and i.digest == assignment.digest and i.phase == "active"
-    }
-    own = at_work.pop(assignment.holder, None)
-    if own is None or not own.surrendered:
-        return None
-    rightful = sorted(node for node, i in at_work.items() if not i.surrendered and node in survey.members)
-    return f"it goes on without a quorum, and {rightful[0]} with one" if rightful else None
+    )
 
 
 def _runs_on(node: NodeId, assignment: Assignment, survey: Survey) -> bool:
