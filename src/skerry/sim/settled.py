@@ -7,11 +7,12 @@ What is demanded is demanded of the core alone, whatever goes on outside it for 
 - a part that reaches the manager by an uplink of the core is connected; where nobody reaches it, all are isolated.
 - nodes of one part hold the same plan, and of a core that is one part all hold the same documents; with the manager,
   what the manager holds.
-- what the plan in force gives to one of its nodes runs there, and nothing else does, but what a node outside is to take
-  over and has not begun. What it gives to a node outside is given to one that the leader hears, or whose work answers.
-  A slot stays open for a lack that lasts, and not because somebody has still to answer who is there to answer.
-- what is exclusive runs if the core alone is a quorum, unless a node of the core grants it to one outside who holds it;
-  otherwise nothing is demanded of it but I2.
+- what the plan in force gives to one of its nodes runs there, and nothing else does, but what a node outside that is
+  heard there is to take over and has not begun. What it gives to a node outside is given to one that the leader hears,
+  or whose work answers. A slot stays open for a lack that lasts, and not because somebody has still to answer who is
+  there to answer.
+- what is exclusive runs if the core alone is a quorum, unless a node of the core grants it to one outside who holds it
+  and has not been told otherwise; otherwise nothing is demanded of it but I2.
 - with the manager: its word on every section is final, if the core is one part, whatever plan a part outside told it of
   (R3); and what a disk of the core held at the healing has arrived.
 """
@@ -177,7 +178,7 @@ def _work(world: World, agents: dict[str, Agent]) -> str | None:
     }
     decides = is_quorum(agents)
     for instance, assignment in sorted(wanted.items()):
-        if assignment.key is None or (decides and not _held_outside(world, agents, assignment.key)):
+        if assignment.key is None or (decides and not _held_outside(world, agents, plan, assignment.key)):
             why = _unserved(world, agents, instance, assignment)
             if why is not None:
                 return why
@@ -185,8 +186,8 @@ def _work(world: World, agents: dict[str, Agent]) -> str | None:
         for instance in world.machines[name].guard.workloads:
             given = wanted.get(instance)
             intent = IntentId(instance.rsplit("/", 1)[0])
-            if given is not None and given.holder not in agents and not _runs(world, given.holder, instance):
-                continue  # make before break: it goes on until who takes its place outside has begun, if ever
+            if given is not None and given.holder not in agents and _waits_for(world, agents[name], given):
+                continue
             if (given is None or given.holder != name) and not (
                 given is None and is_open(plan, instance, intent, modes)
             ):
@@ -206,9 +207,12 @@ def _unserved(world: World, agents: dict[str, Agent], instance: InstanceId, give
     return None
 
 
-def _runs(world: World, node: NodeId, instance: InstanceId) -> bool:
-    machine = world.machines.get(node)
-    return machine is not None and machine.powered and instance in machine.guard.workloads
+def _waits_for(world: World, agent: Agent, given: Assignment) -> bool:
+    """Make before break: what is not exclusive goes on until who takes its place outside has begun, if ever; for one
+    that its own node does not hear, no longer than the stated time (P4)."""
+    machine = world.machines.get(given.holder)
+    begun = machine is not None and machine.powered and given.instance in machine.guard.workloads
+    return given.key is None and not begun and given.holder in agent.membership.contacts
 
 
 def _is_there(world: World, agents: dict[str, Agent], node: NodeId, instance: InstanceId) -> bool:
@@ -221,13 +225,20 @@ def _is_there(world: World, agents: dict[str, Agent], node: NodeId, instance: In
     return node in {leader, *shell.agent.membership.contacts} or any(i.instance == instance for i in left)
 
 
-def _held_outside(world: World, agents: dict[str, Agent], key: GrantKey) -> bool:
-    """X2: what a node outside was granted, by a node of the core too, it keeps for as long as both hear each other."""
+def _held_outside(world: World, agents: dict[str, Agent], plan: Plan, key: GrantKey) -> bool:
+    """X2: what a node outside was granted, by a node of the core too, it keeps for as long as both hear each other, and
+    it is not told by a plan that counts it that somebody else is to have it."""
     shells = (machine.shell for name, machine in world.machines.items() if name not in agents)
-    holders: set[NodeId | None] = {
-        shell.agent.identity.node for shell in shells if shell and key in shell.agent.granting.held
-    }
+    outside = [shell.agent for shell in shells if shell is not None and key in shell.agent.granting.held]
+    holders: set[NodeId | None] = {agent.identity.node for agent in outside if not _is_told(agent, plan)}
     return any(agent.granting.promised_to(key, agent.picture.at_ms) in holders for agent in agents.values())
+
+
+def _is_told(agent: Agent, plan: Plan) -> bool:
+    """Whether a node outside follows whoever made the plan in force, has it, and is one of its members (P1)."""
+    led, held = agent.election.leadership, agent.picture.plan()
+    follows = held is not None and held.id == plan.id and (led.term, led.leader) == (plan.id.term, plan.id.leader)
+    return follows and agent.identity.node in plan.members
 
 
 def is_quorum(agents: dict[str, Agent]) -> bool:

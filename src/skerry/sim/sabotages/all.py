@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from skerry.sim.sabotages import (
+    exceptions,
     exclusiveness,
     guests,
     holding,
@@ -27,5 +28,6 @@ SABOTAGES: tuple[Sabotage, ...] = (
     *journal.SABOTAGES,
     *metering.SABOTAGES,
     *users.SABOTAGES,
+    *exceptions.SABOTAGES,
 )
 """By rule; names are unique."""
