@@ -78,6 +78,14 @@ def test_of_a_chain_of_which_nobody_has_anything_all_is_lost() -> None:
     assert relay.lost(mine, WANTED_FOR_MS) == {CHAIN: 0}
 
 
+def test_of_a_chain_of_which_nobody_has_more_than_the_manager_all_that_it_once_acknowledged_is_lost(
+    author: Journal,
+) -> None:
+    relay, mine = Relay(), retaining(author, 0)
+    relay.hear({CHAIN: MANY}, {CHAIN: MANY}, mine, 0)  # it had acknowledged more, of which no disk knows any more
+    assert relay.lost(mine, WANTED_FOR_MS) == {CHAIN: 0}
+
+
 def test_what_others_retain_from_further_on_shortens_what_is_lost(author: Journal) -> None:
     relay, mine = Relay(), retaining(author, 8)
     relay.hear({CHAIN: 2}, {CHAIN: 2}, mine, 0)

@@ -71,16 +71,20 @@ class Relay:
 
     def lost(self, journal: Journal, at_ms: int) -> dict[str, int]:
         """Of each chain the number up to which nobody in contact retains what the manager lacks, which is all that is
-        known of it where all of it was dropped; 0: nobody here ever heard of it. Nothing before everybody could answer.
-        """
+        known of it where all of it was dropped; 0: nobody here ever heard of it, or of more than the manager has.
+        Nothing before everybody could answer."""
         if at_ms - self._since_ms < WANTED_FOR_MS:
             return {}
         firsts = {name: self._first(name, number, journal) for name, number in self.lacks.items()}
         return {
-            name: first - 1 if first is not None else journal.heads.get(name, 0)
+            name: first - 1 if first is not None else self._all_known(name, journal)
             for name, first in firsts.items()
             if first != self.lacks[name] + 1
         }
+
+    def _all_known(self, name: str, journal: Journal) -> int:
+        head = journal.heads.get(name, 0)
+        return head if head > self.lacks[name] else 0
 
     def _relayed(self, name: str, number: int) -> Piece | None:
         """What was sent in which this number stands; a sum may begin with what the manager has."""
