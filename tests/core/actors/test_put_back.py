@@ -13,12 +13,13 @@ from skerry.core.group.custody.model import Kept
 from skerry.core.group.journal.model import Acknowledgement
 from skerry.core.group.uplink.wire import Question
 from skerry.core.kernel.effects import Effects
+from skerry.core.kernel.sealing import Statement
 from skerry.core.kernel.values import decode, encode
 from skerry.core.stages.ir.issuing import _must_stay
 from skerry.core.stages.ratification.model import Verdict
 from tests.core.actors.test_manager import Site
 from tests.core.group.journal.disk import Disk, opened
-from tests.core.things import A, B, assigned, element, ir, plan, reopened
+from tests.core.things import A, B, assigned, element, fit, ir, plan, reopened
 
 
 class Backup:
@@ -240,3 +241,14 @@ def test_j4_manifests_of_before_the_backup_do_not_undo_what_was_found() -> None:
     assert _must_stay(word, frozenset({"intent/hq/shop"}), frozenset())
     assert _must_stay(word, frozenset({"catalogue"}), frozenset())
     assert not _must_stay(word, frozenset({"catalogue"}), frozenset({"intent/hq/shop"}))
+
+
+def test_c2_a_site_whose_disks_were_put_back_gets_the_last_report_of_fit_that_it_gave(backup: Backup) -> None:
+    backup.site.hears(B, fit(B, version=3))
+
+    def given(**held: tuple[int, ...]) -> list[str]:
+        exchange, _ = backup.asks(versions={**backup.site.manager.versions(), **held})
+        return [] if exchange is None else [decode(one.statement, Statement).kind for one in exchange.items]
+
+    assert given(**{"fit/b": (2,)}) == ["role_fit"]
+    assert given(**{"fit/b": (3,)}) == given(**{"fit/b": (4,)}) == []
