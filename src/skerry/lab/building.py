@@ -32,7 +32,10 @@ PORTS_FOR_ALL = 4
 PORTS_PER_NODE = 2
 PORTS_PER_GUEST = 3
 MANAGERS_MAX = 4
-READY_WITHIN_S = 30.0
+READY_WITHIN_S = 60.0
+"""A manager needs three seconds of a processor to start, which it shares with whatever else this machine does."""
+BUSY_LOAD_A_PROCESSOR = 2.0
+"""Above it, what was too late may be late for that alone."""
 LEADER_WITHIN_S, LEADER_WITHIN_A_NODE_S = 60.0, 5.0
 """All agents of a lab start on one machine."""
 APPLY_WITHIN_S = 20.0
@@ -357,7 +360,7 @@ def until_led(folder: Path, lab: LabState, nodes: list[str]) -> dict[str, Any]:
                 return found
         time.sleep(0.1)
     said = {name: status["leader"] for name, status in seen.items()}
-    raise LabError(f"the site has no leader after {within_s:.0f} s; the nodes say {said}; logs are in {folder}")
+    raise LabError(f"the site has no leader after {within_s:.0f} s{busy()}; the nodes say {said}; logs are in {folder}")
 
 
 def _with(folder: Path, lab: LabState, name: str, process: subprocess.Popen[bytes]) -> LabState:
@@ -380,7 +383,7 @@ def _until(there: Callable[[], bool], process: subprocess.Popen[bytes], log: Pat
         if process.poll() is not None:
             raise LabError(f"{what} ended at once: {tail(log)}")
         if boot_ms() > until_ms:
-            raise LabError(f"{what} is not ready after {READY_WITHIN_S:.0f} s; its log {log} ends: {tail(log)}")
+            raise LabError(f"{what} is not ready after {READY_WITHIN_S:.0f} s{busy()}; its log {log} ends: {tail(log)}")
         time.sleep(0.05)
 
 
@@ -388,6 +391,14 @@ def _still_there(folder: Path, lab: LabState, name: str, log: Path) -> None:
     process = lab.processes.get(name)
     if process is None or not process.alive:
         raise LabError(f"{name} ended; its log {log} ends: {tail(log)}")
+
+
+def busy() -> str:
+    """What to do where a machine without time is the likely reason that something was too late; else empty."""
+    load, processors = os.getloadavg()[0], os.cpu_count() or 1
+    if load <= BUSY_LOAD_A_PROCESSOR * processors:
+        return ""
+    return f" ({load:.0f} processes want the {processors} processors here: try again when there is less to do)"
 
 
 def tail(log: Path) -> str:

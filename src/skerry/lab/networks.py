@@ -13,10 +13,12 @@ import os
 import secrets
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from skerry.lab import profiles, state, wires
 from skerry.lab.state import LabError, LabState, NodePlace
+from skerry.shell.settings import INPUTS_FOLDER
 
 FABRIC_PORT, API_PORT, MANAGER_API_PORT, MANAGER_UPLINK_PORT = 7447, 7448, 8443, 7449
 DISKS = "disks"
@@ -85,6 +87,15 @@ def make(folder: Path, lab: LabState) -> None:
     except (OSError, subprocess.SubprocessError) as error:
         said = getattr(error, "stderr", None) or error
         raise LabError(f"{folder}: a node's disk cannot be made: {said}") from error
+
+
+def keep_records(folder: Path, names: Iterable[str]) -> None:
+    """Copy from each node's disk what its agent wrote down of itself, before the disk goes: for `skerry replay` and
+    `skerry explain --log`. Raises `OSError`."""
+    for name in names:
+        inputs = folder / DISKS / name / "agent" / INPUTS_FOLDER
+        if inputs.is_dir():
+            shutil.copytree(inputs, folder / f"{name}.inputs", dirs_exist_ok=True)
 
 
 def remove(folder: Path, lab: LabState) -> None:

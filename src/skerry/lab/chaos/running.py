@@ -347,7 +347,10 @@ def _tell(stage: Stage, outcome: Outcome) -> None:
     if starved > STARVED_PERCENT:
         stage.say(f"work waited for a processor for {starved} % of the time: judge again on a machine with less to do")
     if not outcome.ok:
-        stage.say(f"logs, and what was seen ({RECORD}), are kept in {stage.lab.folder}")
+        stage.say(
+            f"logs, what was seen ({RECORD}) and what each agent was told (<node>.inputs, for `skerry explain --log`) "
+            f"are kept in {stage.lab.folder}"
+        )
     judged = {v.name: {"verdict": v.said, "times": v.times} for v in outcome.verdicts}
     last = {"ok": outcome.ok, **outcome.counted, "judged": judged, "violations": outcome.violations}
     stage.line({**last, "leaked": outcome.leaked, "ended": outcome.ended, "failed": outcome.failed})
