@@ -371,6 +371,7 @@ def _survey(picture: Picture, members: tuple[NodeId, ...], others: list[NodeId])
         },
         management=management,
         offices=offices,
+        in_force=picture.modes(),
         only={} if picture.contingency else picture.modes(),
         inherited=(plan := picture.plan()) is not None and plan.id.term != picture.agent.election.leadership.term,
         drained=drained,

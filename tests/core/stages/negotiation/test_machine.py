@@ -400,6 +400,17 @@ def test_a_role_measured_under_its_floor_goes_to_another_and_stays_if_nobody_doe
     assert holders(alone.view.plan) == {STORE: A}
 
 
+def test_two_that_fail_at_places_of_one_role_do_not_change_places() -> None:
+    """Each would be ended and begun anew, on a node that has just failed at the same."""
+    present = plan(assigned(A), assigned(B, number=2))
+    failing = {slot(number=1).instance: A, slot(number=2).instance: B}
+    wish = ir(element(instances=2))
+    assert proposed(chair(wish, plan=present, failing=failing)) == {slot(number=1): C}, "whoever is left takes one"
+    alone = chair(wish, plan=present, failing=failing, known=known(c=measured(failure="x")))
+    assert proposed(alone) is None
+    assert holders(alone.view.plan) == {slot(number=1): A, slot(number=2): B}
+
+
 def test_a_role_does_not_go_back_to_who_has_just_failed_at_it() -> None:
     """Of who takes over something bad may be remembered, too: the role would change hands with each measurement."""
     t = chair(plan=plan(assigned(A)), failing={STORE.instance: A})

@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 
 from skerry.core.kernel.ids import GrantKey
-from skerry.core.stages.ir.model import Weights
+from skerry.core.stages.ir.model import SetName, Standard, Weights
 from skerry.core.stages.negotiation.machine import Chair
 from skerry.core.stages.negotiation.model import No
 from tests.core.stages.negotiation.test_machine import ballot, holders, keep_plan, known, proposed, view
-from tests.core.things import HQ, SHOP, A, B, C, assigned, element, ir, plan, slot
+from tests.core.things import HQ, SHOP, A, B, C, assigned, element, ir, plan, running, slot
 from tests.support.conversation import Talk, anything, at, heard, publishes, sees, talk
 
 BOTH = (slot(), slot(isolated=True))
@@ -92,3 +92,44 @@ def test_where_nothing_is_voted_ahead_only_the_set_in_force_is_asked_for_and_it_
     assert t >> heard(A, ballot(2, slot("extra", isolated=True))) << publishes("plan") << anything
     assert agreed(t).keys() >= {slot(isolated=True), slot("extra", isolated=True)}
     assert B not in agreed(t).values()
+
+
+# --- both sets name whoever does the work (U3) ------------------------------------------------------------------------
+
+
+def apart(*, in_force: SetName = "connected", at_least: int = 100) -> Talk:
+    """The two sets were agreed on one by one, and give the store to c and to b. It runs where the one in force says."""
+    asked = (Standard(metric="ops", at_least_milli=at_least * 1_000),)
+    wish = ir(element(), isolated=(element(headroom_permille=1_600, standards=asked),))
+    seen = view(wish, plan=plan(assigned(C), isolated=(assigned(B),)), known=known())
+    runs = {C if in_force == "connected" else B: (running(),)}
+    assert seen.survey is not None
+    survey = msgspec.structs.replace(seen.survey, in_force={SHOP: in_force}, running=runs)
+    return talk(Chair(me=A), msgspec.structs.replace(seen, survey=survey), follow=keep_plan)
+
+
+def test_u3_the_set_that_is_not_in_force_follows_whoever_does_the_work() -> None:
+    t = apart()
+    assert t >> sees() << anything
+    assert proposed(t) == {slot(isolated=True): C}, "who does it already needs no headroom"
+    assert t >> heard(C, ballot(1, slot(isolated=True))) << publishes("plan") << anything
+    assert agreed(t) == {slot(): C, slot(isolated=True): C}
+
+
+def test_u3_while_isolated_it_is_the_connected_set_that_follows() -> None:
+    t = apart(in_force="isolated")
+    assert t >> sees() << anything
+    assert proposed(t) == {slot(): B}
+
+
+def test_u3_whoever_does_not_meet_the_other_sets_standards_is_not_asked() -> None:
+    t = apart(at_least=160)
+    assert t >> sees()
+    assert proposed(t) is None
+
+
+def test_u3_where_following_is_refused_the_plan_for_the_cut_stands() -> None:
+    t = apart()
+    assert t >> sees() << anything
+    assert t >> heard(C, ballot(1, no={str(slot(isolated=True)): No(reason="not enough free")})) << anything
+    assert not t.said.publish

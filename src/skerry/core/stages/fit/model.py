@@ -79,12 +79,13 @@ def ratio_permille(standard: Standard, figure_milli: int | None, *, lowered: boo
     return min(found)
 
 
-def does(spec: ElementSpec, measured: Measured, *, lowered: bool = False) -> bool:
-    """Whether a measurement is enough for a role: headroom above the standards, or with lowered ones their floor."""
+def does(spec: ElementSpec, measured: Measured, *, lowered: bool = False, newcomer: bool = True) -> bool:
+    """Whether a measurement is enough for a role: for a newcomer headroom above the standards, for who does the work
+    already the standards; with lowered ones their floor."""
     if measured.failure is not None:
         return False
     fit = fit_permille(spec.standards, measured.figures_milli, lowered=lowered)
-    return fit >= (1_000 if lowered else spec.headroom_permille)
+    return fit >= (spec.headroom_permille if newcomer and not lowered else 1_000)
 
 
 def summary(spec: ElementSpec, measured: Mapping[str, Measured]) -> tuple[int, int]:

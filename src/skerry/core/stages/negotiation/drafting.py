@@ -55,6 +55,8 @@ class Survey(Value, frozen=True, kw_only=True):
     """The management roles for a site of this size (D3)."""
     offices: dict[str, dict[NodeId, int]]
     """To each management role the members that meet its criteria, with their weighted fitness in thousandths."""
+    in_force: dict[IntentId, SetName] = {}
+    """Of each intent, the set."""
     only: dict[IntentId, SetName] = {}
     """The set in force of each intent, where nothing is voted ahead; else empty."""
     refused: frozenset[IntentId] = frozenset()
@@ -67,6 +69,15 @@ class Survey(Value, frozen=True, kw_only=True):
     """Instances that the validator found under their floor, with the holder that it measured."""
     drained: dict[NodeId, str] = {}
     """Nodes that operators hold, with who and why: they get nothing new, and what they have moves (R4)."""
+
+    def at_work(self, instance: InstanceId) -> list[tuple[NodeId, str]]:
+        """The nodes on which an instance runs, each with its configuration's digest."""
+        return [
+            (node, i.digest)
+            for node, running in self.running.items()
+            for i in running
+            if i.instance == instance and i.phase in RUNNING
+        ]
 
     def claim(self, intent: IntentId, spec: ElementSpec) -> tuple[bool, int, int]:
         """How strong a role's claim is where a site cannot hold everything; the least is the strongest (U18, D25)."""
@@ -101,7 +112,10 @@ class Draft:
     offices_open: list[tuple[Slot, ManagementRole, str]] = field(default_factory=list)
     unfilled: dict[IntentId, dict[str, str]] = field(default_factory=dict)
     reviewed: dict[Slot, tuple[Wanted, Assignment]] = field(default_factory=dict)
-    """Slots that are well filled, where somebody else might be so much better that a move is worth it (D18)."""
+    """Slots that are well filled, where somebody else might be so much better that a move is worth it (D18), or where
+    the other set's holder does the work."""
+    behind: dict[Slot, NodeId] = field(default_factory=dict)
+    """Of these, the ones of the set that is not in force, with who does the work: a switch would move it (U3)."""
     made_room: bool = False
     """Something has yielded: nothing is asked for before the plan says so."""
 
@@ -153,12 +167,13 @@ class Draft:
         return found
 
     def siblings(self, wanted: Wanted) -> set[NodeId]:
-        """Nodes that hold another instance of the same role in the same set."""
-        return {
-            a.holder
-            for i, a in self.sections[wanted.intent][wanted.slot.set].items()
-            if a.element == wanted.spec.name and i != wanted.slot.instance
-        }
+        """Nodes that hold another instance of the same role in the same set, well or badly: who fails at one does not
+        change places with who fails at another."""
+        held = [*self.sections[wanted.intent][wanted.slot.set].values()]
+        held += [
+            w.failing for w in self.open if w.failing and (w.intent, w.slot.set) == (wanted.intent, wanted.slot.set)
+        ]
+        return {a.holder for a in held if a.element == wanted.spec.name and a.instance != wanted.slot.instance}
 
     def yielding(self, wanted: Wanted) -> dict[NodeId, list[Places]]:
         """By holder, the weakest first, what yields if this is essential: the places that go together. Of the same
@@ -204,12 +219,7 @@ class Draft:
     def at_home(self, wanted: Wanted) -> dict[NodeId, str]:
         """Where the instance runs now, or will in the other set."""
         instance = wanted.slot.instance
-        found = {
-            node: i.digest
-            for node, running in self.survey.running.items()
-            for i in running
-            if i.instance == instance and i.phase in RUNNING
-        }
+        found = dict(self.survey.at_work(instance))
         for name in SETS:
             other = self.sections[wanted.intent][name].get(instance)
             if other is not None:
@@ -262,6 +272,7 @@ def begin(survey: Survey, plan: Plan | None, review: frozenset[IntentId] = froze
                         wanted.failing = assignment if goes_on else None
                     draft.open.append(wanted)
     draft.open.sort(key=lambda wanted: _importance(wanted, survey))
+    _find_behind(draft)
     _keep_offices(draft, plan)
     return draft
 
@@ -292,6 +303,21 @@ def _called_as_it_runs(
             found[one] = msgspec.structs.replace(there, instance=one)
             found[other] = msgspec.structs.replace(here, instance=other)
     return found
+
+
+def _find_behind(draft: Draft) -> None:
+    """Where the set in force gives a place to who does the work, and the other to somebody else, that one has to follow
+    (U3)."""
+    for intent, name in draft.survey.in_force.items():
+        other: SetName = "isolated" if name == "connected" else "connected"
+        sets = draft.sections.get(intent, {name: {}, other: {}})
+        for instance in sorted(sets[name].keys() & sets[other].keys()):
+            ahead, present = sets[name][instance], sets[other][instance]
+            if ahead.holder != present.holder and _runs_on(ahead.holder, ahead, draft.survey):
+                slot = Slot(set=other, instance=instance)
+                spec = draft.survey.irs[intent].sets[other].elements[present.element]
+                draft.reviewed[slot] = (Wanted(slot=slot, intent=intent, spec=spec), present)
+                draft.behind[slot] = ahead.holder
 
 
 def _may_move(wanted: Wanted) -> bool:
@@ -380,19 +406,14 @@ def _at_work(assignment: Assignment, running: Iterable[Instance]) -> Iterator[In
 
 
 def _runs_on(node: NodeId, assignment: Assignment, survey: Survey) -> bool:
-    return any(i.instance == assignment.instance and i.phase in RUNNING for i in survey.running.get(node, ()))
+    return node in {at for at, _ in survey.at_work(assignment.instance)}
 
 
 def _runs_elsewhere(assignment: Assignment, survey: Survey) -> bool:
     """P4: after two parts have joined, what runs counts for more than the word of the part whose plan is the higher: a
     holder that has nothing to show yields to a member that does the work. For members that the plan was made with, and
     in its own term, the leader's word counts, or nothing could ever be moved."""
-    at_work = {
-        node
-        for node, running in survey.running.items()
-        for i in running
-        if i.instance == assignment.instance and i.digest == assignment.digest and i.phase in RUNNING
-    }
+    at_work = {node for node, of in survey.at_work(assignment.instance) if of == assignment.digest}
     return assignment.holder not in at_work and bool(at_work if survey.inherited else at_work & survey.newcomers)
 
 

@@ -146,8 +146,7 @@ class Chair:
 
     def _begin_term(self, at_ms: int, view: ChairView) -> None:
         self._term, self._since_ms, self._surveyed = view.term, at_ms, False
-        self._number, self._round, self._drafted = 0, None, None
-        self._memory = {}
+        self._number, self._round, self._drafted, self._memory = 0, None, None, {}
 
     def _is_surveyed(self, at_ms: int, view: ChairView) -> bool:
         """P4: go on from the highest plan that anyone who answers within a round holds."""
@@ -205,8 +204,7 @@ class Chair:
     def _ask_for(self, draft: Draft, at_ms: int, view: ChairView) -> dict[Slot, tuple[IntentId, Assignment]]:
         asked: dict[Slot, tuple[IntentId, Assignment]] = {}
         for slot, role, role_name in draft.offices_open:
-            memory = self._memory.setdefault(slot, Memory(since_ms=at_ms))
-            refused = self._refusals(memory, at_ms)
+            refused = self._refusals(self._memory.setdefault(slot, Memory(since_ms=at_ms)), at_ms)
             able = [n for n in candidates_for(draft, slot, role_name, role) if n not in refused]
             if able:
                 chosen = office(slot.instance, slot.instance.split("/")[1].split("#")[0], able[0])
@@ -218,12 +216,14 @@ class Chair:
                 draft.put(wanted.slot, wanted.intent, chosen_for)
                 asked[wanted.slot] = (wanted.intent, chosen_for)
         for slot, (wanted, present) in draft.to_review().items():
-            ahead = asked.get(Slot(set="connected", instance=slot.instance))
-            if slot.set == "connected" or (ahead is not None and ahead[1].holder != present.holder):
-                better = self._better(draft, wanted, present, at_ms, view, ahead[1].holder if ahead else None)
-                if better is not None:
-                    draft.put(slot, wanted.intent, better)
-                    asked[slot] = (wanted.intent, better)
+            moved = asked.get(Slot(set="connected", instance=slot.instance))
+            ahead = moved[1].holder if moved is not None else draft.behind.get(slot)
+            if ahead == present.holder or (ahead is None and slot.set == "isolated"):
+                continue
+            better = self._better(draft, wanted, present, at_ms, view, ahead)
+            if better is not None:
+                draft.put(slot, wanted.intent, better)
+                asked[slot] = (wanted.intent, better)
         return asked
 
     def _with_due_refusals(self, survey: Survey, at_ms: int) -> Survey:
@@ -244,8 +244,8 @@ class Chair:
     def _better(
         self, draft: Draft, wanted: Wanted, present: Assignment, at_ms: int, view: ChairView, ahead: NodeId | None
     ) -> Assignment | None:
-        """D18: somebody who would be so much better that the move is worth it; for the isolated set whoever is to have
-        the connected one's place, so that the next cut moves nothing."""
+        """D18: somebody who would be so much better that the move is worth it; for the set that is not in force whoever
+        has the place in the other, so that the next switch moves nothing (U3)."""
         memory = self._memory.setdefault(wanted.slot, Memory(since_ms=at_ms))
         draft.remove(wanted.slot, wanted.intent)
         ranking = self._rank(draft, wanted, memory, at_ms, lowered=False)
@@ -333,6 +333,7 @@ class Chair:
             occupied={n: draft.occupied(n, wanted.intent, wanted.slot.set) for n in members},
             siblings=draft.siblings(wanted),
             at_home=draft.at_home(wanted),
+            at_work=draft.survey.at_work(wanted.slot.instance),
             refused={**self._refusals(memory, at_ms), **out_of_question(wanted, draft.survey)},
             lowered=lowered,
         )
@@ -427,8 +428,7 @@ class Chair:
         if memory.silent_rounds >= clause.silent_rounds:
             memory.silent_rounds = 0
             if not self._next_clause(slot, intent, memory, view):
-                why = f"{NO_ANSWER} {', '.join(silent)}"
-                memory.refused[assignment.holder] = refusal(why, at_ms)
+                memory.refused[assignment.holder] = refusal(f"{NO_ANSWER} {', '.join(silent)}", at_ms)
         return [Note(what="assignment.open", about=slot.instance, data={"slot": str(slot), "silent": silent})]
 
     def _refusal(self, holder: NodeId, no: Mapping[NodeId, No]) -> tuple[str, str]:

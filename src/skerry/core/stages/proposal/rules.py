@@ -25,6 +25,7 @@ def rank(
     siblings: Collection[NodeId],
     at_home: Mapping[NodeId, str],
     refused: Mapping[NodeId, str],
+    at_work: Collection[tuple[NodeId, str]] = (),
     lowered: bool = False,
 ) -> Ranking:
     """Rank all members for one instance of one role.
@@ -32,7 +33,8 @@ def rank(
     `element` is `<intent>/<element>`, the key of the fit reports. `occupied` are the configurations that the plan in
     the making already has on each node; `siblings` the nodes that hold another instance of the same element;
     `at_home` the nodes on which the instance runs now or will in the other set, with their configuration's digest;
-    `refused` those that said no of late.
+    `refused` those that said no of late; `at_work` the nodes on which it runs now, each with its configuration's
+    digest: these are no newcomers, of whom alone headroom is asked.
     """
     candidates: list[Candidate] = []
     unable: dict[NodeId, str] = {}
@@ -42,7 +44,8 @@ def rank(
         if why is not None:
             unable[node] = why
             continue
-        found, reasons = _configurations(element, spec, member, occupied.get(node, ()), lowered)
+        settled = {digest for at, digest in at_work if at == node}
+        found, reasons = _configurations(element, spec, member, occupied.get(node, ()), settled, lowered)
         if not found:
             unable[node] = "; ".join(reasons) or "it has measured no configuration of this role"
         candidates.extend(_score(spec, node, member, c, m, at_home, lowered) for c, m in found)
@@ -71,9 +74,14 @@ def _shortage(member: Member, needed: Resources) -> str | None:
 
 
 def _configurations(
-    element: str, spec: ElementSpec, member: Member, occupied: Collection[Configuration], lowered: bool
+    element: str,
+    spec: ElementSpec,
+    member: Member,
+    occupied: Collection[Configuration],
+    settled: Collection[str],
+    lowered: bool,
 ) -> tuple[list[tuple[Configuration, Measured]], list[str]]:
-    """The configurations that would do on a node, and of the others why not."""
+    """The configurations that would do on a node, and of the others why not. `settled`: what does the work there."""
     able: list[tuple[Configuration, Measured]] = []
     reasons: list[str] = []
     measured = member.fit.measured.get(element, {})
@@ -86,9 +94,9 @@ def _configurations(
             reasons.append(f"{name}: {NOT_MEASURED}")
         elif figure.failure is not None:
             reasons.append(f"{name}: {figure.failure}")
-        elif not does(spec, figure, lowered=lowered):
+        elif not does(spec, figure, lowered=lowered, newcomer=configuration.digest not in settled):
             fit = fit_permille(spec.standards, figure.figures_milli, lowered=lowered)
-            want = 1_000 if lowered else spec.headroom_permille
+            want = 1_000 if lowered or configuration.digest in settled else spec.headroom_permille
             reasons.append(f"{name}: fit {fit / 1000:.2f}, {want / 1000:.2f} wanted")
         elif clash := conflict(configuration, occupied):
             reasons.append(f"{name}: conflicts with {clash}")
