@@ -91,6 +91,7 @@ def _guided(name: str, seconds: int) -> None:
         f"-max_len={DATA_BYTES_MAX}",
         "-rss_limit_mb=2048",
         "-len_control=0",
+        f"-artifact_prefix={LEARNED}/{name}-",
         "-verbosity=0",
     ]
     atheris.Setup([sys.argv[0], *flags, "-print_final_stats=1", str(corpus)], one)
