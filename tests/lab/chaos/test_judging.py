@@ -97,6 +97,15 @@ def test_i4_what_needs_a_quorum_outlives_it(apart: tuple[str, tuple[str, ...]]) 
     assert moves.verdict("I4").said == "held"
 
 
+# ---- time to run ----
+
+
+def test_a_site_is_starved_as_much_as_the_agent_that_waited_longest() -> None:
+    watched = Watched().add(10, "waited", ms={"n1": 1_000, "n2": 0}).add(20, "waited", ms={"n1": 1_500, "n2": 3_000})
+    assert watched.seen().starved_percent == 30, "whatever else of the machine had to wait"
+    assert Watched().seen().starved_percent == 0
+
+
 # ---- I6 ----
 
 

@@ -93,11 +93,14 @@ class Seen:
 
     @property
     def starved_percent(self) -> int:
-        """Of the time, how much some process of the machine waited for a processor: then what is late may be late for
-        that alone."""
+        """Of the time, how much the agent that fared worst was able to run and did not: then what is late may be late
+        for that alone."""
         waited = [line for line in self.lines if line["kind"] == "waited"]
-        took_ms = waited[-1]["t_ms"] - waited[0]["t_ms"] if waited else 0
-        return (waited[-1]["us"] - waited[0]["us"]) // (took_ms * 10) if took_ms else 0
+        if len(waited) < 2:
+            return 0
+        first, last = waited[0], waited[-1]
+        worst_ms = max((ms - first["ms"].get(node, 0) for node, ms in last["ms"].items()), default=0)
+        return int(worst_ms * 100 // (last["t_ms"] - first["t_ms"]))
 
     def _spans(self) -> Iterator[Span]:
         changes = [line for line in self.lines if line["kind"] == "able"]

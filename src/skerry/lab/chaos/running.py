@@ -34,7 +34,7 @@ TIE_BREAKER = "n1"
 RECORD = "seen.jsonl"
 TAIL_BYTES = 4_096
 CLOCKS_NODES_MAX = 8
-STARVED_PERCENT = 50
+STARVED_PERCENT = 20
 """Above it the machine has too much else to do for a verdict on what came too late."""
 
 
@@ -345,7 +345,7 @@ def _tell(stage: Stage, outcome: Outcome) -> None:
         stage.say(f"it did not come about: {outcome.failed}")
     starved = outcome.counted["starved_percent"]
     if starved > STARVED_PERCENT:
-        stage.say(f"work waited for a processor for {starved} % of the time: judge again on a machine with less to do")
+        stage.say(f"an agent waited for a processor for {starved} % of the time: judge again where there is less to do")
     if not outcome.ok:
         stage.say(
             f"logs, what was seen ({RECORD}) and what each agent was told (<node>.inputs, for `skerry explain --log`) "

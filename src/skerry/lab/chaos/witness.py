@@ -4,9 +4,10 @@
 
 Run in the namespace of the lab's switches. 50 times a second it looks in `/proc` which work of which node is able to
 run (the lab's mark in the environment, the state of the process), twice a second at the packet counters of the
-switches and at how long work has waited for a processor, and always at the client's log as it grows. Each change goes
-to `record` as a line of JSON with `t_ms`, the boot-time at which this process saw it. A line of standard input is a
-mark: it is stamped, kept, and answered with its record; the word `able` is answered with what is able to run now.
+switches and at how long each node's agent and guard have waited for a processor, and always at the client's log as it
+grows. Each change goes to `record` as a line of JSON with `t_ms`, the boot-time at which this process saw it. A line of
+standard input is a mark: it is stamped, kept, and answered with its record; the word `able` is answered with what is
+able to run now.
 """
 
 from __future__ import annotations
@@ -42,6 +43,12 @@ def read(path: str) -> bytes:
     return b""
 
 
+def _waited_ns(pid: int) -> int:
+    """For how long a process was able to run and did not (its first thread, which does an agent's work)."""
+    fields = read(f"/proc/{pid}/schedstat").split()
+    return int(fields[1]) if len(fields) > 1 else 0
+
+
 class Witness:
     """Looks, in one loop."""
 
@@ -51,6 +58,9 @@ class Witness:
         self._file = open(settings["record"], "a", encoding="utf-8")  # noqa: SIM115 - open for as long as this runs
         self._log_at, self._log_rest = 0, b""
         self._known: dict[int, tuple[int, tuple[str, str] | None]] = {}
+        self._own: dict[int, tuple[str, int]] = {}
+        """Agents and guards: whose, and how long they had waited at the last look."""
+        self._waited_ns: dict[str, int] = {}
         self.able: dict[str, tuple[str, str]] = {}
         self._there: dict[str, tuple[str, str]] = {}
         self._looked_ms = now_ms()
@@ -84,6 +94,7 @@ class Witness:
         here = {int(name) for name in os.listdir("/proc") if name.isdigit()}
         for pid in self._known.keys() - here:
             del self._known[pid]
+            self._own.pop(pid, None)
         began_ms = now_ms()
         for pid in here:
             since_ms, work = self._known.get(pid, (began_ms, None))
@@ -114,8 +125,14 @@ class Witness:
         if self._mark not in variables:
             return None
         values = dict(variable.partition("=")[::2] for variable in variables)
-        kind, _, instance = values.get("SKERRY_GUARD_NAME", "").partition(":")
-        return (values.get("SKERRY_LAB_NODE", ""), instance) if kind == "run" else None
+        node, (kind, _, instance) = (
+            values.get("SKERRY_LAB_NODE", ""),
+            values.get("SKERRY_GUARD_NAME", "").partition(":"),
+        )
+        self._own.pop(pid, None)
+        if node and not kind:
+            self._own[pid] = (node, _waited_ns(pid))
+        return (node, instance) if kind == "run" else None
 
     def _tail(self) -> None:
         try:
@@ -131,8 +148,11 @@ class Witness:
 
     def _counters(self) -> None:
         rows = [line.split() for line in read("/proc/self/net/dev").decode().splitlines()[2:]]
-        waited = read("/proc/pressure/cpu").decode().partition("total=")[2].split()
-        self.add("waited", us=int(waited[0]) if waited else 0)
+        for pid, (node, before_ns) in self._own.items():
+            now_ns = _waited_ns(pid)
+            self._own[pid] = (node, max(before_ns, now_ns))
+            self._waited_ns[node] = self._waited_ns.get(node, 0) + max(0, now_ns - before_ns)
+        self.add("waited", ms={node: ns // 1_000_000 for node, ns in sorted(self._waited_ns.items())})
         self.add("packets", ports={row[0].rstrip(":"): [int(row[2]), int(row[10])] for row in rows})
 
 
