@@ -1,8 +1,8 @@
 """The site's own network: one peer session of one node, and who else is there.
 
 Rules: presence is the liveliness token of a process; a token that is missing is believed at once, one that is there
-proves nothing (C1). What cannot be sent at once is lost and counted (C2: no step hangs on a single message). What goes to
-one and what goes to all arrives by two threads, and the one may overtake the other. A silent fault (link down, far
+proves nothing (C1). What cannot be sent at once is lost and counted (C2: no step hangs on a single message). What goes
+to one and what goes to all arrives by two threads, and the one may overtake the other. A silent fault (link down, far
 process stopped) shows as absence within a lease.
 Still ugly: where two sessions dial each other at once, by lists or by scouting besides, a second link stands idle with
 keep-alives of its own, and now and then one end knows nothing of what the other declares, for good. So joining makes
