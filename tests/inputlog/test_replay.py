@@ -24,6 +24,7 @@ from tests.support.command import skerry
 
 RING_BYTES = 1024 * 1024
 SAFETY_MS, LIVENESS_MS = 5_000, 60_000
+SHORT = 20
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +121,38 @@ def test_a_state_can_name_records_of_the_core_and_nothing_else(named: str, world
     forged = msgspec.msgpack.encode([[named], ["record", 0]])
     with pytest.raises(SnapshotError, match="no record of this version's core"):
         load(forged, world.machines["n1"].signer, world.book.expressions)
+
+
+class Short(Segments):
+    """Segments in memory, of few records each."""
+
+    def __init__(self) -> None:
+        self.kept: list[list[Record]] = []
+
+    @property
+    def full(self) -> bool:
+        return len(self.kept[-1]) >= SHORT
+
+    def begin(self) -> None:
+        self.kept.append([])
+
+    def append(self, record: bytes) -> None:
+        self.kept[-1].append(decode(record, Record))  # type: ignore[arg-type]  # a union is what msgspec takes
+
+    def close(self) -> None:
+        """Nothing to let go."""
+
+
+def test_a_segment_is_replayed_wherever_the_one_before_it_ended() -> None:
+    """What the agent was is all there: also which of its machines had looked at what."""
+    world = World(
+        Shape(nodes=2, calm=True, safety_ms=SAFETY_MS).of(draw_options(9, SAFETY_MS, LIVENESS_MS)), example_book()
+    )
+    disk = world.machines["n1"].segments = Short()
+    world.run()
+    assert len(disk.kept) > 10
+    for segment in disk.kept:
+        Replay(world.verifier, world.book.expressions).run(segment)
 
 
 class Failing(Segments):

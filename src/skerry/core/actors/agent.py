@@ -20,7 +20,7 @@ from skerry.core.actors.declaring import declare_dead
 from skerry.core.actors.operators import refused_hand_over, take_hold
 from skerry.core.actors.owners import follows
 from skerry.core.actors.picture import Picture
-from skerry.core.actors.watching import Watch
+from skerry.core.actors.watching import Looked, Watch
 from skerry.core.conversation import (
     AgentEvent,
     DeclareDeadAsked,
@@ -118,6 +118,7 @@ class Agent:
     _once: Once = field(default_factory=Once)
     _due_ms: dict[str, int] = field(default_factory=dict)
     """The deadlines of those machines that have one."""
+    _looked: Looked = field(default_factory=Looked)
     _loop: deque[Verified[Any]] = field(default_factory=deque)
 
     @classmethod
@@ -240,9 +241,8 @@ class Agent:
             case DeadlinePassed():
                 return self._wake(given) + self._tidy(given.at_ms) + self._fold(given.at_ms)
             case Started():
-                return Effects(
-                    note=(Note(what="agent.started", about=self.identity.node, data={"life": self.identity.life}),)
-                )
+                note = Note(what="agent.started", about=self.identity.node, data={"life": self.identity.life})
+                return Effects(note=(note,))
             case _:
                 return self._run(views.MACHINE_OF_EVENT[type(event)], event, given)
 
@@ -317,7 +317,7 @@ class Agent:
         documents = {"own": custody.own, **custody.shelves}
         whole = {"custody": custody, "facets": facets, "picture": self.picture, "forks": self.journal.forks}
         covers = {**dict.fromkeys(documents, "custody"), **dict.fromkeys(facets.sides, "facets")}
-        return Watch(self.machines, {**self.machines, **documents, **facets.sides, **whole}, covers)
+        return Watch(self.machines, {**self.machines, **documents, **facets.sides, **whole}, covers, self._looked)
 
     # --- what machines ask of the actor ---------------------------------------------------------------------------
 
