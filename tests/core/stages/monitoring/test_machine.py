@@ -204,6 +204,16 @@ def test_d24_a_role_that_falls_under_its_floor_is_contradicted_once_and_a_single
     assert told == ["role.contradicted"]
 
 
+def test_d24_what_does_well_now_is_not_contradicted_by_what_was_measured_before() -> None:
+    """A link was slow; when it is not any more, the first good figure has the bad ones against it."""
+    t = validator()
+    for number in range(1, 9):
+        assert t >> at(number * 2_000, measured(500)) << anything >> at(number * 2_000 + 1_900) << anything
+    assert not t.machine.verified[STORE].ok
+    assert t >> at(60_000, measured(2_000)) << notes("role.verified", STORE) << anything
+    assert t >> at(66_000) << anything >> at(66_001, measured(500)) << notes("role.contradicted", STORE) << anything
+
+
 def test_d24_a_measurement_that_failed_counts_as_none_of_the_service() -> None:
     t = validator()
     assert (

@@ -25,7 +25,8 @@ class Verification(Value, frozen=True, kw_only=True, array_like=True):
     instance: InstanceId
     holder: NodeId
     ok: bool
-    """The median of what was measured meets the standards, or their floor where remediation lowered them."""
+    """The last figure, or the median of all, meets the standards, or their floor where remediation lowered them: what
+    is good now is not given to somebody else for what it was while a link was slow."""
     count: int
     """Of the figures that this rests on."""
 
