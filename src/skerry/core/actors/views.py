@@ -28,9 +28,9 @@ from skerry.core.stages.monitoring.events import InstanceChecked, InstanceMeasur
 from skerry.core.stages.monitoring.machine import MonitoringView
 from skerry.core.stages.monitoring.model import EXPERIENCE_NEEDED
 from skerry.core.stages.monitoring.unattended import UnattendedView
-from skerry.core.stages.negotiation.drafting import Survey
 from skerry.core.stages.negotiation.machine import ChairView
 from skerry.core.stages.negotiation.model import SITE
+from skerry.core.stages.negotiation.survey import Survey
 from skerry.core.stages.negotiation.voter import VoterView
 from skerry.core.stages.negotiation.wire import Ballot, Proposal
 from skerry.core.stages.proposal.model import Member

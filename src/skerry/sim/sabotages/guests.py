@@ -8,7 +8,7 @@ from skerry.core import conversation
 from skerry.core.actors import judging, owners
 from skerry.core.kernel.ids import IntentId
 from skerry.core.stages.ir.model import ElementSpec
-from skerry.core.stages.negotiation.drafting import Survey
+from skerry.core.stages.negotiation.survey import Survey
 from skerry.sim.options import Options
 from skerry.sim.sabotages.sabotage import Patch, Sabotage
 from skerry.sim.sabotages.shapes import crowded, reconnecting

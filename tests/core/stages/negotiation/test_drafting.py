@@ -10,7 +10,6 @@ from skerry.core.kernel.ids import IntentId, NodeId
 from skerry.core.stages.ir.model import ManagementRole
 from skerry.core.stages.negotiation.drafting import (
     Draft,
-    Survey,
     begin,
     candidates_for,
     is_measured,
@@ -21,6 +20,7 @@ from skerry.core.stages.negotiation.drafting import (
     still_measuring,
 )
 from skerry.core.stages.negotiation.model import Slot
+from skerry.core.stages.negotiation.survey import Survey
 from skerry.core.stages.proposal.model import Member
 from tests.core.things import (
     SHOP,

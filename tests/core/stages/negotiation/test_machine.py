@@ -12,10 +12,10 @@ from skerry.core.kernel.ids import NodeId, PlanId
 from skerry.core.kernel.values import digest
 from skerry.core.stages.fit.model import Measured
 from skerry.core.stages.ir.model import AssentClause, IntermediateRepresentation
-from skerry.core.stages.negotiation.drafting import Survey
 from skerry.core.stages.negotiation.machine import Chair, ChairView
 from skerry.core.stages.negotiation.model import ROUND_MS, No, Plan, Slot
 from skerry.core.stages.negotiation.rounds import PATIENCE_MS, REFUSAL_HOLDS_MS, REFUSED_HOLDS_MS
+from skerry.core.stages.negotiation.survey import Survey
 from skerry.core.stages.negotiation.wire import Ballot, Proposal
 from skerry.core.stages.proposal.model import Member
 from tests.core.things import SHOP, A, B, C, D, assigned, element, fit, ir, measured, mib, plan, slot

@@ -6,9 +6,9 @@ from __future__ import annotations
 import pytest
 
 from skerry.core.kernel.ids import NodeId
-from skerry.core.stages.negotiation.drafting import Survey
 from skerry.core.stages.negotiation.model import Section
 from skerry.core.stages.negotiation.rounds import MEASURING, NEGOTIATED, NO_ANSWER, is_news, substance
+from skerry.core.stages.negotiation.survey import Survey
 from skerry.core.stages.proposal.model import NOT_MEASURED
 from tests.core.things import SHOP, A, B, C, assigned, plan, running
 

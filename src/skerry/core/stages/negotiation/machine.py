@@ -24,7 +24,6 @@ from skerry.core.kernel.values import Value, digest
 from skerry.core.stages.ir.model import AssentClause
 from skerry.core.stages.negotiation.drafting import (
     Draft,
-    Survey,
     Wanted,
     assignment_of,
     begin,
@@ -48,6 +47,7 @@ from skerry.core.stages.negotiation.rounds import (
     once_filled,
     refusal,
 )
+from skerry.core.stages.negotiation.survey import Survey
 from skerry.core.stages.negotiation.wire import Ballot, Proposal, Proposed
 from skerry.core.stages.proposal.model import Ranking
 from skerry.core.stages.proposal.rules import rank, worth_moving

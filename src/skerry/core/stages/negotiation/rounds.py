@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from skerry.core.kernel.ids import InstanceId, IntentId, NodeId, PlanId
 from skerry.core.stages.ir.model import SetName
-from skerry.core.stages.negotiation.drafting import FAILING, SETS, Draft, Survey
+from skerry.core.stages.negotiation.drafting import FAILING, SETS, Draft
 from skerry.core.stages.negotiation.model import Assignment, No, Plan, Section, Slot
+from skerry.core.stages.negotiation.survey import Survey
 from skerry.core.stages.proposal.model import NOT_MEASURED
 
 REFUSAL_HOLDS_MS = 30_000
