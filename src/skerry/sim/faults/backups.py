@@ -13,19 +13,29 @@ if TYPE_CHECKING:
 
 End = Callable[[], None]
 
+AGAIN_PERMILLE = 500
+AGAIN_MS = (2_000, 8_000)
+
 
 def manager(world: World, chance: Chance) -> End | None:
     """A backup of a manager's store is made; after a while it is put back to it (interleaving 43). Not while a roster
     is on its way to somebody: who joins with one that is lost has to join again. Nor to one from before any node was
-    heard, which takes the site for a new one."""
+    heard, which takes the site for a new one. Perhaps it is put back to the same once more, by when nodes may have
+    dropped what it acknowledged in between (J3)."""
     chosen = world.any_manager(chance)
     if chosen.site is None or (chosen.is_home and not chosen.site.journal.chains):
         return None
-    image = chosen.image()
+    image, again = chosen.image(), chance.child("again")
+
+    def back() -> None:
+        newest = stored_key(f"roster/{world.manager.roster.version:06d}")
+        if world.healed_us is None and _everybody_has(world, newest):
+            chosen.put_back(image)
 
     def end() -> None:
-        if _everybody_has(world, stored_key(f"roster/{world.manager.roster.version:06d}")):
-            chosen.put_back(image)
+        back()
+        if again.happens(AGAIN_PERMILLE):
+            world.loop.after(again.between(*AGAIN_MS) * 1_000, back)
 
     return end
 
