@@ -298,7 +298,7 @@ def _journal(world: World) -> str | None:
     key = next((key for key in missing if site is None or not stands_for(site, key)), None)
     if key is not None:
         return f"{NOT_ARRIVED} {key}"
-    owed = site.restored.behind(site.journal) if site is not None else {}
+    owed = site.restored.behind(site.journal) if site is not None and world.core.uplinks else {}
     return f"of {min(owed)} the manager still asks for what it once acknowledged (J3)" if owed else None
 
 
