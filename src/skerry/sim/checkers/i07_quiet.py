@@ -1,15 +1,17 @@
 """I7: a healed, quiet site has one leader and one plan, fills what can be filled, and moved no healthy work.
 
-The first half is what `settled` looks for. The second is judged where nothing but the way to the manager was broken at
-the healing: every process that the plan of then names on its node, in both modes alike, has to be there at the end.
+The first half is what `settled` looks for. The second is judged where nothing but the way to the manager was broken
+at the healing: every process that the plan of then names on its node, in both modes alike, has to be there at the
+end. What is connected again is looked over once, though, and moves where that is worth it, by the ranking that its
+leader shows (D18).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from skerry.core.kernel.ids import InstanceId
-from skerry.core.stages.negotiation.model import SITE, Plan
+from skerry.core.kernel.ids import InstanceId, IntentId, NodeId
+from skerry.core.stages.negotiation.model import SITE, Plan, Slot
 from skerry.core.stages.subscription.rules import paused_by
 from skerry.sim.checkers.checker import Checker
 
@@ -57,10 +59,23 @@ class Quiet(Checker):
                 continue  # it was set in a part that the others heard of only now
             self.premise()
             workload = self.world.machines[node].guard.workloads.get(instance)
-            if workload is None or workload.pid != pid:
+            if (workload is None or workload.pid != pid) and not self._was_worth_it(instance, NodeId(node)):
                 self.broken(
                     f"{instance} ran healthily on {node} (pid {pid}) when the site was healed, and does not now"
                 )
+
+    def _was_worth_it(self, instance: InstanceId, node: NodeId) -> bool:
+        for machine in self.world.machines.values():
+            agent = machine.shell.agent if machine.shell is not None else None
+            if agent is None or agent.election.leadership.leader != machine.name:
+                continue
+            ranking = agent.chair.rankings.get(Slot(set="connected", instance=instance))
+            ir = agent.picture.irs().get(IntentId(instance.rsplit("/", 1)[0]))
+            if ranking is not None and ir is not None:
+                own = max((c.score for c in ranking.candidates if c.node == node), default=0)
+                best = max((c.score for c in ranking.candidates if c.node != node), default=0)
+                return best * 1_000 >= own * (1_000 + ir.replace_if_gain_permille)
+        return False
 
     def _plan_of_all(self) -> Plan | None:
         """The plan, if every node is up, quiet for a while and of one mind, and the manager wants what the plan has."""
