@@ -7,10 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from skerry.lab import interrupting, processes
+from skerry.lab import interrupting, processes, wires
 from skerry.lab.interrupting import Interrupted, interruptible
 
 WITHIN_S = 10.0
@@ -84,3 +85,17 @@ def test_whoever_was_started_to_outlive_its_terminal_does() -> None:
         env={**os.environ, "PYTHONPATH": processes.home()},
     )  # fmt: skip
     assert said.stdout == "goes on\n"
+
+
+def test_a_command_of_the_wires_is_done_before_a_signal_is_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is raised while `subprocess` holds its lock on a child would have it wait for itself for ever: `skerry lab
+    chaos`, interrupted while a namespace was made, stood still."""
+    program, done = tmp_path / "ip", tmp_path / "done"
+    program.write_text(f"#!/bin/sh\nkill -INT {os.getpid()}\nsleep 0.2\ntouch {done}\n")
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(Interrupted), interruptible():
+        wires.ip("netns", "add", "any")
+    assert done.exists()

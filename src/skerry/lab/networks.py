@@ -16,7 +16,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from skerry.lab import profiles, state, wires
+from skerry.lab import interrupting, profiles, state, wires
 from skerry.lab.state import LabError, LabState, NodePlace
 from skerry.shell.settings import INPUTS_FOLDER
 
@@ -80,7 +80,8 @@ def make(folder: Path, lab: LabState) -> None:
             disk = folder / DISKS / name
             disk.mkdir(mode=0o700, parents=True)
             kind = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES},mode=0700", f"skerry-{lab.id}", str(disk)]
-            subprocess.run(kind, check=True, capture_output=True, text=True, timeout=10)
+            with interrupting.at_once():
+                subprocess.run(kind, check=True, capture_output=True, text=True, timeout=10)
             _clock(folder, name).write_text("+0\n")
     except wires.WiresError as error:
         raise LabError(str(error)) from error

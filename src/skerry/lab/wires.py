@@ -18,6 +18,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from skerry.lab import interrupting
+
 SITE, PART, UPLINK = "site", "part", "uplink"
 """The bridges: where the site is whole, the other part of a split one, the way to the manager."""
 LAN_DEVICE, UPLINK_DEVICE = "eth0", "up0"
@@ -63,7 +65,9 @@ def ip(*words: str) -> str:
 
 def _run(*argv: str, package: str = "iproute2", text: str | None = None) -> str:
     try:
-        done = subprocess.run(argv, check=False, capture_output=True, text=True, input=text, timeout=_WITHIN_S)
+        # What is raised while `subprocess` holds its lock on a child would have it wait for itself for ever.
+        with interrupting.at_once():
+            done = subprocess.run(argv, check=False, capture_output=True, text=True, input=text, timeout=_WITHIN_S)
     except FileNotFoundError:
         raise WiresError(f"the program {argv[0]} is needed (Debian: apt install {package})") from None
     except subprocess.TimeoutExpired:
