@@ -11,6 +11,7 @@ What is demanded is demanded of the core alone, whatever goes on outside it for 
   heard there is to take over and has not begun. What it gives to a node outside is given to one that the leader hears,
   or whose work answers. A slot stays open for a lack that lasts, and not because somebody has still to answer who is
   there to answer.
+- whoever does the work is named by both sets, if it can do it by either, so that the next switch moves nothing (U3).
 - what is exclusive runs if the core alone is a quorum, unless a node of the core grants it to one outside who holds it
   and has not been told otherwise; otherwise nothing is demanded of it but I2.
 - with the manager: its word on every section is final, if the core is one part, whatever plan a part outside told it of
@@ -33,6 +34,7 @@ from skerry.core.stages.ir.model import owns
 from skerry.core.stages.negotiation.model import SITE, Assignment, Plan
 from skerry.core.stages.negotiation.rounds import PASSING
 from skerry.core.stages.subscription.rules import is_open, paused_by
+from skerry.sim.both_sets import why_apart
 
 if TYPE_CHECKING:
     from skerry.sim.world import World
@@ -58,7 +60,7 @@ def why_unsettled(world: World) -> str | None:
         return why
     parts = _parts(agents)
     for part in parts:
-        why = _modes(world, part) or _documents(part, {}) or _work(world, part)
+        why = _modes(world, part) or _documents(part, {}) or _work(world, part) or why_apart(part)
         if why is not None:
             return why
     if len(parts) == 1:

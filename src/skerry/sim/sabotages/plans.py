@@ -10,6 +10,7 @@ from skerry.core.actors.picture import Picture
 from skerry.core.group.custody.machine import Custody
 from skerry.core.group.voting.rules import Outcome
 from skerry.core.kernel.effects import Effects
+from skerry.core.stages.negotiation import drafting
 from skerry.core.stages.negotiation import machine as negotiation
 from skerry.core.stages.negotiation.voter import Voter
 from skerry.core.stages.subscription.machine import Keeper
@@ -72,12 +73,23 @@ def _healthy_work_moves_on_reconnection(patch: Patch) -> None:
     patch.setattr(Keeper, "step", eager)
 
 
+def _each_set_keeps_its_own(patch: Patch) -> None:
+    """U3: what the sets have once given to different nodes stays so."""
+    patch.setattr(drafting, "_find_behind", lambda draft: None)
+
+
 SABOTAGES = (
     Sabotage(
         name="I7, U3: healthy work is started anew on reconnection",
         plant=_healthy_work_moves_on_reconnection,
         noticed_by=("I7", "U3"),
         shape=reconnecting,
+    ),
+    Sabotage(
+        name="U3: each set keeps its own holders",
+        plant=_each_set_keeps_its_own,
+        seeds_known=(60,),
+        noticed_by=("I12",),
     ),
     Sabotage(name="I4: started without a subscription", plant=_started_without_a_subscription, noticed_by=("I4",)),
     Sabotage(
