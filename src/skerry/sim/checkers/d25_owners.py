@@ -3,7 +3,8 @@ stated: what is not essential before what is, then a later manager before an ear
 
 The second half is judged by each plan as its leader commits it, once nothing of it is being negotiated. Where an
 essential role stays open because some node that could fill it lacks the room, nothing of a weaker claim is there that
-would make it.
+would make it. A node of which the same plan takes or gives something is judged by the next one: why a role is open was
+found out before.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from skerry.sim.checkers.checker import Checker
 if TYPE_CHECKING:
     from skerry.sim.machine import Machine
     from skerry.sim.shell import Shell
+    from skerry.sim.world import World
 
 SETS: tuple[SetName, ...] = ("connected", "isolated")
 Claim = tuple[bool, int, int]
@@ -42,6 +44,11 @@ class Owners(Checker):
 
     property_id = "D25"
     looks_at = ("effects",)
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._before: dict[str, Plan] = {}
+        """By its leader: the last plan that was committed."""
 
     def before_persist(self, machine: Machine, changes: Sequence[Persist]) -> None:
         """Is it its owner's word?"""
@@ -65,9 +72,10 @@ class Owners(Checker):
             if note.what == "plan.committed":
                 plan = shell.agent.picture.plan()
                 if plan is not None and str(plan.id) == note.about:
-                    self._judge(shell, plan)
+                    self._judge(shell, plan, _touched(self._before.get(shell.machine.name), plan))
+                    self._before[shell.machine.name] = plan
 
-    def _judge(self, shell: Shell, plan: Plan) -> None:
+    def _judge(self, shell: Shell, plan: Plan, touched: set[NodeId]) -> None:
         irs = shell.agent.picture.irs()
         slots = list(_open(plan, irs))
         for *_, why in slots:
@@ -80,7 +88,11 @@ class Owners(Checker):
             for node in lacking if spec.essential else ():
                 self.world.coverage.hit("state.room.lacking")
                 slot = (intent, name, spec)
-                if self._could(shell, plan, node, slot) and self._would_make_room(shell, plan, node, slot):
+                if (
+                    node not in touched
+                    and self._could(shell, plan, node, slot)
+                    and self._would_make_room(shell, plan, node, slot)
+                ):
                     self.broken(
                         f"{intent}/{spec.name} stays open in {plan.id}, and what should yield on {node} does not"
                     )
@@ -133,6 +145,20 @@ class Owners(Checker):
 
     def _claim(self, ir: IntermediateRepresentation, spec: ElementSpec) -> Claim:
         return (not spec.essential, list(self.world.managers).index(ir.owner), -ir.priority)
+
+
+def _touched(before: Plan | None, plan: Plan) -> set[NodeId]:
+    """The nodes that hold something in one of two plans that they do not in the other."""
+    old, new = (
+        {
+            (other, name, given.instance, given.holder)
+            for other, section in (one.sections.items() if one is not None else ())
+            for name in SETS
+            for given in section.of(name).values()
+        }
+        for one in (before, plan)
+    )
+    return {holder for *_, holder in old ^ new}
 
 
 def _open(
