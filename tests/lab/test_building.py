@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from skerry.lab import building, networks
+from skerry.lab.state import LabError
 
 
 def test_what_is_late_on_a_machine_without_time_is_said_to_be_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,3 +26,10 @@ def test_what_agents_wrote_of_themselves_outlives_their_disks(tmp_path: Path) ->
     networks.keep_records(tmp_path, ["n1", "n2"])
     assert (tmp_path / "n1.inputs" / "0000000001.inputs").read_bytes() == b"what it was told"
     assert not (tmp_path / "n2.inputs").exists(), "it never ran"
+
+
+def test_what_cannot_be_kept_of_a_node_is_an_error_that_says_so(tmp_path: Path) -> None:
+    (tmp_path / networks.DISKS / "n1" / "agent" / "inputs").mkdir(parents=True)
+    (tmp_path / "n1.inputs").write_text("in the way")
+    with pytest.raises(LabError, match="cannot be kept"):
+        networks.keep_records(tmp_path, ["n1"])

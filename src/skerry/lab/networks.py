@@ -92,11 +92,14 @@ def make(folder: Path, lab: LabState) -> None:
 
 def keep_records(folder: Path, names: Iterable[str]) -> None:
     """Copy from each node's disk what its agent wrote down of itself, before the disk goes: for `skerry replay` and
-    `skerry explain --log`. Raises `OSError`."""
+    `skerry explain --log`. Raises `LabError`."""
     for name in names:
         inputs = folder / DISKS / name / "agent" / INPUTS_FOLDER
-        if inputs.is_dir():
-            shutil.copytree(inputs, folder / f"{name}.inputs", dirs_exist_ok=True)
+        try:
+            if inputs.is_dir():
+                shutil.copytree(inputs, folder / f"{name}.inputs", dirs_exist_ok=True)
+        except OSError as error:
+            raise LabError(f"{inputs} cannot be kept: {error}") from error
 
 
 def remove(folder: Path, lab: LabState) -> None:

@@ -98,9 +98,11 @@ class Lab:
             if lab.memory_folder is not None:
                 shutil.rmtree(lab.memory_folder, ignore_errors=True)
             if lab.network is not None:
-                if keep_logs:
-                    networks.keep_records(self.folder, lab.nodes)
-                networks.remove(self.folder, lab)
+                try:
+                    if keep_logs:
+                        networks.keep_records(self.folder, lab.nodes)
+                finally:
+                    networks.remove(self.folder, lab)
             if left:
                 named = "; ".join(f"{one.pid} {one.command[:80]}" for one in left)
                 raise LabError(f"these processes outlive SIGKILL: {named}")
