@@ -55,9 +55,8 @@ class Watch:
             return
         before, looked.covering, looked.versions = looked.versions, covering, list(map(VERSION, self._sources))
         looked.looks += 1
-        for source, (old, new) in enumerate(
-            zip(before, looked.versions, strict=False)
-        ):  # nothing before the first look
+        # Nothing before the first look.
+        for source, (old, new) in enumerate(zip(before, looked.versions, strict=False)):
             if old != new:
                 looked.concerned.update(self._watchers[source])
                 looked.changed.update(dict.fromkeys(self._watchers[source], looked.looks))

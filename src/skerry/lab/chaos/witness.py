@@ -125,10 +125,8 @@ class Witness:
         if self._mark not in variables:
             return None
         values = dict(variable.partition("=")[::2] for variable in variables)
-        node, (kind, _, instance) = (
-            values.get("SKERRY_LAB_NODE", ""),
-            values.get("SKERRY_GUARD_NAME", "").partition(":"),
-        )
+        node = values.get("SKERRY_LAB_NODE", "")
+        kind, _, instance = values.get("SKERRY_GUARD_NAME", "").partition(":")
         self._own.pop(pid, None)
         if node and not kind:
             self._own[pid] = (node, _waited_ns(pid))
