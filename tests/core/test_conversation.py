@@ -222,6 +222,12 @@ def test_a_disk_without_a_roster_says_that_the_node_has_to_join() -> None:
         stored_documents({"election/followed": b""}, "shop", VERIFIER)
 
 
+def test_a_disk_of_which_no_roster_is_whole_is_damaged() -> None:
+    forged = msgspec.structs.replace(said("hq", ROSTER), signature=bytes(64))
+    with pytest.raises(msgspec.DecodeError, match="no roster of it is whole"):
+        stored_documents(disk(roster__000001=forged), "shop", VERIFIER)
+
+
 def test_a_life_has_a_name_of_16_digits_whatever_is_drawn() -> None:
     assert {len(life_from(draw)) for draw in (0, 1, 2**63 - 1)} == {16}
     assert life_from(1) != life_from(2)

@@ -6,10 +6,13 @@ becomes of them. When the bytes are used up every choice is the first.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import msgspec
+
+from skerry.core.kernel.values import decode
 
 T = TypeVar("T")
 
@@ -91,6 +94,34 @@ def bent(dice: Dice, raw: bytes) -> bytes:
         return raw
 
 
+def bent_json(dice: Dice, text: bytes) -> bytes:
+    """The same of JSON: what it is made of is bent, and its form is kept."""
+    tree = json.loads(text)
+    for _ in range(1 + dice.below(BENDS_MAX)):
+        tree = _bent(dice, tree)
+    return json.dumps(tree, ensure_ascii=False, default=bytes.hex).encode(errors="surrogatepass")
+
+
+def grown_text(dice: Dice, seeds: tuple[str, ...]) -> bytes:
+    """One of the texts, with lines or bytes of it mangled."""
+    text = dice.one_of(seeds).encode()
+    if dice.below(2):
+        return mangled(dice, text)
+    lines = text.split(b"\n")
+    for _ in range(1 + dice.below(4)):
+        at, other = dice.below(len(lines)), dice.one_of(lines)
+        lines[at : at + dice.below(2)] = [mangled(dice, other)] if dice.below(2) else [other]
+    return b"\n".join(lines)
+
+
+def grown_json(dice: Dice, seeds: tuple[str, ...]) -> bytes:
+    """One object a line, of which the last counts: bent, or as bytes that are none."""
+    if dice.below(4) == 0:
+        return grown_text(dice, seeds)
+    *before, last = dice.one_of(seeds).encode().split(b"\n")
+    return b"\n".join([*before, bent_json(dice, last)])
+
+
 def _bent(dice: Dice, tree: Any) -> Any:
     """Somewhere in it, one part is another: mostly one of the same type, since the rest is refused at the door."""
     if isinstance(tree, dict) and tree:
@@ -135,3 +166,11 @@ def _bent_within(dice: Dice, raw: bytes) -> bytes:
         return msgspec.msgpack.encode(_bent(dice, inner))
     except (OverflowError, ValueError):
         return raw
+
+
+def decoded_as(raw: bytes, kind: Any) -> Any:
+    """A case; None for what is none (a fuzzer may hand `check` what `grow` did not make)."""
+    try:
+        return decode(raw, kind)
+    except msgspec.DecodeError:
+        return None

@@ -14,7 +14,7 @@ from skerry.core.conversation import AgentEvent, Heard, key_in, opened
 from skerry.core.kernel.effects import Effects
 from skerry.core.kernel.events import DeadlinePassed
 from skerry.core.kernel.inputs import Input
-from skerry.core.kernel.sealing import Sealed, Statement, seal
+from skerry.core.kernel.sealing import Sealed, Statement, Verified, seal
 from skerry.core.kernel.values import decode, encode
 from skerry.inputlog.snapshot import dump, load
 from skerry.inputlog.state import state_digest
@@ -92,9 +92,13 @@ class Listener:
 
     def hear(self, payload: bytes) -> None:
         """Bytes of a peer. Raises `Refused` or `msgspec.DecodeError`, as `opened` does, and nothing else."""
-        roster = self.agent.picture.roster()
-        for one in opened(decode(payload, Sealed), world().site, lambda s: key_in(roster, s), world().verifier):
+        for one in self.opened(payload):
             self.step(Heard(said=one))
+
+    def opened(self, payload: bytes) -> list[Verified[Any]]:
+        """What the bytes of a peer say. Raises as `hear` does."""
+        roster = self.agent.picture.roster()
+        return opened(decode(payload, Sealed), world().site, lambda s: key_in(roster, s), world().verifier)
 
     def step(self, event: AgentEvent) -> Effects:
         """One event, and all that its effects are encoded for."""

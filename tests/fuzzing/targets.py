@@ -1,14 +1,13 @@
 """What comes from outside, one target each: how to make it from a fuzzer's bytes, and what must hold for all of it.
 
 I8: what is malformed, forged, replayed or stale changes nothing, by the encoded state before and after. Nothing dies of
-anything, and nothing takes long. `grow` makes a piece of data, `check` judges it; what is kept in `examples` is what
-`check` takes, so that it means the same whatever the fuzzers become.
+anything, and nothing takes long. `grow` makes a piece of data, `check` judges it (for what lies on a disk: in `disks`);
+what is kept in `examples` is what `check` takes, so that it means the same whatever the fuzzers become.
 """
 
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,43 +22,31 @@ import msgspec
 from skerry.adapters.cel import CelExpressions
 from skerry.adapters.keys.tls import TlsFiles
 from skerry.adapters.manifests import ManifestErrors, check, load
-from skerry.adapters.sqlite.state import SqliteStorage
 from skerry.adapters.workload.figures import parse
 from skerry.api import accounts, sites
 from skerry.api.node import NodeApi
 from skerry.core.actors import report
-from skerry.core.actors.agent import Agent, Identity
 from skerry.core.actors.hearing import opened_events
-from skerry.core.conversation import KINDS, Refused, Started, life_from, stored_documents
-from skerry.core.kernel.effects import Put, Reply, said_in
-from skerry.core.kernel.events import DeadlinePassed
+from skerry.core.conversation import KINDS, Refused
+from skerry.core.kernel.effects import Reply
 from skerry.core.kernel.expressions import ExpressionError
 from skerry.core.kernel.ids import InstanceId, ManagerId, NodeId
 from skerry.core.kernel.inputs import Input
-from skerry.core.kernel.values import decode, encode
+from skerry.core.kernel.values import encode
 from skerry.core.stages.intent.model import Catalogue, Intent
 from skerry.core.stages.ir.rules import TranslationError, translate
 from skerry.core.stages.monitoring.events import InstanceChecked
-from skerry.inputlog.recorder import Recorder, Segments
-from skerry.inputlog.records import Continued
-from skerry.inputlog.replay import Diverged, Replay
-from skerry.inputlog.ring import Damaged, Ring, Torn, records_in, segments_in
-from skerry.inputlog.snapshot import dump
-from skerry.inputlog.snapshot import load as load_agent
-from skerry.inputlog.why import Why
-from skerry.ports.storage import StorageError
 from skerry.ports.workload import WorkloadError
 from skerry.shell.events import EventStream
 from skerry.shell.http_get import json_object
-from skerry.shell.settings import SETTINGS_FILE, SettingsError, load_settings
-from tests.fuzzing.dice import Dice, bent, mangled
+from tests.fuzzing import disks
+from tests.fuzzing.dice import Dice, bent, decoded_as, grown_json, grown_text, mangled
 from tests.fuzzing.site import (
     MANAGER,
     ME,
     PEER,
     STRANGER,
     Listener,
-    disk,
     manager_site,
     said,
     statement,
@@ -69,7 +56,6 @@ from tests.fuzzing.site import (
 
 WITHIN_S = 5.0
 """For one piece of data, on a machine that has other things to do: far more than any needs, far less than for ever."""
-LATER_MS = (400, 1_500, 6_000)
 
 KIND_NAMES = sorted(KINDS)
 
@@ -136,7 +122,7 @@ def _payload(one: Said) -> bytes:
 
 
 def _check_wire(raw: bytes) -> None:
-    one = _decoded(raw, Said)
+    one = decoded_as(raw, Said)
     if one is None:
         return
     if one.to not in (ME, PEER):
@@ -157,7 +143,7 @@ def _check_wire(raw: bytes) -> None:
 
 
 def _check_uplink(raw: bytes) -> None:
-    one = _decoded(raw, Said)
+    one = decoded_as(raw, Said)
     if one is None:
         return
     site = manager_site()
@@ -216,7 +202,7 @@ def _grow_node(dice: Dice) -> bytes:
 
 
 def _check_node(raw: bytes) -> None:
-    one = _decoded(raw, Asked)
+    one = decoded_as(raw, Asked)
     if one is None or b"follow=true" in one.query:  # that never ends
         return
     listener = Listener()
@@ -247,17 +233,6 @@ def _check_node(raw: bytes) -> None:
 
 
 # --- what people write ------------------------------------------------------------------------------------------------
-
-
-def _grow_text(dice: Dice, seeds: tuple[str, ...]) -> bytes:
-    text = dice.one_of(seeds).encode()
-    if dice.below(2):
-        return mangled(dice, text)
-    lines = text.split(b"\n")
-    for _ in range(1 + dice.below(4)):
-        at, other = dice.below(len(lines)), dice.one_of(lines)
-        lines[at : at + dice.below(2)] = [mangled(dice, other)] if dice.below(2) else [other]
-    return b"\n".join(lines)
 
 
 @cache
@@ -338,161 +313,18 @@ def _check_use(raw: bytes) -> None:
     report.status(agent.agent, agent.at_ms)
 
 
-# --- what lies on a disk ----------------------------------------------------------------------------------------------
-
-
-STRAY_KEYS = ("document/", "journal/n1/x/1", "subscription/", "granting/fence/", "uplink/modes")
-
-
-def _grow_state(dice: Dice) -> bytes:
-    kept = dict(disk())
-    for _ in range(1 + dice.below(3)):
-        name = dice.one_of(sorted(kept))
-        kept[name] = bent(dice, kept[name]) if dice.below(4) else mangled(dice, kept[name])
-        if not dice.below(8):
-            kept[dice.one_of(("document/", "journal/n1/x/1", "subscription/", "granting/fence/", "uplink/modes"))] = (
-                kept[name]
-            )
-    changed = {name: value for name, value in kept.items() if disk().get(name) != value}
-    return encode(changed)
-
-
-def _check_state(raw: bytes) -> None:
-    """A state file whose pages are whole and whose contents are not: the agent says so, or lives with it."""
-    changed = _decoded(raw, dict[str, bytes])
-    if changed is None:
-        return
-    kept, machine = {**disk(), **changed}, world().machines[ME]
-    given: Input[Any] = Input(id="fuzz", at_ms=machine.boot_ms(), wall_ms=0, draw=7, event=Started())
-    identity = Identity(site=world().site, node=NodeId(ME), life=life_from(7), boot="fuzz")
-    try:
-        documents = stored_documents(kept, world().site, world().verifier)
-        agent, effects = Agent.recover(identity, machine.signer, world().book.expressions, kept, (), documents, given)
-    except (Refused, msgspec.DecodeError):
-        return
-    encode(effects)
-    agent.step(given)
-    for later_ms in LATER_MS:
-        given = Input(id="fuzz", at_ms=given.at_ms + later_ms, wall_ms=0, draw=7, event=DeadlinePassed())
-        agent.step(given)
-    agent.check_invariants()
-    report.status(agent, given.at_ms)
-
-
-@cache
-def _database() -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        storage = SqliteStorage(Path(folder))
-        storage.commit([Put(key=f"document/{number}", value=bytes([number]) * 600) for number in range(40)])
-        storage.close()
-        return Path(folder, "state.db").read_bytes()
-
-
-def _check_sqlite(raw: bytes) -> None:
-    """A state file whose pages are not whole."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "state.db").write_bytes(raw)
-        with suppress(StorageError):
-            storage = SqliteStorage(Path(folder))
-            try:
-                storage.load()
-                storage.commit([Put(key="election/followed", value=b"1")])
-            finally:
-                storage.close()
-
-
-@cache
-def _segment() -> tuple[bytes, ...]:
-    """The records of an input log."""
-    agent, signer = Listener().agent, world().machines[ME].signer
-    kept: list[bytes] = []
-
-    class Kept(Segments):
-        full = False
-
-        def begin(self) -> None:
-            """Nothing to open."""
-
-        def append(self, record: bytes) -> None:
-            kept.append(record)
-
-        def close(self) -> None:
-            """Nothing to let go."""
-
-    recorder = Recorder(Kept(), signer, lambda key: None, "fuzz", ME)
-    state = dump(agent)
-    recorder.recovered(Continued(version="fuzz", node=ME, wall_ms=1, state=state))
-    agent = load_agent(state, recorder.signer, world().book.expressions)
-    at_ms = world().machines[ME].boot_ms()
-    for number in range(3):
-        given: Input[Any] = Input(
-            id=f"{ME}-{number}", at_ms=at_ms + 700 * number, wall_ms=1, draw=number, event=DeadlinePassed()
-        )
-        recorder.stepping([given])
-        steps = [agent.step(given)]
-        for message in said_in(steps[0]):
-            agent.seal_message(message)
-        recorder.stepped(agent, steps, 1)
-    recorder.close(agent)
-    return tuple(kept)
-
-
-def _grow_inputs(dice: Dice) -> bytes:
-    """Checksums are made to fit: what they find needs no more looking for."""
-    records = list(_segment())
-    at = dice.below(len(records))
-    records[at] = bent(dice, records[at]) if dice.below(3) else mangled(dice, records[at])
-    with tempfile.TemporaryDirectory() as folder:
-        ring = Ring(Path(folder), 1 << 26)
-        ring.begin()
-        for record in records:
-            ring.append(record)
-        ring.close()
-        whole = segments_in(Path(folder))[0].read_bytes()
-    return whole if dice.below(8) else mangled(dice, whole)
-
-
-def _check_inputs(raw: bytes) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "1.inputs")
-        path.write_bytes(raw)
-        why = Why("hq/shop-files/store#1")
-        with suppress(Torn, Damaged, Diverged):
-            Replay(world().verifier, world().book.expressions, why.watch).run(records_in(path))
-
-
-SETTINGS = (
-    '{"site": "shop", "node": "n1", "manager": "hq", "uplink": "tls/10.0.0.1:7446", "listen": ["tls/10.0.0.2:7447"]}'
-)
-
-
-def _check_settings(raw: bytes) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, SETTINGS_FILE).write_bytes(raw)
-        with suppress(SettingsError):
-            load_settings(Path(folder))
-
-
-def _decoded(raw: bytes, kind: Any) -> Any:
-    """A case; None for what is none (a fuzzer may hand `check` what `grow` did not make)."""
-    try:
-        return decode(raw, kind)
-    except msgspec.DecodeError:
-        return None
-
-
 WHOS = ("member", "member", "manager", "stranger", "forger", "nobody")
 
 TARGETS: dict[str, Target] = {
     "wire": Target(lambda dice: _grow_said(dice, WHOS), _check_wire),
     "uplink": Target(lambda dice: _grow_said(dice, WHOS), _check_uplink),
     "node": Target(_grow_node, _check_node),
-    "manifest": Target(lambda dice: _grow_text(dice, _examples()), _check_manifest),
-    "cel": Target(lambda dice: _grow_text(dice, EXPRESSIONS), _check_cel),
-    "probe": Target(lambda dice: _grow_text(dice, FIGURES), _check_probe),
-    "use": Target(lambda dice: _grow_text(dice, ANSWERS), _check_use),
-    "state": Target(_grow_state, _check_state),
-    "sqlite": Target(lambda dice: mangled(dice, _database()), _check_sqlite),
-    "inputs": Target(_grow_inputs, _check_inputs),
-    "settings": Target(lambda dice: _grow_text(dice, (SETTINGS,)), _check_settings),
+    "manifest": Target(lambda dice: grown_text(dice, _examples()), _check_manifest),
+    "cel": Target(lambda dice: grown_text(dice, EXPRESSIONS), _check_cel),
+    "probe": Target(lambda dice: grown_json(dice, FIGURES), _check_probe),
+    "use": Target(lambda dice: grown_json(dice, ANSWERS), _check_use),
+    "state": Target(disks.grow_state, disks.check_state),
+    "sqlite": Target(lambda dice: mangled(dice, disks.database()), disks.check_sqlite),
+    "inputs": Target(disks.grow_inputs, disks.check_inputs),
+    "settings": Target(lambda dice: grown_json(dice, (disks.SETTINGS,)), disks.check_settings),
 }

@@ -318,7 +318,8 @@ def key_in(roster: Roster, signer: str) -> bytes | None:
 
 def stored_documents(kept: Mapping[str, bytes], site: str, verifier: Verifier) -> list[Kept]:
     """The documents on this node's disk, opened again. The newest roster says whose keys count; it was checked when it
-    was taken, and is trusted as the disk is. Raises `Refused` if there is no roster: the node has not joined."""
+    was taken, and is trusted as the disk is. Raises `Refused` if there is no roster: the node has not joined; and
+    `msgspec.DecodeError` if they are damaged, so that none of them can be read."""
     sealed = {key: decode(raw, Sealed) for key, raw in sorted(kept.items()) if key.startswith(DOCUMENT_PREFIX)}
     rosters = [key for key in sealed if key.startswith(DOCUMENT_PREFIX + "roster/")]
     if not rosters:
@@ -331,6 +332,8 @@ def stored_documents(kept: Mapping[str, bytes], site: str, verifier: Verifier) -
             found.append(document_of(said, trusted))
         except Refused:
             continue  # of a kind that another version of this program knew, say
+    if not any(isinstance(document.value, Roster) for document in found):
+        raise msgspec.ValidationError("no roster of it is whole")
     return found
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,7 @@ def test_a_killed_holder_leaves_what_it_committed_and_its_place(tmp_path: Path) 
     state.close()
 
 
-@pytest.mark.parametrize("damage", ["no database", "a page overwritten", "cut short"])
+@pytest.mark.parametrize("damage", ["no database", "a page overwritten", "cut short", "a name that is no text"])
 def test_a_damaged_file_is_refused_by_name(tmp_path: Path, damage: str) -> None:
     state = SqliteStorage(tmp_path)
     state.commit([Put(key=f"k{number}", value=bytes(3000)) for number in range(50)])
@@ -91,12 +92,26 @@ def test_a_damaged_file_is_refused_by_name(tmp_path: Path, damage: str) -> None:
             "no database": b"this is something else entirely" * 200,
             "a page overwritten": raw[:4096] + b"\xa5" * 8192 + raw[12288:],
             "cut short": raw[: len(raw) // 2],
+            "a name that is no text": raw.replace(b"tablestatestate", b"tablesta\xa3estate"),
         }[damage]
     )
     with pytest.raises(StorageError, match=r"state\.db: the file is damaged; move the folder away"):
         SqliteStorage(tmp_path)
     path.write_bytes(raw)
     SqliteStorage(tmp_path).close()
+
+
+@pytest.mark.parametrize("row", [("a", 7), ("a", "text"), (b"\xff", b"1")])
+def test_a_value_that_the_file_says_is_no_bytes_or_a_key_no_text_is_damage(
+    tmp_path: Path, row: tuple[object, object]
+) -> None:
+    SqliteStorage(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as db:
+        db.execute("INSERT INTO state VALUES (?, ?)", row)
+    state = SqliteStorage(tmp_path)
+    with pytest.raises(StorageError, match=r"state\.db: the file is damaged; move the folder away"):
+        state.load()
+    state.close()
 
 
 def test_a_full_disk_applies_nothing_and_is_told_and_room_makes_it_work_again(tiny_disk: Path) -> None:

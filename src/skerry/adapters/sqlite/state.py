@@ -13,9 +13,12 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from skerry.core.kernel.effects import Persist, Put
 from skerry.ports.storage import DAMAGED_ADVICE, NoRoom, StorageError
+
+T = TypeVar("T")
 
 _PASSING = {
     sqlite3.SQLITE_FULL: "the disk is full; free some space",
@@ -23,6 +26,8 @@ _PASSING = {
     sqlite3.SQLITE_IOERR: "the disk reports an error, or is full; check it",
 }
 _DAMAGED = f"the file is damaged; {DAMAGED_ADVICE}"
+_OF_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
+"""The last is said of a statement that does not fit the tables; ours always do."""
 _PRIMARY = 0xFF
 """The part of SQLite's error codes that names the kind."""
 
@@ -60,7 +65,7 @@ class SqliteStorage:
             if verdict != ("ok",):
                 raise StorageError(f"{self._path}: {_DAMAGED} ({verdict[0]})")
             db.execute("CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID")
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             if db is not None:
                 db.close()
             raise self._failure("open", error) from error
@@ -73,17 +78,24 @@ class SqliteStorage:
     def load(self) -> Mapping[str, bytes]:
         """Everything that is kept. Raises `NoRoom`, `StorageError`."""
         try:
-            return dict(self._db.execute("SELECT key, value FROM state"))
-        except sqlite3.Error as error:
+            rows = self._db.execute("SELECT key, value FROM state").fetchall()
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise self._failure("read", error) from error
+        return {self._of(str, key): self._of(bytes, value) for key, value in rows}
 
     def get(self, key: str) -> bytes | None:
         """What is durable under a key by now. Raises `NoRoom`, `StorageError`."""
         try:
             row = self._db.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise self._failure("read", error) from error
-        return row[0] if row is not None else None
+        return self._of(bytes, row[0]) if row is not None else None
+
+    def _of(self, kind: type[T], value: object) -> T:
+        """What a row says its value is may be damaged, too: SQLite gives it as that."""
+        if type(value) is kind:
+            return value
+        raise StorageError(f"{self._path}: {_DAMAGED} (a {kind.__name__} is a {type(value).__name__})")
 
     def commit(self, changes: Iterable[Persist]) -> None:
         """Apply all changes or none; durable on return. Raises `NoRoom`, `StorageError`."""
@@ -96,7 +108,7 @@ class SqliteStorage:
                 else:
                     db.execute("DELETE FROM state WHERE key = ?", (change.key,))
             db.execute("COMMIT")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             self._roll_back(db)
             raise self._failure("write", error) from error
         except BaseException:
@@ -118,11 +130,13 @@ class SqliteStorage:
             os.close(self._lock)
             self._lock = -1
 
-    def _failure(self, doing: str, error: sqlite3.Error | OSError) -> StorageError:
+    def _failure(self, doing: str, error: sqlite3.Error | OSError | UnicodeDecodeError) -> StorageError:
+        if isinstance(error, UnicodeDecodeError):  # SQLite quotes in its complaint what it has found
+            return StorageError(f"{self._path}: {_DAMAGED} ({error})")
         if isinstance(error, OSError):
             return StorageError(f"{self._path}: cannot {doing} the state ({error.strerror}); make the folder writable")
         code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
-        if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        if code in _OF_DAMAGE:
             return StorageError(f"{self._path}: {_DAMAGED} ({error})")
         kind = NoRoom if code in _PASSING else StorageError
         advice = _PASSING.get(code, "nothing was changed; try again")

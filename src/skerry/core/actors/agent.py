@@ -138,7 +138,7 @@ class Agent:
     ) -> tuple[Agent, Effects]:
         """Load what the disk holds; decide nothing again (notes for the shell). `documents` are those of `kept`, opened
         and verified by the caller, since they bear signatures. `shelf` gives what is durable by now under a key of the
-        journal; without one all of it stays in memory."""
+        journal; without one all of it stays in memory. Raises `msgspec.DecodeError` if what is kept is damaged."""
         state, me, at_ms = dict(kept), identity.node, given.at_ms
         picture = Picture(me=me, expressions=expressions, contingency=contingency)
         for document in documents:
@@ -151,7 +151,7 @@ class Agent:
             picture=picture,
             membership=Membership(me=me, life=identity.life),
             election=Election.recover(me, state.get(FOLLOWED_KEY), at_ms),
-            succession=Succession.recover(me, state),
+            succession=Succession.recover(me, state, picture.editions()),
             granting=Granting.recover(me, state, at_ms, lease_ms),
             uplink=Uplink.recover(me, state.get(MODES_KEY), at_ms),
             journal=Journal.recover(me, identity.site, identity.life, identity.boot, signer, state, shelf),

@@ -17,6 +17,7 @@ from tests.support.conversation import Talk, at, keeps, notes, publishes, sees, 
 KEY = GrantKey("hq/shop/db")
 LEASE_MS = 3_000
 PROMISE_MS = 3_030
+HELD = range(1, 6)
 
 
 def edition(version: int, *members: NodeId, name: str = "", tie_breaker: str | None = None) -> Edition:
@@ -56,7 +57,7 @@ def held(*editions: Edition) -> dict[int, Edition]:
 
 def node_a(**fields) -> Talk:
     """One that has counted grants under version 1 for long."""
-    t = talk(Succession.recover(A, {COUNTING_KEY: encode(1)}), view(**fields))
+    t = talk(Succession.recover(A, {COUNTING_KEY: encode(1)}, HELD), view(**fields))
     assert t >> at(0)
     return t
 
@@ -92,7 +93,7 @@ def test_x5_a_closing_is_a_document_whose_version_is_the_one_that_it_closes() ->
 
 
 def test_x5_of_what_is_over_a_node_closes_all_that_it_belonged_to_also_if_it_came_later() -> None:
-    t = talk(Succession.recover(D, {COUNTING_KEY: encode(1)}), view(ONE, TWO))
+    t = talk(Succession.recover(D, {COUNTING_KEY: encode(1)}, HELD), view(ONE, TWO))
     assert t >> at(0) >> until(1_000)
     assert t >> sees(editions=held(ONE, TWO, THREE))
     both = closing(D, through=2)
@@ -118,7 +119,7 @@ def test_x5_it_closes_once() -> None:
 
 
 def test_x5_a_restart_does_not_take_it_back() -> None:
-    t = talk(Succession.recover(A, {COUNTING_KEY: encode(1)}), view(ONE, TWO, closings=said(closing(A))))
+    t = talk(Succession.recover(A, {COUNTING_KEY: encode(1)}, HELD), view(ONE, TWO, closings=said(closing(A))))
     assert t >> at(0)
     assert t.machine.closed
 
@@ -130,7 +131,7 @@ def test_x5_it_does_not_close_before_it_knows_what_an_earlier_life_promised() ->
 
 
 def test_a_disk_that_never_granted_anything_has_nothing_to_wait_for() -> None:
-    t = talk(Succession.recover(A, {}), view(ONE, TWO, known_from_ms=PROMISE_MS))
+    t = talk(Succession.recover(A, {}, HELD), view(ONE, TWO, known_from_ms=PROMISE_MS))
     assert t >> at(0) << keeps(COUNTING_KEY)
     assert t >> until(CLOSE_AFTER_MS) << publishes("closing/a")
 
@@ -143,7 +144,7 @@ def test_rosters_that_come_in_a_row_are_closed_in_one() -> None:
 
 
 def test_who_belongs_to_none_that_is_over_has_nothing_to_close() -> None:
-    t = talk(Succession.recover(D, {}), view(ONE, TWO))
+    t = talk(Succession.recover(D, {}, HELD), view(ONE, TWO))
     assert t >> at(0) << keeps(COUNTING_KEY) >> until(1_000)
 
 
@@ -171,7 +172,7 @@ def test_x5_who_was_away_for_several_versions_goes_on_to_the_last() -> None:
 
 
 def test_a_roster_without_members_needs_nobody_to_close_it() -> None:
-    t = talk(Succession.recover(A, {}), view(edition(1), edition(2, A)))
+    t = talk(Succession.recover(A, {}, HELD), view(edition(1), edition(2, A)))
     assert t >> at(0) << keeps(COUNTING_KEY)
     assert t.machine.counting == 2
 
@@ -186,7 +187,7 @@ def test_x8_a_quorum_without_the_dead_will_do_and_is_told_apart() -> None:
 
 
 def test_a_node_that_holds_none_of_the_first_rosters_begins_with_the_first_that_it_holds() -> None:
-    t = talk(Succession.recover(A, {}), view(edition(4, A, B, C), edition(5, A, B, C)))
+    t = talk(Succession.recover(A, {}, HELD), view(edition(4, A, B, C), edition(5, A, B, C)))
     assert t >> at(0) << keeps(COUNTING_KEY) << notes("roster.counts", version=4)
     assert t.said.persist == (Put(key=COUNTING_KEY, value=encode(4)),)
     assert not t.machine.surrendered
@@ -195,7 +196,7 @@ def test_a_node_that_holds_none_of_the_first_rosters_begins_with_the_first_that_
 
 
 def test_x5_what_counted_before_a_restart_counts_after_it_and_is_the_base_of_the_next_closing() -> None:
-    t = talk(Succession.recover(A, {COUNTING_KEY: encode(2)}), view(ONE, TWO, THREE))
+    t = talk(Succession.recover(A, {COUNTING_KEY: encode(2)}, HELD), view(ONE, TWO, THREE))
     assert t >> at(0)
     assert t.machine.counting == 2
     mine = closing(A, through=2, base=2)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from skerry.core.group.succession.model import Closing, Edition
-from skerry.core.group.succession.rules import agreed, closers, counts_from, is_closed
+from skerry.core.group.succession.rules import agreed, check_held, closers, counts_from, is_closed
 from skerry.core.kernel.ids import GrantKey, NodeId
 from tests.core.group.succession.test_machine import KEY, closing, edition, held, said
 from tests.core.things import A, B, C, D
@@ -94,3 +95,22 @@ def test_x5_each_key_is_agreed_on_by_itself() -> None:
         Closing(node=B, base=1, through=1, successor="2", promises={one: A, other: B, third: B}),
     )
     assert agreed(1, 2, ALL, words) == {one: A, other: B}
+
+
+@pytest.mark.parametrize(("counting", "rosters"), [(0, [1]), (0, [3, 4]), (1, [1, 2, 3]), (3, [1, 3]), (2, [3, 2])])
+def test_a_disk_with_every_roster_from_the_one_that_counts_on_is_gone_on_with(
+    counting: int, rosters: list[int]
+) -> None:
+    check_held(counting, rosters)
+
+
+@pytest.mark.parametrize("rosters", [[1], [1, 3], [1, 2**63]])
+@pytest.mark.parametrize("counting", [-1, 2, 2**62])
+def test_a_disk_that_has_lost_one_by_which_grants_go_is_not(counting: int, rosters: list[int]) -> None:
+    with pytest.raises(msgspec.DecodeError, match=f"of the rosters {counting} to {max(rosters)}, by which grants go"):
+        check_held(counting, rosters)
+
+
+def test_before_any_counts_all_rosters_of_a_disk_are_a_row() -> None:
+    with pytest.raises(msgspec.DecodeError, match="rosters 1 to 3"):
+        check_held(0, [1, 3])

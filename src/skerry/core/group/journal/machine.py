@@ -86,7 +86,7 @@ class Journal:
         for key in sorted(k for k in kept if k.startswith(ENTRY_PREFIX)):
             name = key.removeprefix(ENTRY_PREFIX).rpartition("/")[0]
             journal._put(journal.chains.get(name) or Chain(name=name), stored_piece(kept[key]))
-        journal._last_own = kept.get(LAST_KEY, b"").decode()
+        journal._last_own = kept.get(LAST_KEY, b"").decode(errors="replace")
         return journal
 
     @property

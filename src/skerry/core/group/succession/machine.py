@@ -8,12 +8,12 @@ the closing agrees on, whose work goes on without a break.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from skerry.core.group.granting.model import promise_ms
 from skerry.core.group.succession.model import CLOSING_PREFIX, Closing, Edition
-from skerry.core.group.succession.rules import agreed, counts_from, is_closed
+from skerry.core.group.succession.rules import agreed, check_held, counts_from, is_closed
 from skerry.core.kernel.effects import NOTHING, Effects, Note, Persist, Publish, Put
 from skerry.core.kernel.events import DeadlinePassed, Reconsider
 from skerry.core.kernel.ids import GrantKey, NodeId
@@ -71,11 +71,12 @@ class Succession:
     _deadline_ms: int | None = None
 
     @classmethod
-    def recover(cls, me: NodeId, kept: dict[str, bytes]) -> Succession:
-        """What counted goes on counting. Who may go on at once is forgotten; that everybody waits after a start is
-        X4's, and as long."""
+    def recover(cls, me: NodeId, kept: dict[str, bytes], held: Iterable[int]) -> Succession:
+        """What counted goes on counting, by the versions `held`. Who may go on at once is forgotten; that everybody
+        waits after a start is X4's, and as long. Raises `msgspec.DecodeError` if what counted is damaged."""
         raw = kept.get(COUNTING_KEY)
         counting = decode(raw, int) if raw is not None else 0
+        check_held(counting, held)
         return cls(me=me, counting=counting, fresh=raw is None)
 
     def step(self, given: Input[SuccessionEvent], view: SuccessionView) -> Effects:

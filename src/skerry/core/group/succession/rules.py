@@ -8,7 +8,9 @@ one holder or nobody, nobody else is. docs/decisions/0006 has it at length, with
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+
+import msgspec
 
 from skerry.core.group.succession.model import Closing, Edition
 from skerry.core.kernel.ids import GrantKey, NodeId
@@ -26,6 +28,16 @@ def closers(version: int, editions: Editions, closings: Closings) -> dict[NodeId
         and (successor := editions.get(closing.through + 1)) is not None
         and successor.digest == closing.successor
     }
+
+
+def check_held(counting: int, held: Iterable[int]) -> None:
+    """Whether every roster is there from the one that counts on (0: none does yet); nodes take one after the other.
+
+    Raises `msgspec.ValidationError`: what grants go by is lost, and nothing may be granted by a guess."""
+    versions = set(held)
+    first, last = counting or min(versions), max(versions)
+    if first > last or sum(version >= first for version in versions) != last - first + 1:
+        raise msgspec.ValidationError(f"of the rosters {first} to {last}, by which grants go, not all are whole")
 
 
 def is_closed(version: int, editions: Editions, closings: Closings, without: frozenset[NodeId] = frozenset()) -> bool:
