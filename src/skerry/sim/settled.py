@@ -136,14 +136,9 @@ def _documents(
 
 
 def _is_foreign(name: str, agents: dict[str, Agent]) -> bool:
-    """What a node outside says of itself, and whom it was told to be dead there, may reach the manager alone; what a
-    guest held that was dismissed, too."""
+    """What a node outside says of itself, and whom it was told to be dead there, may reach the manager alone."""
     kind, _, rest = name.partition("/")
     author = rest.partition("/")[0]
-    if kind == "hold":
-        roster = next(iter(agents.values())).picture.roster()
-        place = rest.rpartition("@")[2]
-        return place not in roster.members and place not in roster.managers
     return kind == "dead" or (kind in ("fit", "closing", "leave", "later") and author not in agents)
 
 

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from skerry.core.actors import report
+from skerry.core.group.custody.machine import stored_key
 from skerry.core.group.election.model import INELIGIBLE_FOR_MS
 from skerry.core.kernel.sealing import body_digest
 from skerry.core.stages.intent.holds import Hold, HoldAsked
@@ -266,10 +267,7 @@ def test_r4_the_journal_keeps_the_operators_own_word() -> None:
 
 def test_r4_who_may_not_changes_nothing() -> None:
     world = site()
-    world.roster = msgspec.structs.replace(
-        world.roster, version=2, predecessor=_digest(world), operators=_nobody(world)
-    )
-    world.issue(world.roster)
+    takes_rights(world)
     world.run(SETTLED_MS)
     says(world, "b", SHOP)
     world.run(TOLD_MS)
@@ -279,14 +277,33 @@ def test_r4_who_may_not_changes_nothing() -> None:
     assert report.status(agent, world.now_ms)["holds"] == []
 
 
-def _digest(world: World) -> str:
+def test_r4_what_somebody_holds_ends_with_their_right_for_those_who_never_heard_of_it_too() -> None:
+    """Whoever was away takes it from nobody any more: kept, it would be offered to them for ever."""
+    world = site()
+    world.part("c", "ab")
+    world.run(SETTLED_MS)
+    hold = says(world, "a", SHOP)
+    world.run(TOLD_MS)
+    assert paused_at(world) == ["a", "b"]
+    takes_rights(world)
+    world.run(SETTLED_MS)
+    world.heal()
+    world.run(2 * SETTLED_MS)
+    assert paused_at(world) == []
+    assert len(where(world)) == 1
+    known = [n.agent.picture.custody.versions() for n in world.nodes.values() if n.agent is not None]
+    assert hold.document not in known[0] and known[1:] == known[:1] * 2
+    assert [n.name for n in world.nodes.values() if stored_key(hold.document) in n.disk] == []
+
+
+def takes_rights(world: World) -> None:
+    """The manager's next roster, by which operators may hold nothing."""
     agent = world.nodes["a"].agent
     assert agent is not None
-    return body_digest(agent.picture.held_roster().sealed)
-
-
-def _nobody(world: World) -> dict[str, Any]:
-    return {n: msgspec.structs.replace(o, may=("apply",)) for n, o in world.roster.operators.items()}
+    nobody = {n: msgspec.structs.replace(o, may=("apply",)) for n, o in world.roster.operators.items()}
+    before = body_digest(agent.picture.held_roster().sealed)
+    world.roster = msgspec.structs.replace(world.roster, version=2, predecessor=before, operators=nobody)
+    world.issue(world.roster)
 
 
 def newer(wish: IntermediateRepresentation, *elements: Any) -> IntermediateRepresentation:

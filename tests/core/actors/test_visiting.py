@@ -203,6 +203,27 @@ def test_d25_its_pause_of_what_it_owns_goes_to_the_site_as_its_own_word(
             visit.step(visit.guest, Authored(documents=(pause,)))
 
 
+def test_d25_what_it_held_ends_when_it_is_dismissed_at_home_and_at_itself(visit: Visit) -> None:
+    visit.asked()
+    visit.step(visit.guest, Authored(documents=(THEIRS,)))
+    pause = Hold(what="pause", subject=NOTES, place=BRANCH, number=1)
+    visit.step(visit.guest, Authored(documents=(pause,)))
+    held = visit.guest.custody.kept[pause.document]
+    word = open_sealed(held.sealed, "shop", lambda _: KEYS[BRANCH].public_key, NaclVerifier())
+    visit.step(visit.home, SiteSaid(node=A, said=word))
+    assert pause.document in visit.home.custody.kept
+
+    (guest,) = visit.home.roster().guests
+    dismissed = msgspec.structs.replace(guest, dismissed=True)
+    visit.step(visit.home, Authored(documents=(visit.home.next_roster(guests=(dismissed,)),)))
+    said = visit.home.held_roster()
+    roster = open_sealed(said.sealed, "shop", lambda _: KEYS[HQ].public_key, NaclVerifier())
+    visit.step(visit.guest, SiteSaid(node=A, said=roster))
+    assert pause.document not in {**visit.home.custody.kept, **visit.guest.custody.kept}
+    opened = stored_documents(visit.kept, "shop", NaclVerifier())
+    assert pause not in [kept.value for kept in opened]
+
+
 def test_d25_it_does_not_wait_for_evidence_that_nobody_has_any_more(visit: Visit) -> None:
     visit.asked()
     visit.step(visit.guest, Authored(documents=(THEIRS,)))

@@ -17,19 +17,13 @@ from skerry.core.actors.claims import CLAIMS_KEY, Claims
 from skerry.core.actors.dealings import Dealings, Stock
 from skerry.core.actors.handed_in import HandedIn
 from skerry.core.actors.judging import Judging
+from skerry.core.actors.lapsing import lapse
 from skerry.core.actors.owners import concerns_manager
 from skerry.core.actors.parts import by_leader, plan_of, plans_in_force, versions_for
 from skerry.core.actors.remembered import pieces, readings
 from skerry.core.actors.restored import RESTORED_KEY, Restored
 from skerry.core.actors.telling import Acknowledging, knows_all, lacking, own
-from skerry.core.conversation import (
-    LEAVE_PREFIX,
-    Exchange,
-    Refused,
-    document_of,
-    kind_of,
-    with_former,
-)
+from skerry.core.conversation import LEAVE_PREFIX, Exchange, Refused, document_of, kind_of, with_former
 from skerry.core.group.custody.machine import Custody, stored_key
 from skerry.core.group.custody.model import CARRY_MAX, Kept, Version
 from skerry.core.group.journal.chain import piece_key
@@ -328,7 +322,7 @@ class ManagerSite:
         if document.author == self.manager:
             return self._take_over(document)
         note = Note(what="site.said", about=document.name, data={"version": list(document.version)})
-        done = self.custody.keep(document) + Effects(note=(note,))
+        done = self.custody.keep(document) + Effects(note=(note,)) + lapse(document.value, self.custody)
         if isinstance(document.value, IntermediateRepresentation):
             done = done + self._settle(document.value.intent)
         return done + self._part()
@@ -344,6 +338,7 @@ class ManagerSite:
     def _take_over(self, document: Kept) -> Effects:
         """J4: my own word, of which I do not know."""
         done = self.custody.keep(document) + self.restored.take(document, self.journal)
+        done = done + lapse(document.value, self.custody)
         self.acknowledging.stored |= isinstance(document.value, Acknowledgement)
         if isinstance(document.value, Verdict):
             self.judging.take(document.value)
@@ -381,6 +376,7 @@ class ManagerSite:
             return NOTHING
         note = Note(what="manager.says", about=document.name, data={"version": list(document.version)})
         done = self.custody.keep(document) + self.restored.settle(document.name) + Effects(note=(note,))
+        done = done + lapse(value, self.custody)
         if isinstance(value, SiteDocument) and value.tie_breaker != self.roster().tie_breaker:
             done = done + self._author(self.next_roster(tie_breaker=value.tie_breaker))
         return done
@@ -456,7 +452,7 @@ class ManagerSite:
         items: tuple[Sealed, ...] = ()
         if dealings.theirs is not None:
             without = "intent/" if self._is_behind(theirs, at_ms) else None
-            items = tuple(lacking(self.custody, theirs, self.roster(), without))
+            items = tuple(lacking(self.custody, theirs, without))
         if not items and not self.restored.behind(self.journal) and dealings.agrees(asked, mine):
             return b""
         return encode(msgspec.structs.replace(dealings.tell(mine, items), lacks=self.restored.lacks(self.journal)))

@@ -33,7 +33,7 @@ from skerry.core.kernel.sealing import Sealed
 from skerry.core.kernel.values import digest, encode
 from skerry.core.stages.capability.model import NodeFacts, Resources, Usage
 from skerry.core.stages.fit.model import RoleFit
-from skerry.core.stages.intent.holds import HOLD_PREFIX, in_words, may_hold
+from skerry.core.stages.intent.holds import in_words
 from skerry.core.stages.ir.model import IntermediateRepresentation, Mode, Roster, SiteDocument
 from skerry.core.stages.monitoring.model import Verification
 from skerry.core.stages.negotiation.model import Plan
@@ -197,25 +197,20 @@ class Picture:
         return found
 
     def holds(self) -> list[Kept]:
-        """What operators hold (R4): set, not lifted, by somebody who may."""
-        return self.once("holds", self._holds_version(), self._find_holds)
-
-    def _holds_version(self) -> tuple[int, int]:
-        return (self._shelf("hold"), self._shelf("roster"))
+        """What operators hold (R4): set, not lifted."""
+        return self.once("holds", self._shelf("hold"), self._find_holds)
 
     def _find_holds(self) -> list[Kept]:
-        roster, kept = self.roster(), sorted(self.custody.kept.items())
-        held = [k for name, k in kept if name.startswith(HOLD_PREFIX) and not k.value.lifted]
-        return [k for k in held if may_hold(k.author, k.value, roster)]
+        return [k for _, k in sorted(self.custody.shelves["hold"].kept.items()) if not k.value.lifted]
 
     def paused(self) -> dict[str, str]:
         """Intents and roles that are paused, with who does so and why."""
-        return self.once("paused", self._holds_version(), lambda: self._held("pause"))
+        return self.once("paused", self._shelf("hold"), lambda: self._held("pause"))
 
     def drained(self) -> dict[NodeId, str]:
         """Nodes that are drained, likewise."""
         return self.once(
-            "drained", self._holds_version(), lambda: {NodeId(n): why for n, why in self._held("drain").items()}
+            "drained", self._shelf("hold"), lambda: {NodeId(n): why for n, why in self._held("drain").items()}
         )
 
     def _held(self, what: str) -> dict[str, str]:

@@ -11,8 +11,7 @@ from skerry.core.group.custody.model import CARRY_MAX, LATER_PREFIX, Kept, Versi
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.journal.model import Acknowledgement
 from skerry.core.kernel.sealing import Sealed
-from skerry.core.stages.intent.holds import HOLD_PREFIX, may_hold
-from skerry.core.stages.ir.model import Roster
+from skerry.core.stages.intent.holds import HOLD_PREFIX
 
 CARRY_BYTES_MAX = 48 * 1024
 """An answer stays small, so that it passes a thin link in one piece; the rest goes with the next."""
@@ -36,17 +35,15 @@ def own(custody: Custody) -> list[Kept]:
     return [custody.kept[name] for name in names]
 
 
-def lacking(custody: Custody, theirs: Mapping[str, Version], roster: Roster, without: str | None) -> list[Sealed]:
+def lacking(custody: Custody, theirs: Mapping[str, Version], without: str | None) -> list[Sealed]:
     """What a member with these versions lacks of it and concerns its part, of the holds (R4) and of what only later
-    versions can read, as much as fits; of the documents `without`, only new ones. Not the holds of who may hold nothing
-    any more, as a guest that was dismissed: nobody takes them. Also the reports of fit of which the site has an earlier
-    one: its disks were put back, and the next report counts on from the last."""
+    versions can read, as much as fits; of the documents `without`, only new ones. Also the reports of fit of which the
+    site has an earlier one: its disks were put back, and the next report counts on from the last."""
     found: list[Sealed] = []
     size_bytes = 0
     others = [kept for _, kept in sorted(custody.kept.items()) if kept.author != custody.me]
-    holds = [k for k in others if k.name.startswith(HOLD_PREFIX) and may_hold(k.author, k.value, roster)]
     put_back = [k for k in others if k.name.startswith(FIT_PREFIX) and k.name in theirs]
-    handed_on = [*holds, *(k for k in others if k.name.startswith(LATER_PREFIX)), *put_back]
+    handed_on = [*(k for k in others if k.name.startswith((HOLD_PREFIX, LATER_PREFIX))), *put_back]
     for kept in (*own(custody), *handed_on):
         held = theirs.get(kept.name)
         if not concerns(kept, theirs):

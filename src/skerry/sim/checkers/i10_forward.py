@@ -25,7 +25,8 @@ from skerry.core.kernel.ids import NodeId
 from skerry.core.kernel.sealing import Sealed, Statement
 from skerry.core.kernel.values import decode, digest_bytes
 from skerry.core.stages.fit.model import RoleFit
-from skerry.core.stages.intent.holds import Hold
+from skerry.core.stages.intent.holds import HOLD_PREFIX, RIGHT, Hold
+from skerry.core.stages.ir.model import Roster
 from skerry.core.stages.negotiation.model import Plan
 from skerry.core.stages.ratification.model import Verdict
 from skerry.sim.checkers.checker import Checker
@@ -34,6 +35,9 @@ from skerry.sim.checkers.pieces import kept_piece
 if TYPE_CHECKING:
     from skerry.sim.machine import Machine
     from skerry.sim.world import World
+
+HOLDS = f"{DOCUMENT_PREFIX}{HOLD_PREFIX}"
+ROSTERS = f"{DOCUMENT_PREFIX}roster/"
 
 
 class Forward(Checker):
@@ -69,8 +73,7 @@ class Forward(Checker):
     def _forward(self, whose: str, held: dict[str, bytes], changes: Sequence[Persist]) -> None:
         for change in changes:
             if isinstance(change, Drop):
-                if change.key.startswith(DOCUMENT_PREFIX) or change.key == FOLLOWED_KEY:
-                    self.broken(f"{whose} forgets {change.key}")
+                self._may_go(whose, held, change, changes)
                 continue
             old = held.get(change.key)
             if change.key.startswith(ENTRY_PREFIX):
@@ -83,6 +86,20 @@ class Forward(Checker):
                 self._grows(whose, change.key, (decode(old, int),), (decode(change.value, int),))
             elif change.key.startswith(DOCUMENT_PREFIX):
                 self._grows(whose, change.key, _version(old), _version(change.value))
+
+    def _may_go(self, whose: str, held: dict[str, bytes], drop: Drop, changes: Sequence[Persist]) -> None:
+        """Of documents only a hold does, with the roster that takes its author's right to it."""
+        if drop.key.startswith(HOLDS):
+            self.premise()
+            author = decode(decode(held[drop.key], Sealed).statement, Statement).signer
+            taken = (c.value for c in changes if isinstance(c, Put) and c.key.startswith(ROSTERS))
+            if any(
+                _has_no_right(author, decode(decode(decode(r, Sealed).statement, Statement).body, Roster))
+                for r in taken
+            ):
+                return
+        if drop.key.startswith(DOCUMENT_PREFIX) or drop.key == FOLLOWED_KEY:
+            self.broken(f"{whose} forgets {drop.key}")
 
     def _grows(self, whose: str, key: str, old: tuple[object, ...], new: tuple[object, ...]) -> None:
         self.premise()
@@ -100,6 +117,16 @@ class Forward(Checker):
         base = decode(raw, Base) if raw is not None else None
         if base is None or piece.first - 1 not in (base.number, *(last for _, last in base.lost)):
             self.broken(f"{whose} keeps {put.key} and not {before}")
+
+
+def _roster(raw: bytes) -> Roster:
+    return decode(decode(decode(raw, Sealed).statement, Statement).body, Roster)
+
+
+def _has_no_right(author: str, roster: Roster) -> bool:
+    """Neither an operator with the right to hold, nor a guest of today."""
+    operator, guest = roster.operators.get(author), roster.guest(author)
+    return (operator is None or RIGHT not in operator.may) and (guest is None or guest.dismissed)
 
 
 @lru_cache(maxsize=1_024)  # each document is kept by all of a site, at about the same time

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from skerry.core.group.custody.machine import DOCUMENT_PREFIX
-from skerry.core.kernel.effects import Persist, Put
+from skerry.core.kernel.effects import Drop, Persist, Put
 from skerry.core.kernel.sealing import Sealed, Statement
 from skerry.core.kernel.values import decode
 from skerry.core.stages.intent.holds import HOLD_PREFIX, Hold
@@ -47,6 +47,8 @@ class Holds(Checker):
         for change in changes:
             if isinstance(change, Put) and change.key.startswith(KEY):
                 self._note(machine.name, decode(decode(change.value, Sealed).statement, Statement))
+            elif isinstance(change, Drop) and change.key.startswith(KEY):  # with the right to it, as I10 sees
+                self._held[machine.name].pop(change.key.removeprefix(DOCUMENT_PREFIX), None)
         if any(isinstance(c, Put) and _is_placed(c, machine) for c in changes):
             drains = [h for h in self._held[machine.name].values() if (h.what, h.subject) == ("drain", machine.name)]
             if drains:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from skerry.core.group.custody.model import CARRY_BYTES_MAX, CARRY_MAX, Carry, Kept, Version, is_older
-from skerry.core.kernel.effects import Effects, Put, Send
+from skerry.core.kernel.effects import Drop, Effects, Put, Send
 from skerry.core.kernel.ids import NodeId
 from skerry.core.kernel.sealing import Sealed
 from skerry.core.kernel.values import Value, encode
@@ -67,14 +67,25 @@ class Custody:
     def keep(self, document: Kept) -> Effects:
         """Take a document into custody, durably. The caller has checked that its author may say this."""
         self.restore(document)
-        return Effects(persist=(Put(key=DOCUMENT_PREFIX + document.name, value=encode(document.sealed)),))
+        return Effects(persist=(Put(key=stored_key(document.name), value=encode(document.sealed)),))
 
     def restore(self, document: Kept) -> None:
         """Put back what the disk holds."""
-        shelf = self.shelves[document.name.split("/")[0]]
-        self.kept[document.name] = shelf.kept[document.name] = document
+        self.kept[document.name] = self._shelf(document).kept[document.name] = document
+        self._changes(document)
+
+    def let_go(self, document: Kept) -> Effects:
+        """Keep this no longer. The caller has seen that nobody takes it any more, so that it does not come back."""
+        del self.kept[document.name], self._shelf(document).kept[document.name]
+        self._changes(document)
+        return Effects(persist=(Drop(key=stored_key(document.name)),))
+
+    def _shelf(self, document: Kept) -> Shelf:
+        return self.shelves[document.name.split("/")[0]]
+
+    def _changes(self, document: Kept) -> None:
         self.version += 1
-        shelf.version += 1
+        self._shelf(document).version += 1
         if document.author == self.me:
             self.own.version += 1
 
