@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from skerry.sim.machine import Machine
 
 QUEUE_MAX = 10_000
+"""How much waits at most, as with real agents."""
+BATCH_MAX = 64
+"""How much of that is taken before a deadline has its turn, as with real agents."""
 USAGE_PERIOD_MS = 2_000
 ROOM_PERIOD_MS = 1_000
 """How often a disk that took nothing is tried again."""
@@ -362,9 +365,8 @@ class Shell:
         if not self.alive or self._wake_us != due_us:
             return
         if self._queue or self.stands:
-            self._queue.append(
-                self._look_at_deadlines
-            )  # as in the real loop: after what waits, before what comes later
+            # As in the real loop: after a batch of what waits, before what comes later.
+            self._queue.insert(min(len(self._queue), BATCH_MAX), self._look_at_deadlines)
         else:
             self._look_at_deadlines()
 

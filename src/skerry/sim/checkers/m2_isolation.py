@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
 
+from skerry.core.kernel.effects import Effects
+from skerry.core.kernel.inputs import Input
 from skerry.sim.checkers.checker import Checker
+from skerry.sim.shell import BATCH_MAX
 
 if TYPE_CHECKING:
     from skerry.sim.machine import Machine
+    from skerry.sim.shell import Shell
     from skerry.sim.world import World
 
 SLACK_US = 3_000_000
@@ -18,11 +23,18 @@ class Isolation(Checker):
 
     property_id = "M2"
     of_each_manager = True
+    looks_at = ("election",)
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self._since_us: dict[str, int] = {}
         self._leads: dict[str, tuple[object, int]] = {}
+        self._parts: dict[str, set[str]] = defaultdict(set)
+        """Whom each has led since the last look."""
+
+    def after_step(self, shell: Shell, given: Input[Any], effects: Effects) -> None:
+        """A part may be one for less than a look lasts, and its leader hear of a way to the manager meanwhile."""
+        self._parts[shell.machine.name] |= shell.agent.election.leadership.part
 
     def on_tick(self) -> None:
         """Every leader of a part that is cut off knows it."""
@@ -42,7 +54,7 @@ class Isolation(Checker):
             return
         agent, manager = shell.agent, self.manager.name
         known, since_us = self._leads.setdefault(name, (shell, now_us))
-        part = agent.election.leadership.part
+        part = agent.election.leadership.part | self._parts.pop(name, set())
         if known is not shell or not all(n in self._since_us for n in part):
             self._leads[name] = (shell, now_us)
             return
@@ -55,5 +67,6 @@ class Isolation(Checker):
         silent_us = now_us - max([since_us, *heard_us, *(self._since_us[n] for n in part)])
         if silent_us > grace_us:
             self.premise()
-        if silent_us > grace_us + SLACK_US and agent.uplink.mode(manager) != "isolated":
+        late_us = BATCH_MAX * machine.step_takes_ms * 1_000
+        if silent_us > grace_us + SLACK_US + late_us and agent.uplink.mode(manager) != "isolated":
             self.broken(f"{name} leads {sorted(part)}, nobody of them reaches {manager} for {silent_us // 1000} ms")

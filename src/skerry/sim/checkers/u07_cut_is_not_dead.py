@@ -13,6 +13,7 @@ from skerry.sim.checkers.checker import Checker
 
 if TYPE_CHECKING:
     from skerry.sim.shell import Shell
+    from skerry.sim.world import World
 
 CALM_FOR_US = 6_000_000
 FOUND_BY_US = 10_000_000
@@ -26,6 +27,17 @@ class CutIsNotDead(Checker):
 
     property_id = "U7"
     looks_at = ("effects",)
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._stood_us: dict[str, int] = {}
+        """When each was last seen to stand still, which may outlast what made it."""
+
+    def on_tick(self) -> None:
+        """Who stands still is not well."""
+        for name, machine in self.world.machines.items():
+            if machine.frozen or (machine.shell is not None and machine.shell.hung):
+                self._stood_us[name] = self.world.loop.now_us
 
     def after_step(self, shell: Shell, given: Input[Any], effects: Effects) -> None:
         """Nobody is given up by another."""
@@ -45,7 +57,9 @@ class CutIsNotDead(Checker):
         if world.healed_us is not None:
             return world.core.nodes if now_us - world.healed_us >= CALM_FOR_US else ()
         calm = not world.faults.inside and now_us - world.faults.inside_changed_us >= CALM_FOR_US
-        return tuple(world.machines) if calm and options.graph == "mesh" and now_us >= FOUND_BY_US else ()
+        if not calm or options.graph != "mesh" or now_us < FOUND_BY_US:
+            return ()
+        return tuple(n for n in world.machines if now_us - self._stood_us.get(n, -CALM_FOR_US) >= CALM_FOR_US)
 
     def at_end(self) -> None:
         """Whether there was anything to mistake."""
