@@ -5,12 +5,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from skerry.core.actors.keeping import keep
 from skerry.core.actors.manager import Authored, SiteSaid
 from skerry.core.conversation import Exchange, document_of
+from skerry.core.group.custody.machine import Custody
 from skerry.core.group.custody.model import Kept
-from skerry.core.group.journal.model import Acknowledgement
+from skerry.core.group.journal.forks import proof_in
+from skerry.core.group.journal.model import Acknowledgement, Entry
 from skerry.core.group.uplink.wire import Question
 from skerry.core.kernel.effects import Effects
 from skerry.core.kernel.sealing import Statement
@@ -19,7 +23,7 @@ from skerry.core.stages.ir.issuing import _must_stay
 from skerry.core.stages.ratification.model import Verdict
 from tests.core.actors.test_manager import Site
 from tests.core.group.journal.disk import Disk, opened
-from tests.core.things import A, B, assigned, element, fit, ir, plan, reopened
+from tests.core.things import HQ, A, B, assigned, element, fit, ir, plan, reopened
 
 
 class Backup:
@@ -177,6 +181,44 @@ def test_j3_a_word_that_says_too_much_is_taken_back_at_once(backup: Backup) -> N
     backup.asks()
     now = backup.own()["acknowledged"].value
     assert (now.number, now.heads["a/1"][0]) == (word.value.number + 1, 1)
+
+
+def test_j3_a_word_that_it_forgot_before_it_said_others_is_shown_to_it_by_whoever_kept_it(backup: Backup) -> None:
+    """Who it heard first had not heard of that word either, so it has spoken since."""
+    backup.site.manager.acknowledging.every_ms = 0
+    for what in ("two", "three", "four"):
+        backup.site.reads(A, backup.site.entry(A, what))
+    backup.asks()
+    forgotten, member = backup.own()["acknowledged"], Custody(me=B)
+    keep(forgotten, member)
+    backup.put_back()
+    backup.site.manager.acknowledging.every_ms = 0
+    for what in ("meanwhile", "since"):
+        backup.site.reads(B, backup.site.entry(B, what))
+        backup.asks(heads={"b/1": 2})
+    said = backup.own()["acknowledged"]
+    assert said.version > forgotten.version and not said.value.owed
+
+    (told,) = keep(said, member).record
+    assert (told.what, told.about) == ("acknowledged.forgotten", HQ)
+    proof = proof_in(Entry(kind=told.kind, what=told.what, about=told.about, data=told.data, predecessor=""))
+    assert proof == forgotten.sealed
+    for _ in range(2):
+        backup.gives(forgotten)
+        assert backup.site.manager.restored.owing == {"a/1": 4}
+    answer, _ = backup.asks()
+    assert answer is not None and answer.lacks == {"a/1": 1}
+
+
+@pytest.mark.parametrize(("said", "shown"), [({}, 1), ({"owed": {"a/1": 9}}, 0), ({"heads": {"a/1": (9, "")}}, 0)])
+def test_j3_what_it_asks_for_by_its_own_word_is_not_shown_to_it(
+    backup: Backup, said: dict[str, Any], shown: int
+) -> None:
+    word, member = backup.own()["acknowledged"], Custody(me=B)
+    before = msgspec.structs.replace(word, value=Acknowledgement(number=1, heads={"a/1": (9, "")}))
+    after = msgspec.structs.replace(word, value=Acknowledgement(number=2, **{"heads": {}, **said}), version=(2,))
+    keep(before, member)
+    assert len(keep(after, member).record) == shown
 
 
 def test_j3_what_nobody_retains_is_lost_and_shown_and_the_rest_goes_on(backup: Backup) -> None:

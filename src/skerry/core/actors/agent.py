@@ -17,7 +17,7 @@ import msgspec
 
 from skerry.core.actors import views
 from skerry.core.actors.declaring import declare_dead
-from skerry.core.actors.lapsing import lapse
+from skerry.core.actors.keeping import keep
 from skerry.core.actors.operators import refused_hand_over, take_hold
 from skerry.core.actors.owners import follows
 from skerry.core.actors.picture import Picture
@@ -431,7 +431,7 @@ class Agent:
         custody = self.picture.custody
         if not custody.newer(document.name, document.version) or not self._acceptable(document, roster):
             return NOTHING
-        kept = custody.keep(document) + lapse(document.value, custody)
+        kept = keep(document, custody)
         self._learn(document)
         note = Note(what="document.taken", about=document.name, data={"version": list(document.version)})
         return kept + Effects(note=(note,)) + self._if_removed(document.value, roster)

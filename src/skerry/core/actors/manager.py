@@ -318,7 +318,7 @@ class ManagerSite:
         if not concerns_manager(document.name, self.manager, self.roster().manager):
             return NOTHING  # what is others' is not this manager's to know (D25)
         if not self.custody.newer(document.name, document.version):
-            return NOTHING
+            return self.restored.owe(document.value, self.journal) if document.author == self.manager else NOTHING
         if document.author == self.manager:
             return self._take_over(document)
         note = Note(what="site.said", about=document.name, data={"version": list(document.version)})
@@ -473,7 +473,7 @@ class ManagerSite:
         held = {name for d in self._dealings.values() if d.theirs is not None for name in d.theirs.heads}
         known = last.value if last is not None else None
         speaks = self.may_speak and self.is_home
-        word = self.acknowledging.word(known, self.journal, held, at_ms) if speaks else None
+        word = self.acknowledging.word(known, self.journal, self.restored.owing, held, at_ms) if speaks else None
         return self._author(word) if word is not None else NOTHING
 
     def _is_behind(self, theirs: Mapping[str, Version], at_ms: int) -> bool:

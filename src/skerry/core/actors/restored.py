@@ -42,13 +42,21 @@ class Restored:
 
     def take(self, document: Kept, journal: Journal) -> Effects:
         """A document of the manager's own, of which it did not know."""
-        if isinstance(document.value, Acknowledgement):
-            heads = {name: number for name, (number, _) in document.value.heads.items()}
-            self.owing.update({name: n for name, n in heads.items() if n > journal.heads.get(name, 0)})
-        elif not document.name.startswith("verdict/"):
+        if not isinstance(document.value, Acknowledgement) and not document.name.startswith("verdict/"):
             self.found[document.name] = document.version
         note = Note(what="manager.found", about=document.name, data={"version": list(document.version)})
-        return self._kept() + Effects(note=(note,))
+        return self.owe(document.value, journal) + self._kept() + Effects(note=(note,))
+
+    def owe(self, said: object, journal: Journal) -> Effects:
+        """What is missing of that which a word of the manager's own acknowledged, however old it is."""
+        heads = said.heads if isinstance(said, Acknowledgement) else {}
+        owing = {
+            name: n for name, (n, _) in heads.items() if n > max(journal.heads.get(name, 0), self.owing.get(name, 0))
+        }
+        if not owing:
+            return NOTHING
+        self.owing.update(owing)
+        return self._kept()
 
     def settle(self, name: str) -> Effects:
         """The manager has a newer word on this; the next roster is one on all before."""

@@ -81,10 +81,16 @@ class Acknowledging:
     _last_ms: int | None = None
 
     def word(
-        self, last: Acknowledgement | None, journal: Journal, held: Iterable[str], at_ms: int
+        self,
+        last: Acknowledgement | None,
+        journal: Journal,
+        owing: Mapping[str, int],
+        held: Iterable[str],
+        at_ms: int,
     ) -> Acknowledgement | None:
-        """The next word, if one is due; at once if the last one says too much. `held` are the chains that members
-        have; of others as many are named as fit, so that after a backup nothing of them is missed in silence."""
+        """The next word, if one is due; at once if the last one says too much. `owing` is what it was found to have
+        said and does not hold, `held` are the chains that members have; of others as many are named as fit, so that
+        after a backup nothing of them is missed in silence."""
         known = last.heads if last is not None else {}
         needed = {*held, *journal.ends()}
         others = sorted(set(known) - needed)[: max(MENTIONED_MAX - len(needed), 0)]
@@ -95,4 +101,4 @@ class Acknowledging:
         if not self.stored or not (due or too_much) or heads == known:
             return None
         self._last_ms, self.stored = at_ms, False
-        return Acknowledgement(number=(last.number if last is not None else 0) + 1, heads=heads)
+        return Acknowledgement(number=(last.number if last is not None else 0) + 1, heads=heads, owed=dict(owing))

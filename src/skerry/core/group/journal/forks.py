@@ -19,6 +19,7 @@ from skerry.core.kernel.values import decode, encode
 
 FORK_PREFIX = "journal-fork/"
 WHAT = "journal.fork"
+FORGOTTEN = "acknowledged.forgotten"
 TOLD_MAX = 64
 
 
@@ -67,9 +68,9 @@ class Forks:
 
 
 def proof_in(body: object) -> Sealed | None:
-    """The other entry that a finder hands on: whoever holds the one of its chain finds the same by it, if its signature
-    is good. The finder's word alone proves nothing."""
-    if not isinstance(body, Entry) or body.what != WHAT:
+    """What a finder hands on: the other entry, and whoever holds the one of its chain finds the same by it; or what a
+    manager has forgotten that it said. Its signature has to be good: the finder's word alone proves nothing."""
+    if not isinstance(body, Entry) or body.what not in (WHAT, FORGOTTEN):
         return None
     statement, signature = body.data.get("statement"), body.data.get("signature")
     if not isinstance(statement, bytes) or not isinstance(signature, bytes):

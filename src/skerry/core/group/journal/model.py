@@ -61,6 +61,8 @@ class Acknowledgement(Value, frozen=True, kw_only=True, tag="acknowledged"):
 
     number: int
     heads: dict[str, tuple[int, str]]
+    owed: dict[str, int] = {}
+    """Of each chain of which it once had more, by its own word, how much that was: it asks for it."""
 
 
 class Retention(Value, frozen=True, kw_only=True):

@@ -1,0 +1,31 @@
+"""Keeping a document that was taken, with what follows from it at a member of a site."""
+
+from __future__ import annotations
+
+from skerry.core.actors.lapsing import lapse
+from skerry.core.actors.telling import MENTIONED_MAX
+from skerry.core.group.custody.machine import Custody
+from skerry.core.group.custody.model import Kept
+from skerry.core.group.journal.forks import FORGOTTEN
+from skerry.core.group.journal.model import Acknowledgement
+from skerry.core.kernel.effects import NOTHING, Effects, Record
+
+
+def keep(document: Kept, custody: Custody) -> Effects:
+    """Keep what is news and may be said, durably."""
+    forgotten = _forgotten(document.value, custody.kept.get(document.name))
+    return forgotten + custody.keep(document) + lapse(document.value, custody)
+
+
+def _forgotten(word: object, before: Kept | None) -> Effects:
+    """A manager that was put back to a backup has heard of its last word before it says another; not if who it heard
+    did not know that one either. Then it says less and owns to nothing, and what it forgot is shown to it, as signed,
+    so that it asks for what it lacks (J3, J4)."""
+    if not isinstance(word, Acknowledgement) or before is None:
+        return NOTHING
+    said = {name: number for name, (number, _) in word.heads.items()} | word.owed
+    is_all = len(word.heads) < MENTIONED_MAX
+    if all(said.get(name, 0 if is_all else number) >= number for name, (number, _) in before.value.heads.items()):
+        return NOTHING
+    proof = {"statement": before.sealed.statement, "signature": before.sealed.signature}
+    return Effects(record=(Record(kind="decision", what=FORGOTTEN, about=before.author, data=proof),))
