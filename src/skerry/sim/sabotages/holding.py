@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from skerry.core.actors import keeping, lapsing, manager
 from skerry.core.actors.picture import Picture
+from skerry.core.kernel.effects import NOTHING
 from skerry.core.stages.intent.holds import Hold
 from skerry.core.stages.subscription import machine as subscription
 from skerry.sim.options import Options
@@ -16,6 +18,12 @@ def held(options: Options) -> Options:
     """Operators hold and let go, at the site and at head office, while plans change and links fail."""
     faults = ("operator.pauses", "operator.drains", "manager.raises_limit", "uplink.cut", "agent.crash", "link.alone")
     return replace(restarting(options), faults=faults, safety_ms=60_000)
+
+
+def dismissing(options: Options) -> Options:
+    """A guest comes and goes, and what it holds is told while some cannot hear it."""
+    faults = ("operator.pauses", "roster.dismiss", "link.alone", "link.split")
+    return replace(restarting(options), guests=("m2",), absent=False, faults=faults, safety_ms=60_000)
 
 
 def _pauses_are_overlooked(patch: Patch) -> None:
@@ -30,6 +38,15 @@ def _an_old_copy_sets_again_what_was_lifted(patch: Patch) -> None:
     patch.setattr(Hold, "version", property(lambda self: (self.number, int(not self.lifted), "")))
 
 
+def _holds_end_with_any_roster(patch: Patch) -> None:
+    patch.setattr(lapsing, "may_hold", lambda *_: False)
+
+
+def _holds_outlast_the_right_to_them(patch: Patch) -> None:
+    for taker in (keeping, manager):
+        patch.setattr(taker, "lapse", lambda *_: NOTHING)
+
+
 SABOTAGES = (
     Sabotage(name="R4: pauses are overlooked", plant=_pauses_are_overlooked, noticed_by=("R4",), shape=held),
     Sabotage(name="R4: drains are overlooked", plant=_drains_are_overlooked, noticed_by=("R4",), shape=held),
@@ -39,5 +56,19 @@ SABOTAGES = (
         seeds_known=(2,),
         noticed_by=("R4", "I10"),
         shape=held,
+    ),
+    Sabotage(
+        name="R4: holds end with any roster",
+        plant=_holds_end_with_any_roster,
+        seeds_known=(2,),
+        noticed_by=("I10", "R4"),
+        shape=dismissing,
+    ),
+    Sabotage(
+        name="R4: holds outlast the right to them",
+        plant=_holds_outlast_the_right_to_them,
+        seeds_known=(3,),
+        noticed_by=("I12",),
+        shape=dismissing,
     ),
 )
