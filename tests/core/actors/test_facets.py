@@ -10,6 +10,7 @@ import pytest
 
 from skerry.core.actors.agent import Agent
 from skerry.core.actors.facets import Facets
+from skerry.core.actors.repairing import documents_lacking, entries_lacking
 from skerry.core.conversation import KINDS
 from skerry.core.group.custody.machine import Holdings
 from skerry.core.group.custody.model import Carry
@@ -95,7 +96,7 @@ def assert_facets_are_as_heard(agent: Agent) -> None:
     whole.changed = list(whole.contacts)
     anew.follow(whole)
     kept = agent.picture.facets
-    assert (kept.carried, kept.holdings) == (anew.carried, anew.holdings)
+    assert (kept.carried, kept.holdings, kept.answered) == (anew.carried, anew.holdings, anew.answered)
     for name, side in anew.sides.items():
         assert kept.sides[name].said == side.said, name
 
@@ -123,11 +124,11 @@ def test_c2_the_leader_gets_what_it_lacks_from_whoever_holds_it_by_the_least_nam
     """Not from the least name of all, which may lack it too, if the author told only one and is gone."""
     c = resting.nodes["c"].agent
     assert c is not None and c.picture.agent.election.leadership.leader == "a"
-    lacks = c.picture._entries_lacking(A, {}, A, c.journal)
+    lacks = entries_lacking(c.picture, A, {}, A, c.journal)
     assert {decode(entry.statement, Statement).signer for entry in lacks} > {"c"}
 
     c.picture.facets.holdings[B] = Holdings(heads=c.journal.heads)
-    lacks = c.picture._entries_lacking(A, {}, A, c.journal)
+    lacks = entries_lacking(c.picture, A, {}, A, c.journal)
     assert {decode(entry.statement, Statement).signer for entry in lacks} <= {"c"}, "its own it tells itself"
 
 
@@ -137,11 +138,11 @@ def test_c2_what_its_author_cannot_tell_somebody_is_told_by_whoever_sees_that_it
     assert c is not None
     picture = c.picture
     picture.facets.holdings[B] = Holdings(versions=picture.custody.versions())
-    assert {"fit/b", "fit/c"} & told(picture._documents_lacking(A, {}, None)) == {"fit/c"}
+    assert {"fit/b", "fit/c"} & told(documents_lacking(picture, A, {}, None)) == {"fit/c"}
     contact = picture.contacts()[B]
     deaf = msgspec.structs.replace(contact.beat, hears={C: c.identity.life})
     picture.contacts()[B] = msgspec.structs.replace(contact, beat=deaf)
-    assert {"fit/b", "fit/c"} <= told(picture._documents_lacking(A, {}, None))
+    assert {"fit/b", "fit/c"} <= told(documents_lacking(picture, A, {}, None))
 
 
 def told(items: list[Sealed]) -> set[str]:

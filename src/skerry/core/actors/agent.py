@@ -21,6 +21,7 @@ from skerry.core.actors.keeping import keep
 from skerry.core.actors.operators import refused_hand_over, take_hold
 from skerry.core.actors.owners import follows
 from skerry.core.actors.picture import Picture
+from skerry.core.actors.repairing import repair
 from skerry.core.actors.watching import Looked, Watch
 from skerry.core.conversation import (
     AgentEvent,
@@ -47,7 +48,7 @@ from skerry.core.group.membership.wire import Beat
 from skerry.core.group.succession.machine import Succession
 from skerry.core.group.uplink.machine import MODES_KEY, Answered, Uplink
 from skerry.core.group.uplink.wire import Answer
-from skerry.core.kernel.effects import NOTHING, Effects, Note, OpenNewLife, Publish, Put, Record, Reply, Send
+from skerry.core.kernel.effects import NOTHING, Effects, Note, OpenNewLife, Publish, Put, Record, Reply
 from skerry.core.kernel.events import DeadlinePassed, Reconsider
 from skerry.core.kernel.expressions import Expressions
 from skerry.core.kernel.ids import LifeId, ManagerId, NodeId
@@ -261,14 +262,14 @@ class Agent:
         if said.statement.signer not in self.picture.roster().members:
             return self._hear_former(said)
         done = self._run(machine, said, given)
-        if isinstance(body, Beat) and (lacking := self._repair(said)):
+        if isinstance(body, Beat) and (lacking := repair(self.picture, said)):
             done = done + Effects(send=lacking)
         return done
 
     def _hear_former(self, said: Verified[Any]) -> Effects:
         """Who was taken out of the roster has no say any more. Its beats show that it has not heard of it."""
         if isinstance(said.body, Beat):
-            return Effects(send=self._repair(said))
+            return Effects(send=repair(self.picture, said))
         self.refused += 1
         return NOTHING
 
@@ -493,8 +494,3 @@ class Agent:
         if exchange is not None and self.picture.take_answer(manager, exchange):
             self.uplink.ask_now(manager)
         return self._run("uplink", Answered(manager=manager, answer=said.body), given)
-
-    def _repair(self, said: Verified[Beat]) -> tuple[Send, ...]:
-        """What a peer lacks, as its beat shows it, and is mine to send (C2)."""
-        peer = NodeId(said.statement.signer)
-        return packed(peer, self.picture.lacking(peer, said.body.holdings, self.journal))

@@ -18,7 +18,8 @@ from skerry.core.group.custody.machine import Holdings
 from skerry.core.group.election.model import Standing
 from skerry.core.group.membership.machine import Membership
 from skerry.core.group.membership.model import Contact
-from skerry.core.kernel.ids import NodeId
+from skerry.core.group.uplink.model import UplinkReport
+from skerry.core.kernel.ids import ManagerId, NodeId
 from skerry.core.kernel.values import decode
 
 BEATS_REMEMBERED = 1_024
@@ -55,6 +56,8 @@ class Facets:
     """What the latest beat of each node in contact carries."""
     holdings: dict[NodeId, Holdings] = field(default_factory=dict)
     """What it says that its sender holds."""
+    answered: dict[NodeId, dict[ManagerId, UplinkReport]] = field(default_factory=dict)
+    """What those say of managers whom one of them has ever answered."""
     sides: dict[str, Facet] = field(default_factory=lambda: {name: Facet(name) for name in _READ})
     """By name, for `views.WATCHES`."""
     version: int = 0
@@ -75,6 +78,7 @@ class Facets:
                 self._hear(contact)
             elif self.carried.pop(node, None) is not None:
                 del self.holdings[node], self._heard[node]
+                self.answered.pop(node, None)
                 self.version += 1
                 for side in self.sides.values():
                     side.lose(node)
@@ -88,6 +92,10 @@ class Facets:
         self._heard[node] = contact
         self.version += 1
         carried = self.carried[node] = carried_by(contact.beat.carried)
+        if any(report.answered_ms is not None for report in carried.uplinks.values()):
+            self.answered[node] = carried.uplinks
+        else:
+            self.answered.pop(node, None)
         for side in self.sides.values():
             side.hear(contact, carried)
 

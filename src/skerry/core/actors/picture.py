@@ -14,18 +14,17 @@ import msgspec
 
 from skerry.core.actors.dealings import Dealings, Stock
 from skerry.core.actors.editions import edition_of, highest_fences
-from skerry.core.actors.facets import Facets, carried_by, holdings_by
+from skerry.core.actors.facets import Facets, carried_by
 from skerry.core.actors.forgotten import told_plan
 from skerry.core.actors.owners import concerns_manager
 from skerry.core.actors.relaying import Relay
 from skerry.core.conversation import LEAVE_PREFIX, Carried, Exchange
 from skerry.core.group.custody.machine import Custody, Holdings
-from skerry.core.group.custody.model import CARRY_MAX, Kept, Version, is_older
+from skerry.core.group.custody.model import CARRY_MAX, Kept, lacks
 from skerry.core.group.granting.model import LEASE_MS, DeclaredDead
 from skerry.core.group.journal.chain import Piece
-from skerry.core.group.journal.machine import Journal
 from skerry.core.group.membership.model import Contact
-from skerry.core.group.succession.model import CLOSING_PREFIX, Closing, Edition
+from skerry.core.group.succession.model import Closing, Edition
 from skerry.core.group.uplink.model import UplinkSettings
 from skerry.core.kernel.expressions import Expressions
 from skerry.core.kernel.ids import GrantKey, InstanceId, IntentId, ManagerId, NodeId, PlanId
@@ -73,7 +72,7 @@ class Picture:
     dealings: dict[ManagerId, Dealings] = field(default_factory=dict)
     relays: dict[ManagerId, Relay] = field(default_factory=dict)
     _listed: tuple[str, int] = ("", 0)
-    _in_step_ms: dict[NodeId, int] = field(default_factory=dict)
+    in_step_ms: dict[NodeId, int] = field(default_factory=dict)
     """When a member was last heard to hold the entries that I held."""
     _roster: Roster | None = None
     """As of a version of the shelf: asked for several times a step."""
@@ -276,81 +275,6 @@ class Picture:
         """What the members in contact hold."""
         return frozenset(plan for node in self.contacts() if (plan := self.carried(node).plan) is not None)
 
-    def lacking(self, peer: NodeId, holdings: bytes, journal: Journal) -> list[Sealed]:
-        """What a node in contact lacks, and is mine to send (C2). A member that does not hear me may hold a roster
-        without me, and would refuse anything else of mine (D6a): it gets the rosters, which need no trust in me. Or one
-        of us is out of the roster, and has not heard of it; what it has closed, it says as long as it is asked."""
-        if peer not in self.contacts():
-            return self._for_a_stranger(holdings_by(holdings))
-        theirs = self.facets.holdings[peer]
-        leader = self.agent.election.leadership.leader
-        found = journal.written_twice(peer, self.contacts()[peer].life)
-        if theirs.documents != self._digest_of_documents():
-            found += self._documents_lacking(peer, theirs.versions, leader)
-        if theirs.entries == self._digest_of_entries():
-            self._in_step_ms[peer] = self.at_ms
-        if theirs.wanted is not None:
-            for name, number in theirs.wanted.items():
-                found += journal.after(name, number)
-        if theirs.heads is not None:
-            found += self._entries_lacking(peer, theirs.heads, leader, journal)
-        return found
-
-    def _for_a_stranger(self, theirs: Holdings) -> list[Sealed]:
-        """My closing, and rosters; nothing that it holds already: while a site starts all are strangers, and whoever is
-        told too much falls behind and stays one."""
-        if theirs.documents == self._digest_of_documents():
-            return []
-        closing = self.custody.kept.get(f"{CLOSING_PREFIX}{self.me}")
-        if (
-            closing is not None
-            and theirs.versions is not None
-            and not _lacks(theirs.versions, closing.name, closing.version)
-        ):
-            closing = None
-        if self.me not in self.roster().members:
-            counts = self.agent.succession.counting == self.roster().version
-            return [closing.sealed] if closing is not None and not counts else []
-        rosters = [self.custody.kept[name].sealed for name in self._rosters_for(theirs.versions)]
-        return [*([closing.sealed] if closing is not None else []), *rosters]
-
-    def _rosters_for(self, theirs: dict[str, Version] | None) -> list[str]:
-        """What follows the newest that somebody holds; of whom that is not known, the newest, or a row from further
-        back, in turn."""
-        held = sorted(name for name in self.custody.kept if name.startswith("roster/"))
-        if theirs is not None:
-            newest = max((name for name in theirs if name.startswith("roster/")), default="")
-            return [name for name in held if name > newest][: CARRY_MAX - 1]
-        turn = self.at_ms // 1_000
-        start = -CARRY_MAX if turn % 2 else turn // 2 % len(held)
-        return held[start:][: CARRY_MAX - 1]
-
-    def _documents_lacking(
-        self, peer: NodeId, theirs: dict[str, Version] | None, leader: NodeId | None
-    ) -> list[Sealed]:
-        if theirs is None or not self.custody.beyond(theirs):
-            return []
-        hears = self.contacts()[peer].beat.hears
-        # Of those who could send it: whom `peer` does not hear, or who does not hear it, never will (C2).
-        able = [node for node, contact in self.contacts().items() if node in hears and peer in contact.beat.hears]
-        holders = {n: versions for n in able if (versions := self.facets.holdings[n].versions) is not None}
-        return self.custody.lacking(peer, theirs, holders, leader)
-
-    def _entries_lacking(
-        self, peer: NodeId, theirs: dict[str, int], leader: NodeId | None, journal: Journal
-    ) -> tuple[Sealed, ...]:
-        mine = [chain for chain in journal.open_heads() if self._is_mine_to_copy(chain, peer, theirs, leader)]
-        return journal.lacking(theirs, mine)
-
-    def _is_mine_to_copy(self, chain: str, peer: NodeId, theirs: dict[str, int], leader: NodeId | None) -> bool:
-        """My own chain, and as the leader any; others' to the leader, unless one of a lesser name has more of it."""
-        if self.me == leader or chain.startswith(f"{self.me}/"):
-            return True
-        if peer != leader:
-            return False
-        lesser = (self.facets.holdings[node].heads or {} for node in self.contacts() if node < self.me)
-        return all(heads.get(chain, 0) <= theirs.get(chain, 0) for heads in lesser)
-
     # --- what I carry ---------------------------------------------------------------------------------------------
 
     def beat_stamp(self) -> tuple[Any, ...]:
@@ -389,15 +313,15 @@ class Picture:
         return encode(self._holdings())
 
     def _holdings(self) -> Holdings:
-        documents = self._digest_of_documents()
+        documents = self.digest_of_documents()
         if documents != self._listed[0]:
             self._listed = (documents, self.at_ms)
         differ = any(held.documents != documents for held in self.facets.holdings.values())
         listed = differ or self.agent.membership.strangers() or self.at_ms - self._listed[1] <= LISTED_FOR_MS
-        in_step = all(self.at_ms - self._in_step_ms.get(node, -IN_STEP_MS) < IN_STEP_MS for node in self.contacts())
+        in_step = all(self.at_ms - self.in_step_ms.get(node, -IN_STEP_MS) < IN_STEP_MS for node in self.contacts())
         return Holdings(
             documents=documents,
-            entries=self._digest_of_entries(),
+            entries=self.digest_of_entries(),
             versions=self.custody.versions() if listed else None,
             heads=None if in_step else self.agent.journal.open_heads(),
             wanted=self._wanted() or None,
@@ -411,10 +335,12 @@ class Picture:
                 found[name] = min(number, found.get(name, number))
         return found
 
-    def _digest_of_documents(self) -> str:
-        return self.once("documents", self.custody.version, lambda: digest(self.custody.versions()))
+    def digest_of_documents(self) -> str:
+        """Of the versions of all that I hold, as beats compare it."""
+        return self.once("documents", self.custody.version, self.custody.listing.digest)
 
-    def _digest_of_entries(self) -> str:
+    def digest_of_entries(self) -> str:
+        """Of the heads of chains that the manager has not acknowledged, likewise."""
         journal = self.agent.journal
         return self.once("entries", journal.version, lambda: digest(journal.open_heads()))
 
@@ -466,7 +392,7 @@ class Picture:
         if self.me not in self.roster().members:  # it would take none of it, however often I say it
             return []
         kept = [k for n, k in sorted(self.custody.kept.items()) if concerns_manager(n, manager, home)]
-        owed = [document.sealed for document in kept if _lacks(theirs.versions, document.name, document.version)]
+        owed = [document.sealed for document in kept if lacks(theirs.versions, document.name, document.version)]
         journal = self.agent.journal
         relayed = self.relays.setdefault(manager, Relay()).owed(journal, most)
         return [*owed, *relayed, *journal.beyond(theirs.heads, most, self._told_heads(dealings))][:most]
@@ -486,9 +412,3 @@ class Picture:
             return journal.heads
         untold_ms = self.agent.retaining.retention.untold_for_ms(self.uplink_settings().lost_after_ms)
         return journal.heads_without_readings(self.at_ms - untold_ms, (dealings.theirs or Stock()).heads)
-
-
-def _lacks(held: dict[str, Version], name: str, version: Version) -> bool:
-    """Whether somebody with these versions lacks this one. For a manager: what nodes and operators say goes up; the
-    rest comes down, and goes up only if the manager does not know any more what it said (J4)."""
-    return name not in held or is_older(held[name], version)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from skerry.core.actors.forgotten import forgotten_term, is_misjudged
@@ -13,6 +14,7 @@ from skerry.core.group.election.wire import AskHandOver, Follow, FollowMe, HandO
 from skerry.core.group.granting.machine import GrantingView
 from skerry.core.group.granting.wire import GrantAsk, GrantGive, GrantRelease
 from skerry.core.group.membership.machine import MembershipView, PresenceChanged
+from skerry.core.group.membership.model import Contact
 from skerry.core.group.membership.wire import Beat
 from skerry.core.group.succession.machine import SuccessionView
 from skerry.core.group.uplink.machine import SessionChanged, UplinkView
@@ -117,7 +119,7 @@ def election_view(picture: Picture) -> ElectionView:
     return ElectionView(
         contacts=picture.facets.sides["standings"].said,
         lives=picture.facets.sides["lives"].said,
-        hears={node: contact.beat.hears for node, contact in picture.contacts().items()},
+        hears=_Hearing(picture.contacts()),
         void=frozenset(picture.agent.journal.forks.chains),
         fit_permille=_leader_fit(picture),
         woke_ms=picture.agent.membership.woke_ms,
@@ -125,6 +127,22 @@ def election_view(picture: Picture) -> ElectionView:
         forgotten_term=forgotten_term(picture.me, plan, picture.dealings.values()),
         misjudged=is_misjudged(picture.me, plan, judged, picture.verdicts()),
     )
+
+
+@dataclass(frozen=True)
+class _Hearing(Mapping[NodeId, Collection[NodeId]]):
+    """Whom each of those in contact hears; looked up when asked for, which is hardly ever."""
+
+    contacts: dict[NodeId, Contact]
+
+    def __getitem__(self, node: NodeId) -> Collection[NodeId]:
+        return self.contacts[node].beat.hears
+
+    def __iter__(self) -> Iterator[NodeId]:
+        return iter(self.contacts)
+
+    def __len__(self) -> int:
+        return len(self.contacts)
 
 
 def _leader_fit(picture: Picture) -> int:
@@ -239,23 +257,23 @@ def uplink_view(picture: Picture) -> UplinkView:
     """Who leads, which managers there are, and what the others see of them."""
     leadership = picture.agent.election.leadership
     leader = leadership.leader
-    ahead = {n: (c.heard_ms - c.beat.said_ms, picture.carried(n)) for n, c in picture.contacts().items()}
+    standings, contacts = picture.facets.sides["standings"].said, picture.contacts()
     return UplinkView(
         leader=leader,
         term=leadership.term,
         part=leadership.part,
         managers=frozenset(picture.managers()),
         settings=picture.uplink_settings(),
-        # What another part is answered is no answer to this one (M3).
-        reports={n: (ms, c.uplinks) for n, (ms, c) in ahead.items() if not _parted(leader, c.standing.leader)},
+        # What another part is answered is no answer to this one (M3); who has just lost its leader, or found one, is of
+        # no other part yet.
+        reports={
+            n: ((contact := contacts[n]).heard_ms - contact.beat.said_ms, uplinks)
+            for n, uplinks in picture.facets.answered.items()
+            if leader is None or (theirs := standings[n].leader) is None or theirs == leader
+        },
         declared=picture.carried(leader).modes if leader is not None and leader in picture.contacts() else None,
         carry=picture.question,
     )
-
-
-def _parted(mine: NodeId | None, theirs: NodeId | None) -> bool:
-    """Whether two members follow two leaders; who has just lost its own, or found one, is of no other part yet."""
-    return mine is not None and theirs is not None and mine != theirs
 
 
 def fitting_view(picture: Picture) -> FittingView:

@@ -6,9 +6,11 @@ the least name of those that hold it. Sending twice does no harm; at most once a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from skerry.core.group.custody.model import CARRY_BYTES_MAX, CARRY_MAX, Carry, Kept, Version, is_older
+from skerry.core.group.custody.listing import Listing
+from skerry.core.group.custody.model import CARRY_BYTES_MAX, CARRY_MAX, Carry, Kept, Version, lacks
 from skerry.core.kernel.effects import Drop, Effects, Put, Send
 from skerry.core.kernel.ids import NodeId
 from skerry.core.kernel.sealing import Sealed
@@ -59,6 +61,8 @@ class Custody:
     """By kind, for who watches only some of them."""
     own: Shelf = field(default_factory=Shelf)
     """Those that this node has signed itself."""
+    listing: Listing = field(default_factory=Listing)
+    """Of `kept`."""
 
     def newer(self, name: str, version: Version) -> bool:
         """Whether this would be news."""
@@ -72,11 +76,13 @@ class Custody:
     def restore(self, document: Kept) -> None:
         """Put back what the disk holds."""
         self.kept[document.name] = self._shelf(document).kept[document.name] = document
+        self.listing.put(document.name, document.version)
         self._changes(document)
 
     def let_go(self, document: Kept) -> Effects:
         """Keep this no longer. The caller has seen that nobody takes it any more, so that it does not come back."""
         del self.kept[document.name], self._shelf(document).kept[document.name]
+        self.listing.drop(document.name)
         self._changes(document)
         return Effects(persist=(Drop(key=stored_key(document.name)),))
 
@@ -91,33 +97,37 @@ class Custody:
 
     def versions(self) -> dict[str, Version]:
         """What I hold."""
-        return {name: kept.version for name, kept in sorted(self.kept.items())}
+        return dict(self.listing.versions)
 
     def lacking(
-        self, peer: NodeId, theirs: dict[str, Version], holders: dict[NodeId, dict[str, Version]], leader: NodeId | None
+        self,
+        peer: NodeId,
+        theirs: dict[str, Version],
+        holders: Mapping[NodeId, Mapping[str, Version]],
+        leader: NodeId | None,
     ) -> list[Sealed]:
         """What `peer` lacks and is mine to send."""
         return [
             self.kept[name].sealed
-            for name in sorted(self.beyond(theirs))
+            for name in self.beyond(theirs)
             if self._is_mine_to_send(self.kept[name], peer, holders, leader)
         ]
 
     def beyond(self, theirs: dict[str, Version]) -> list[str]:
-        """The names of those that somebody with these versions lacks."""
-        differing = [name for name, kept in self.kept.items() if theirs.get(name) != kept.version]
-        return [name for name in differing if name not in theirs or is_older(theirs[name], self.kept[name].version)]
+        """The names of those that somebody with these versions lacks, in order."""
+        differing = [name for name, version in self.listing.versions.items() if theirs.get(name) != version]
+        return [name for name in differing if lacks(theirs, name, self.kept[name].version)]
 
     def _is_mine_to_send(
-        self, kept: Kept, peer: NodeId, holders: dict[NodeId, dict[str, Version]], leader: NodeId | None
+        self, kept: Kept, peer: NodeId, holders: Mapping[NodeId, Mapping[str, Version]], leader: NodeId | None
     ) -> bool:
-        def has(node: NodeId | None) -> bool:
-            return node is not None and node != peer and holders.get(node, {}).get(kept.name) == kept.version
+        def has(node: NodeId) -> bool:
+            return node in holders and node != peer and holders[node].get(kept.name) == kept.version
 
         for first in (NodeId(kept.author), leader):
-            if first == self.me or has(first):
+            if first is not None and (first == self.me or has(first)):
                 return first == self.me
-        return not any(node < self.me and has(node) for node in holders)
+        return not any(has(node) for node in holders if node < self.me)
 
 
 def stored_key(name: str) -> str:

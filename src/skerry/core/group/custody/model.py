@@ -5,6 +5,7 @@ A version is a tuple of whole numbers and names, compared in order; a plan's is 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from skerry.core.kernel.sealing import Sealed
@@ -20,6 +21,12 @@ def is_older(held: Version, other: Version) -> bool:
         return held < other
     except TypeError:
         return True
+
+
+def lacks(held: Mapping[str, Version], name: str, version: Version) -> bool:
+    """Whether somebody with these versions lacks this one. For a manager: what nodes and operators say goes up; the
+    rest comes down, and goes up only if the manager does not know any more what it said (J4)."""
+    return name not in held or is_older(held[name], version)
 
 
 CARRY_MAX = 32

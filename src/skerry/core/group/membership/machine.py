@@ -8,7 +8,7 @@ are dropped.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,6 +96,11 @@ class Membership:
     """Whose beats are fresh, and whose token is there."""
     _old_ms: int | None = None
     """None of the beats that are fresh gets old before this."""
+    _steady: dict[NodeId, int] = field(default_factory=dict)
+    """Of those that were in contact when they were last looked at, and of whom nothing has been heard since, when their
+    beats arrived: unless one of these gets old, or the roster changes, looking again finds nothing."""
+    _members: frozenset[NodeId] = frozenset()
+    """Of the roster, when all were last looked at."""
     _number: int = 0
     _sent_ms: int = -(10**9)
     _sent_stamp: tuple[Any, ...] = ()
@@ -141,6 +146,7 @@ class Membership:
         if self._deadline_ms is not None and at_ms - self._deadline_ms > STOOD_STILL_MS:
             for peer in self._peers.values():
                 peer.heard_ms += at_ms - self._deadline_ms
+            self._steady.clear()
             if at_ms - self._deadline_ms >= FRESH_MS:
                 self.woke_ms = at_ms
             self._deadline_ms = self._old_ms = at_ms
@@ -149,6 +155,7 @@ class Membership:
         node, life = NodeId(heard.statement.signer), LifeId(heard.statement.life)
         if node not in view.members:
             return
+        self._steady.pop(node, None)
         hears_me = heard.body.hears.get(self.me) == self.life
         peer = self._peers.get(node)
         if peer is None:
@@ -172,6 +179,7 @@ class Membership:
 
     def _token(self, node: NodeId, present: bool) -> None:
         peer = self._peers.get(node)
+        self._steady.pop(node, None)
         if peer is not None:
             peer.token_gone = not present
         if present:
@@ -184,7 +192,18 @@ class Membership:
             peer = self._peers.get(concerned)
             return self._look_at(concerned, peer, at_ms, view) if peer is not None else ()
         self._old_ms = None
-        return tuple(n for node, peer in sorted(self._peers.items()) for n in self._look_at(node, peer, at_ms, view))
+        others = sorted(self._peers.keys() - self._steadily_heard(at_ms, view))
+        return tuple(note for node in others for note in self._look_at(node, self._peers[node], at_ms, view))
+
+    def _steadily_heard(self, at_ms: int, view: MembershipView) -> Set[NodeId]:
+        """Those of all who need not be looked at."""
+        oldest_ms = min(self._steady.values(), default=at_ms)
+        if view.members is not self._members or at_ms - oldest_ms >= FRESH_MS:
+            self._members = view.members
+            self._steady.clear()
+        if self._steady:
+            self._old_ms = oldest_ms + FRESH_MS
+        return self._steady.keys()
 
     def _look_at(self, node: NodeId, peer: _Peer, at_ms: int, view: MembershipView) -> tuple[Note, ...]:
         age_ms = at_ms - peer.heard_ms
@@ -197,6 +216,7 @@ class Membership:
             self.hung ^= {node}
         if node not in view.members or peer.token_gone or not peer.hears_me or not fresh:
             return self._lost(node, peer, fresh=fresh)
+        self._steady[node] = peer.heard_ms
         notes: tuple[Note, ...] = ()
         if peer.in_contact_since_ms is None:
             peer.in_contact_since_ms = at_ms

@@ -77,8 +77,8 @@ class UplinkView(Value, frozen=True, kw_only=True):
     """The home manager and its guests."""
     settings: UplinkSettings
     reports: dict[NodeId, tuple[int, dict[ManagerId, UplinkReport]]]
-    """Of each member in contact that my leader leads, or any while I have none: how much my boot-time is ahead of its,
-    and a beat's way; and what it says."""
+    """Of each member in contact that my leader leads, or any while I have none, and that was ever answered: how much my
+    boot-time is ahead of its, and a beat's way; and what it says."""
     declared: dict[ManagerId, ModeState] | None
     """What my leader's beats say; None: nothing was heard of it."""
     carry: Callable[[ManagerId], bytes]
@@ -166,11 +166,13 @@ class Uplink:
                 self._on_answer(manager, answer)
             case DeadlinePassed() | Reconsider():
                 pass
-        self._remember(given.at_ms, view)
+        told = {manager: _asked(manager, view) for manager in view.managers}
+        self._remember(told, view)
         self._hurry(given.at_ms, view.settings.lost_after_ms)
         done = self._let_go(view.managers)
         for manager in sorted(view.managers):
-            done = done + self._duty(manager, given.at_ms, view) + self._question(manager, given.at_ms, view)
+            done = done + self._duty(manager, told[manager], given.at_ms, view)
+            done = done + self._question(manager, given.at_ms, view)
         return done + self._declare(given, view)
 
     def next_deadline_ms(self) -> int | None:
@@ -212,32 +214,26 @@ class Uplink:
         if line.up_since_ms is None:
             line.up_since_ms = asked_ms
 
-    def _duty(self, manager: ManagerId, at_ms: int, view: UplinkView) -> Effects:
+    def _duty(self, manager: ManagerId, told: dict[NodeId, int], at_ms: int, view: UplinkView) -> Effects:
         """Who holds the session: whoever is answered; without one the leader, and others for one try each."""
         line = self._lines.setdefault(manager, _Line())
         grace_ms = view.settings.lost_after_ms
         self._let_go_by(line, at_ms, grace_ms)
         half = grace_ms // 2
         # Whoever is answered says so once a beat: that much silence between two of its beats means nothing.
-        ages = {
-            n: max(age - BEAT_PERIOD_MS, 0)
-            for n in view.reports
-            if (age := self._heard_age(n, manager, at_ms, view)) is not None
-        }
-        if line.answered_ms is not None:
-            ages[self.me] = at_ms - line.answered_ms
-        answered = {n for n, age in ages.items() if age <= half}
-        for node in answered - {self.me}:
-            self._wake(at_ms + half - ages[node] + 1)
+        since_ms = at_ms - half - BEAT_PERIOD_MS
+        answered = {n: asked_ms for n, asked_ms in told.items() if asked_ms >= since_ms}
+        if answered:
+            self._wake(min(min(answered.values()) + BEAT_PERIOD_MS, at_ms) + half + 1)
+        if line.answered_ms is not None and at_ms - line.answered_ms <= half:
+            answered[self.me] = line.answered_ms
         leading = view.leader in (self.me, None)
         if answered:
             line.tried_ms = None  # the next outage is another one
             # One session a site is enough: the leader's, if it is answered, else the one with the least name.
             want = self.me == (view.leader if view.leader in answered else min(answered))
         else:
-            want = leading or self._standby_tries(
-                line, min(ages.values(), default=at_ms - self._known_ms[manager]), at_ms, half
-            )
+            want = leading or self._standby_tries(line, self._silent_ms(manager, told, at_ms), at_ms, half)
         if want == line.wanted:
             return NOTHING
         line.wanted = want
@@ -245,6 +241,13 @@ class Uplink:
         if not want:
             return Effects(act=(CloseSession(manager=manager),))
         return Effects(act=(OpenSession(manager=manager),))
+
+    def _silent_ms(self, manager: ManagerId, told: dict[NodeId, int], at_ms: int) -> int:
+        """For how long nobody has been answered, as far as I am told."""
+        line = self._lines[manager]
+        ages = [max(at_ms - max(told.values()) - BEAT_PERIOD_MS, 0)] if told else []
+        ages += [at_ms - line.answered_ms] if line.answered_ms is not None else []
+        return min(ages, default=at_ms - self._known_ms[manager])
 
     def _let_go_by(self, line: _Line, at_ms: int, grace_ms: int) -> None:
         """What was answered is good for a grace, and no news any more after the longest that a grace can be."""
@@ -321,15 +324,16 @@ class Uplink:
             notes.append(Note(what=f"mode.{mode}", about=manager, data={"term": view.term, "number": self._number}))
         return self._keep({**self.modes, **changed}, tuple(notes)) if changed else NOTHING
 
-    def _remember(self, at_ms: int, view: UplinkView) -> None:
+    def _remember(self, told: dict[ManagerId, dict[NodeId, int]], view: UplinkView) -> None:
         """A leader may be lost, or new to its part: what it and its part were answered is not forgotten with it."""
-        for manager in view.managers:
+        for manager, asked in told.items():
             # Only a leader knows who is in its part; a member goes by all whom it hears.
-            told = view.part if view.leader == self.me else view.reports
-            ages = [self._heard_age(n, manager, at_ms, view) for n in told]
-            ages.append(_age(at_ms, self._lines.get(manager, _Line())))
-            asked = [at_ms - age for age in ages if age is not None]
-            self._known_ms[manager] = max([self._known_ms.get(manager, self.started_ms), *asked])
+            leads = view.leader == self.me
+            known_ms = [asked[n] for n in view.part if n in asked] if leads else list(asked.values())
+            line = self._lines.get(manager)
+            if line is not None and line.answered_ms is not None:
+                known_ms.append(line.answered_ms)
+            self._known_ms[manager] = max([self._known_ms.get(manager, self.started_ms), *known_ms])
 
     def _hurry(self, at_ms: int, grace_ms: int) -> None:
         """A grace that was made shorter begins anew: nobody has asked as often as it wants."""
@@ -390,19 +394,14 @@ class Uplink:
         self.version += 1
         return Effects(persist=(Put(key=MODES_KEY, value=encode(modes)),), note=notes)
 
-    def _heard_age(self, node: NodeId, manager: ManagerId, at_ms: int, view: UplinkView) -> int | None:
-        """How long ago the last question of `node` that was answered was asked."""
-        if node not in view.reports:
-            return None
-        ahead_ms, reports = view.reports[node]
-        report = reports.get(manager)
-        if report is None or report.answered_ms is None:
-            return None
-        return at_ms - ahead_ms - report.answered_ms
-
     def _wake(self, at_ms: int) -> None:
         self._deadline_ms = at_ms if self._deadline_ms is None else min(self._deadline_ms, at_ms)
 
 
-def _age(at_ms: int, line: _Line) -> int | None:
-    return None if line.answered_ms is None else at_ms - line.answered_ms
+def _asked(manager: ManagerId, view: UplinkView) -> dict[NodeId, int]:
+    """When each member asked the last of its questions that was answered, by my boot-time."""
+    return {
+        n: ahead_ms + report.answered_ms
+        for n, (ahead_ms, reports) in view.reports.items()
+        if (report := reports.get(manager)) is not None and report.answered_ms is not None
+    }
