@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from skerry.core.actors.picture import Picture
+from skerry.core.actors import repairing
 from skerry.core.group.journal.model import AS_SHIPPED
 from skerry.core.stages.subscription import machine as subscription
 from skerry.core.stages.subscription.machine import Keeper
@@ -59,7 +59,7 @@ def _waited_for_without_end(patch: Patch) -> None:
 def _what_is_lacked_is_not_sent(patch: Patch) -> None:
     """What got lost when it was new is told by nobody: the contacts of such worlds come and go, for which the verdict
     waits."""
-    patch.setattr(Picture, "lacking", lambda self, peer, *of: [])
+    patch.setattr(repairing, "_lacking", lambda picture, *of: [])
 
 
 SABOTAGES = (
