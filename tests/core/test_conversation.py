@@ -26,7 +26,7 @@ from skerry.core.group.journal.model import Entry
 from skerry.core.group.uplink.wire import Question
 from skerry.core.kernel.ids import NodeId, PlanId
 from skerry.core.kernel.sealing import Sealed, Statement, seal
-from skerry.core.kernel.values import digest, encode
+from skerry.core.kernel.values import decode, digest, encode
 from skerry.core.stages.ir.model import CatalogueDocument, Operator, Roster, RosterEntry, SiteDocument
 from skerry.core.stages.negotiation.model import Plan
 from skerry.sim.keys import StandInSigner, StandInVerifier
@@ -71,6 +71,7 @@ def test_a_good_statement_is_opened_with_the_bytes_as_they_came() -> None:
         (said("a", Follow(term=3, leader=A), kind="hand_over"), "a malformed hand_over"),
         (said("a", Follow(term=3, leader=A), body=b"\xc1"), "a malformed follow"),
         (said("a", WouldYou(round=1), body=encode({"type": "would_you", "round": "one"})), "a malformed would_you"),
+        (said("hq", ir(), body=encode({**decode(encode(ir()), dict), "sets": {}})), "a malformed ir"),
         (Sealed(statement=b"", signature=b""), "not a statement"),
         (Sealed(statement=b"\xc0", signature=b""), "not a statement"),
         (Sealed(statement=b"\0" * (STATEMENT_BYTES_MAX + 1), signature=b""), "at most 4194304 are read"),

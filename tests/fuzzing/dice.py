@@ -148,6 +148,8 @@ def _bent(dice: Dice, tree: Any) -> Any:
                 return [*tree[:at], _bent(dice, tree[at]), *tree[at + 1 :]]
     if isinstance(tree, bytes) and len(tree) > 1 and dice.below(4):
         return _bent_within(dice, tree)
+    if isinstance(tree, str) and "\n" in tree and dice.below(4):  # somebody's manifests
+        return mangled(dice, tree.encode()).decode(errors="replace")
     if type(tree) is int and dice.below(2):
         return tree + dice.one_of((1, -1, 1_000, -1_000, 1 << 40, -(1 << 40)))
     alike = [odd for odd in ODD if type(odd) is type(tree)]

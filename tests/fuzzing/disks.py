@@ -31,7 +31,8 @@ from skerry.inputlog.why import Why
 from skerry.ports.storage import StorageError
 from skerry.shell.settings import SETTINGS_FILE, SettingsError, load_settings
 from tests.fuzzing.dice import Dice, bent, decoded_as, mangled
-from tests.fuzzing.site import ME, Listener, disk, said, statement, world
+from tests.fuzzing.site import ME, Listener, disk, world
+from tests.fuzzing.words import said, statement
 
 LATER_MS = (400, 1_500, 6_000)
 STRAY_KEYS = ("document/", "journal/n1/x/1", "subscription/", "granting/fence/", "uplink/modes")
@@ -148,12 +149,10 @@ def _segment(*, from_disk: bool) -> tuple[bytes, ...]:
 
 def _overheard() -> Iterator[Verified[Any]]:
     """What others said, a statement of each kind."""
-    listener, seen = Listener(), set[str]()
-    for kind, signer, body in said():
-        if signer != ME and kind not in seen:
-            with suppress(Refused):
-                yield from listener.opened(statement(kind, body, signer))
-                seen.add(kind)
+    listener = Listener()
+    for kind, words in said().items():
+        for signer, body in [word for word in words if word[0] != ME][:1]:
+            yield from listener.opened(statement(kind, body, signer))
 
 
 def grow_inputs(dice: Dice) -> bytes:

@@ -11,10 +11,11 @@ from skerry.cli.sim import example_book
 from skerry.core.actors.agent import Agent
 from skerry.core.actors.manager import ManagerSite
 from skerry.core.conversation import AgentEvent, Heard, key_in, opened
+from skerry.core.group.journal.model import Entry
 from skerry.core.kernel.effects import Effects
 from skerry.core.kernel.events import DeadlinePassed
 from skerry.core.kernel.inputs import Input
-from skerry.core.kernel.sealing import Sealed, Statement, Verified, seal
+from skerry.core.kernel.sealing import Sealed, Statement, Verified
 from skerry.core.kernel.values import decode, encode
 from skerry.inputlog.snapshot import dump, load
 from skerry.inputlog.state import state_digest
@@ -26,15 +27,13 @@ SAFETY_MS, LIVENESS_MS = 15_000, 60_000
 ME, PEER, MANAGER, STRANGER = "n1", "n2", "hq", "n9"
 """`ME` leads, `PEER` follows."""
 WAKES, WAKE_MS = 30, 250
-FRESH = 1_000_000
-"""A number that no statement of the world has reached."""
 
 
 class Overhearing(World):
-    """A world that keeps one statement of each kind and signer."""
+    """A world that keeps one statement of each kind and signer, and of what an entry is about."""
 
     def __init__(self) -> None:
-        self.said: dict[tuple[str, str], bytes] = {}
+        self.said: dict[tuple[str, str, str], bytes] = {}
         options = Shape(nodes=NODES, calm=True, safety_ms=SAFETY_MS).of(draw_options(SEED, SAFETY_MS, LIVENESS_MS))
         super().__init__(options, example_book())
 
@@ -45,7 +44,8 @@ class Overhearing(World):
 
     def _keep(self, sealed: Sealed) -> None:
         statement = decode(sealed.statement, Statement)
-        self.said[statement.kind, statement.signer] = statement.body
+        what = decode(statement.body, Entry).what if statement.kind == "entry" else ""
+        self.said[statement.kind, statement.signer, what] = statement.body
         if statement.kind == "carry":
             for item in decode(statement.body, dict)["items"]:
                 self._keep(Sealed(statement=item[0], signature=item[1]))
@@ -62,17 +62,16 @@ def world() -> Overhearing:
     return made
 
 
-@cache
-def said() -> tuple[tuple[str, str, bytes], ...]:
-    """What was said: kind, signer and body. The fuzzers start from that."""
-    return tuple((kind, signer, body) for (kind, signer), body in sorted(world().said.items()))
+def agent_of(name: str) -> Agent:
+    """The agent of a member, as the world left it."""
+    shell = world().machines[name].shell
+    assert shell is not None
+    return shell.agent
 
 
 @cache
 def _state(name: str) -> bytes:
-    shell = world().machines[name].shell
-    assert shell is not None
-    return dump(shell.agent)
+    return dump(agent_of(name))
 
 
 @cache
@@ -126,22 +125,6 @@ def manager_site() -> ManagerSite:
     assert found is not None
     kept: dict[int, Any] = {id(found.signer): found.signer, id(found.handed_in): found.handed_in}
     return copy.deepcopy(found, kept)
-
-
-def statement(kind: str, body: bytes, signer: str, *, number: int = FRESH, forged: bool = False) -> bytes:
-    """What a signer would say now; forged: with a key that is not theirs."""
-    peer = world().machines.get(signer)
-    life = _life_of(signer)
-    key = world().manager.signer if peer is None else peer.signer
-    if forged:
-        key = world().machines["n3"].signer if signer != "n3" else world().machines[PEER].signer
-    sealed = seal(key, Statement(kind=kind, site=world().site, signer=signer, life=life, number=number, body=body))
-    return encode(sealed)
-
-
-def _life_of(signer: str) -> str:
-    machine = world().machines.get(signer)
-    return machine.shell.agent.identity.life if machine is not None and machine.shell is not None else "-"
 
 
 def disk() -> Mapping[str, bytes]:

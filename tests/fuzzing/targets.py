@@ -48,11 +48,10 @@ from tests.fuzzing.site import (
     STRANGER,
     Listener,
     manager_site,
-    said,
-    statement,
     untouched,
     world,
 )
+from tests.fuzzing.words import said, statement
 
 WITHIN_S = 5.0
 """For one piece of data, on a machine that has other things to do: far more than any needs, far less than for ever."""
@@ -91,7 +90,8 @@ class Said(msgspec.Struct, array_like=True):
 
 
 def _grow_said(dice: Dice, whos: tuple[str, ...]) -> bytes:
-    who, (kind, signer, body) = dice.one_of(whos), dice.one_of(said())
+    who, kind = dice.one_of(whos), dice.one_of(sorted(said()))
+    signer, body = dice.one_of(said()[kind])
     match dice.below(12):
         case 0:
             body = mangled(dice, body)
@@ -181,7 +181,15 @@ class Asked(msgspec.Struct, array_like=True):
     body: bytes
 
 
-PATHS = ("status", "lookup", "plan", "fits", "explain", "events", "journal", "apply", "leave", "", "x")
+ACTS = {
+    "apply": "local_intent",
+    "declare-dead": "declared_dead",
+    "holds": "hold",
+    "hand-over": "hand_over_wanted",
+    "leave": "leave",
+}
+"""To each path at which somebody acts what they have to say there."""
+PATHS = ("status", "lookup", "plan", "fits", "explain", "events", "journal", *ACTS, "", "x")
 QUERIES = (
     *(b"", b"interface=object-store.v1", b"instance=hq/shop-files/store%231", b"after=3&follow=false"),
     *(b"after=%c2%b2", b"after=" + b"9" * 5_000),
@@ -189,14 +197,16 @@ QUERIES = (
 
 
 def _grow_node(dice: Dice) -> bytes:
-    kind, signer, body = dice.one_of([*said(), ("leave", ME, encode({"type": "leave", "node": ME}))])
-    statement_of, query = statement(kind, bent(dice, body), signer), dice.one_of(QUERIES)
+    path, query = dice.one_of(PATHS), dice.one_of(QUERIES)
+    kind = ACTS[path] if path in ACTS and dice.below(8) else dice.one_of(sorted(said()))
+    signer, body = dice.one_of(said()[kind])
+    statement_of = statement(kind, bent(dice, body) if dice.below(8) else body, signer)
     return encode(
         Asked(
-            method=dice.one_of(("GET", "POST", "PUT", "HEAD")),
-            path=f"/v1/{dice.one_of(PATHS)}",
+            method="POST" if path in ACTS and dice.below(8) else dice.one_of(("GET", "POST", "PUT", "HEAD")),
+            path=f"/v1/{path}",
             query=mangled(dice, query) if dice.below(2) else query,
-            body=dice.one_of((statement_of, mangled(dice, statement_of))),
+            body=statement_of if dice.below(4) else mangled(dice, statement_of),
         )
     )
 

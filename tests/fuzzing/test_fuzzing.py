@@ -14,7 +14,7 @@ from tests.fuzzing.targets import TARGETS, judged
 
 pytestmark = pytest.mark.timeout(180)
 
-SLOW = {"wire", "uplink", "node", "use", "inputs", "state"}
+SLOW = {"wire", "uplink", "node", "use", "inputs"}
 """They have a whole agent or manager looked at for each piece of data."""
 FEW, MANY = 40, 200
 

@@ -9,7 +9,7 @@ Ratios are in thousandths (`_permille`), times in milliseconds, rates in thousan
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from skerry.core.kernel.ids import ElementName, GrantKey, IntentId, ManagerId
 from skerry.core.kernel.values import Value, Whole
@@ -200,6 +200,12 @@ class IntermediateRepresentation(Value, frozen=True, kw_only=True, tag="ir"):
     """A tombstone: the intent's roles stop everywhere."""
     local: bool = False
     """Handed in at the site while cut off (U4): temporary until its owner ratifies it."""
+
+    def __post_init__(self) -> None:
+        """Every node looks into both sets, so that whoever decodes an intent without one refuses it. Raises
+        `ValueError`, which decoding makes a `ValidationError`."""
+        if len(self.sets) != len(get_args(SetName)):
+            raise ValueError("expected a set `connected` and a set `isolated`")
 
 
 class SiteDocument(Value, frozen=True, kw_only=True, tag="site"):
