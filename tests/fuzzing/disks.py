@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -14,6 +14,8 @@ import msgspec
 from skerry.adapters.sqlite.state import SqliteStorage
 from skerry.core.actors import report
 from skerry.core.actors.agent import Agent, Identity
+from skerry.core.actors.hearing import opened_events
+from skerry.core.actors.manager import ManagerSite
 from skerry.core.conversation import Heard, Refused, Started, life_from, stored_documents
 from skerry.core.kernel.effects import Put, said_in
 from skerry.core.kernel.events import DeadlinePassed
@@ -31,22 +33,29 @@ from skerry.inputlog.why import Why
 from skerry.ports.storage import StorageError
 from skerry.shell.settings import SETTINGS_FILE, SettingsError, load_settings
 from tests.fuzzing.dice import Dice, bent, decoded_as, mangled
-from tests.fuzzing.site import ME, Listener, disk, world
+from tests.fuzzing.site import ME, Listener, disk, manager_site, show, world
 from tests.fuzzing.words import said, statement
 
 LATER_MS = (400, 1_500, 6_000)
+ASKED = ("question", "entry", "fold", "role_fit", "plan", "question")
+"""What a manager then hears."""
 STRAY_KEYS = ("document/", "journal/n1/x/1", "subscription/", "granting/fence/", "uplink/modes")
 
 
 def grow_state(dice: Dice) -> bytes:
-    kept = dict(disk())
+    """Of what an agent keeps."""
+    return _changed(dice, disk())
+
+
+def _changed(dice: Dice, before: Mapping[str, bytes]) -> bytes:
+    """The keys under which something else is kept."""
+    kept = dict(before)
     for _ in range(1 + dice.below(3)):
         name = dice.one_of(sorted(kept))
         kept[name] = bent(dice, kept[name]) if dice.below(4) else mangled(dice, kept[name])
         if not dice.below(8):
             kept[dice.one_of(STRAY_KEYS)] = kept[name]
-    changed = {name: value for name, value in kept.items() if disk().get(name) != value}
-    return encode(changed)
+    return encode({name: value for name, value in kept.items() if before.get(name) != value})
 
 
 def check_state(raw: bytes) -> None:
@@ -69,6 +78,34 @@ def check_state(raw: bytes) -> None:
         agent.step(given)
     agent.check_invariants()
     report.status(agent, given.at_ms)
+
+
+def grow_store(dice: Dice) -> bytes:
+    """Of what a manager keeps of a site."""
+    return _changed(dice, world().manager.store)
+
+
+def check_store(raw: bytes) -> None:
+    """A manager's store whose contents are not whole: the manager says so, or lives with it."""
+    changed = decoded_as(raw, dict[str, bytes])
+    if changed is None:
+        return
+    kept, here = {**world().manager.store, **changed}, world()
+    handed_in = manager_site().handed_in
+    try:
+        documents = stored_documents(kept, here.site, here.verifier)
+        site = ManagerSite.recover(here.site, here.manager.name, here.manager.signer, handed_in, kept, documents)
+    except (Refused, msgspec.DecodeError):
+        return
+    for kind in ASKED:
+        signer, body = said()[kind][0]
+        with suppress(Refused, msgspec.DecodeError):  # of somebody, say, whom the roster does not name any more
+            payload = statement(kind, body, signer)
+            for event in opened_events(NodeId(signer), payload, here.site, site.roster(), here.verifier):
+                given = Input(id="fuzz", at_ms=1, wall_ms=here.manager.wall_ms(), draw=7, event=event)
+                encode(site.step(given))
+    site.check_invariants()
+    show(site)
 
 
 @cache

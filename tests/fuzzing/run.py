@@ -28,7 +28,10 @@ LEFT_OUT = ["skerry.sim", "skerry.cli"]
 """What targets are made with. The fuzzer takes all of a package of which a part was named."""
 WALL_FACTOR, WALL_MORE_S = 30, 600
 """Whoever has not had its processor time by then is given up: it stands still, or the machine has none to spare."""
-TARGET_NAMES = ("wire", "uplink", "node", "manifest", "cel", "probe", "use", "state", "sqlite", "inputs", "settings")
+TARGET_NAMES = (
+    *("wire", "uplink", "node", "manifest", "cel", "probe", "use"),
+    *("state", "store", "sqlite", "inputs", "settings"),
+)
 
 
 def main() -> int:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
+from skerry.api import accounts, sites
 from skerry.cli.sim import example_book
+from skerry.core.actors import report
 from skerry.core.actors.agent import Agent
 from skerry.core.actors.manager import ManagerSite
 from skerry.core.conversation import AgentEvent, Heard, key_in, opened
@@ -125,6 +128,16 @@ def manager_site() -> ManagerSite:
     assert found is not None
     kept: dict[int, Any] = {id(found.signer): found.signer, id(found.handed_in): found.handed_in}
     return copy.deepcopy(found, kept)
+
+
+def show(site: ManagerSite) -> None:
+    """All that people are shown of a site."""
+    sites.line(site)
+    encode(sites.whole(site))
+    encode(sites.fits(site))
+    report.journal_page(site.journal, 0)
+    office: Any = SimpleNamespace(sites={world().site: site})
+    encode([accounts.intents(office), accounts.history(office), accounts.use(office)])
 
 
 def disk() -> Mapping[str, bytes]:

@@ -23,7 +23,6 @@ from skerry.adapters.cel import CelExpressions
 from skerry.adapters.keys.tls import TlsFiles
 from skerry.adapters.manifests import ManifestErrors, check, load
 from skerry.adapters.workload.figures import parse
-from skerry.api import accounts, sites
 from skerry.api.node import NodeApi
 from skerry.core.actors import report
 from skerry.core.actors.hearing import opened_events
@@ -48,6 +47,7 @@ from tests.fuzzing.site import (
     STRANGER,
     Listener,
     manager_site,
+    show,
     untouched,
     world,
 )
@@ -156,17 +156,7 @@ def _check_uplink(raw: bytes) -> None:
         given = Input(id=f"fuzz-{number}", at_ms=1, wall_ms=world().manager.wall_ms(), draw=7, event=event)
         encode(site.step(given))
         site.check_invariants()
-    _told(site)
-
-
-def _told(site: Any) -> None:
-    """All that people are shown of a site."""
-    sites.line(site)
-    encode(sites.whole(site))
-    encode(sites.fits(site))
-    report.journal_page(site.journal, 0)
-    office: Any = SimpleNamespace(sites={world().site: site})
-    encode([accounts.intents(office), accounts.history(office), accounts.use(office)])
+    show(site)
 
 
 # --- what clients ask of a node ---------------------------------------------------------------------------------------
@@ -334,6 +324,7 @@ TARGETS: dict[str, Target] = {
     "probe": Target(lambda dice: grown_json(dice, FIGURES), _check_probe),
     "use": Target(lambda dice: grown_json(dice, ANSWERS), _check_use),
     "state": Target(disks.grow_state, disks.check_state),
+    "store": Target(disks.grow_store, disks.check_store),
     "sqlite": Target(lambda dice: mangled(dice, disks.database()), disks.check_sqlite),
     "inputs": Target(disks.grow_inputs, disks.check_inputs),
     "settings": Target(lambda dice: grown_json(dice, (disks.SETTINGS,)), disks.check_settings),

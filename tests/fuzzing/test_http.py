@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,11 @@ from schemathesis.core.result import Ok
 
 from tests.support.office import EXAMPLE, RunningManager, with_two_sites
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
-
-REQUESTS = 4
+REQUESTS = int(os.environ.get("SKERRY_FUZZ_REQUESTS", "4"))
 """Of each operation, in form and out of it."""
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180 + 15 * REQUESTS)]
+
 WITHIN_S = 30
 
 

@@ -27,6 +27,8 @@ PLANTED = (
     ("use", "skerry.core.stages.monitoring.machine.Record"),
     ("state", "skerry.core.actors.agent.Keeper.recover"),
     ("state", "skerry.core.group.custody.machine.Custody.restore"),
+    ("store", "skerry.core.actors.manager.Restored.recover"),
+    ("store", "skerry.core.actors.manager.ManagerSite._answer"),
     ("sqlite", "skerry.adapters.sqlite.state.SqliteStorage.commit"),
     ("inputs", "skerry.inputlog.ring._damaged"),
     ("settings", "skerry.shell.settings.AgentSettings.retention"),

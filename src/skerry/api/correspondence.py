@@ -204,9 +204,12 @@ class Correspondence:
                 self._tell(site, effects)
 
     def _recovered(self, site: str, kept: Mapping[str, bytes]) -> ManagerSite:
-        opened = stored_documents(kept, site, self._verifier)
         heard, handed_in = site in self._heard, self._handed_in(site)
-        return ManagerSite.recover(site, self.name, self._signer, handed_in, kept, opened, heard=heard)
+        try:
+            opened = stored_documents(kept, site, self._verifier)
+            return ManagerSite.recover(site, self.name, self._signer, handed_in, kept, opened, heard=heard)
+        except (Refused, msgspec.DecodeError) as error:
+            raise StoreError(f"what is kept of {site} is damaged ({error}); put the store back to a backup") from error
 
     def _handed_in(self, site: str) -> HandedIn:
         return HandedIn(site=site, verifier=self._verifier, translate=self._translate)

@@ -80,7 +80,9 @@ def test_a_killed_holder_leaves_what_it_committed_and_its_place(tmp_path: Path) 
     state.close()
 
 
-@pytest.mark.parametrize("damage", ["no database", "a page overwritten", "cut short", "a name that is no text"])
+@pytest.mark.parametrize(
+    "damage", ["no database", "a page overwritten", "cut short", "a name that is no text", "keys out of order"]
+)
 def test_a_damaged_file_is_refused_by_name(tmp_path: Path, damage: str) -> None:
     state = SqliteStorage(tmp_path)
     state.commit([Put(key=f"k{number}", value=bytes(3000)) for number in range(50)])
@@ -92,6 +94,7 @@ def test_a_damaged_file_is_refused_by_name(tmp_path: Path, damage: str) -> None:
             "no database": b"this is something else entirely" * 200,
             "a page overwritten": raw[:4096] + b"\xa5" * 8192 + raw[12288:],
             "cut short": raw[: len(raw) // 2],
+            "keys out of order": raw.replace(b"k49", b"a49"),
             "a name that is no text": raw.replace(b"tablestatestate", b"tablesta\xa3estate"),
         }[damage]
     )

@@ -61,7 +61,7 @@ class SqliteStorage:
             db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
-            verdict = db.execute("PRAGMA quick_check(1)").fetchone()
+            verdict = db.execute("PRAGMA integrity_check(1)").fetchone()
             if verdict != ("ok",):
                 raise StorageError(f"{self._path}: {_DAMAGED} ({verdict[0]})")
             db.execute("CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from skerry.core.group.journal import machine
+from skerry.core.group.journal.chain import piece_key
 from tests.core.group.journal.disk import AT_ONCE, Disk, opened
 from tests.core.things import A, B
 
@@ -115,3 +117,25 @@ def test_n1_the_newest_life_of_each_is_the_one_after_which_no_other_begins() -> 
     disk.start("2")
     disk.write("b")
     assert disk.journal.ends() == {"a/2", "b/1"}
+
+
+def test_a_disk_whose_last_entry_is_no_text_is_gone_on_with_though_the_link_is_lost() -> None:
+    disk = Disk(A, kept={machine.LAST_KEY: b"\xff"})
+    disk.write("a")
+    assert named_by(disk) == "\ufffd"
+
+
+def test_a_disk_that_holds_a_piece_without_those_before_it_is_damaged() -> None:
+    disk = Disk(A)
+    disk.write(*"ab")
+    del disk.kept[piece_key("a/1", 1)]
+    with pytest.raises(msgspec.DecodeError, match="the journal a/1 has a gap"):
+        disk.start("2")
+
+
+def test_a_disk_that_holds_a_piece_as_that_of_somebody_else_is_damaged() -> None:
+    disk = Disk(A)
+    disk.write("a")
+    disk.kept[piece_key("b/1", 1)] = disk.kept[piece_key("a/1", 1)]
+    with pytest.raises(msgspec.DecodeError, match="a piece of b/1 is of somebody else"):
+        disk.start("2")

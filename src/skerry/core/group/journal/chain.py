@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from skerry.core.group.journal.model import READINGS, Entry, Fold
+from skerry.core.group.journal.model import READINGS, Entry, Fold, chain_name
 from skerry.core.kernel.sealing import Sealed, Statement
 from skerry.core.kernel.values import Value, decode, digest_bytes
 
@@ -68,10 +68,12 @@ def piece_of(sealed: Sealed, statement: Statement, body: Entry | Fold, at_ms: in
     return Piece(number, number, body.predecessor, digest_bytes(sealed.statement), sealed, at_ms, alone)
 
 
-def stored_piece(raw: bytes) -> Piece:
-    """One from this holder's own disk."""
+def stored_piece(raw: bytes, chain: str | None = None) -> Piece:
+    """One from this holder's own disk. Raises `DecodeError` if it is damaged: it is none, or is none of `chain`."""
     sealed = decode(raw, Sealed)
     statement = decode(sealed.statement, Statement)
+    if chain is not None and chain_name(statement.signer, statement.life) != chain:
+        raise msgspec.ValidationError(f"a piece of {chain} is of somebody else")
     return piece_of(sealed, statement, body_of(statement))
 
 
@@ -173,7 +175,11 @@ class Chain:
         found = next(self.pieces(number - 1, shelf), None)
         return found if found is not None and found.first <= number <= found.last else None
 
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is lacking but what is known to be lost."""
+        return self._covered == self.head - self.base.number - sum(b - a + 1 for a, b in self.base.lost)
+
     def check_invariants(self) -> None:
-        """J1: no gaps, but for what is known to be lost."""
-        lost = sum(b - a + 1 for a, b in self.base.lost)
-        assert self._covered == self.head - self.base.number - lost, f"J1: {self.name} has a gap"
+        """J1: no gaps."""
+        assert self.whole, f"J1: {self.name} has a gap"

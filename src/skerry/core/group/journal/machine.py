@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
+import msgspec
+
 from skerry.core.group.journal.chain import (
     BASE_PREFIX,
     ENTRY_PREFIX,
@@ -79,13 +81,17 @@ class Journal:
         kept: dict[str, bytes],
         shelf: Shelf | None = None,
     ) -> Journal:
-        """A start opens a new life, whose first entry will link to the last own entry that the disk holds (N1)."""
+        """A start opens a new life, whose first entry will link to the last own entry that the disk holds (N1). Raises
+        `msgspec.DecodeError` if what it holds is damaged."""
         journal = cls(me=me, site=site, life=life, boot=boot, signer=signer, shelf=shelf, forks=Forks.recover(kept))
         for key in sorted(k for k in kept if k.startswith(BASE_PREFIX)):
             journal._hold(Chain.above(key.removeprefix(BASE_PREFIX), decode(kept[key], Base)))
         for key in sorted(k for k in kept if k.startswith(ENTRY_PREFIX)):
             name = key.removeprefix(ENTRY_PREFIX).rpartition("/")[0]
-            journal._put(journal.chains.get(name) or Chain(name=name), stored_piece(kept[key]))
+            journal._put(journal.chains.get(name) or Chain(name=name), stored_piece(kept[key], name))
+        for chain in journal.chains.values():
+            if not chain.whole:
+                raise msgspec.ValidationError(f"the journal {chain.name} has a gap")
         journal._last_own = kept.get(LAST_KEY, b"").decode(errors="replace")
         return journal
 
