@@ -36,7 +36,9 @@ def test_j1_a_fork_is_on_disk_in_the_journal_and_told_once_and_stands_after_a_re
     (note,) = done.note
     assert (note.what, note.about, note.data) == (WHAT, A, {"number": 9, "life": "7"})
     assert forks.find("a/7", other(10)) == NOTHING, "the first is proof enough"
-    assert forks.chains == Forks.recover({put.key: put.value, "another/key": b""}).chains == {"a/7": 9}
+    recovered = Forks.recover({put.key: put.value, "another/key": b""})
+    assert forks.chains == recovered.chains == {"a/7": 9}
+    assert forks.others == recovered.others == {"a/7": found.sealed}, "a restart tells of it with its proof"
 
 
 def test_j1_each_fork_that_is_found_is_news() -> None:
