@@ -22,8 +22,8 @@ class Apart:
         """Whether it is to ask now: after a second, and again as long as it lasts, since nothing hangs on one message
         (C2). `draw` keeps several of them from asking at once."""
         led = contacts[leader].leads
-        others = any(c.leader != leader for n, c in contacts.items() if n != leader)
-        if not others or len(contacts) + 1 <= led or led == 0:
+        reaches_more = 0 < led < len(contacts) + 1
+        if not reaches_more or all(c.leader == leader for n, c in contacts.items() if n != leader):
             self.ask_at_ms = None
             return False
         if self.ask_at_ms is None:

@@ -8,6 +8,7 @@ on disk before anybody hears of it. Two leaders at once are harmless; when they 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from skerry.core.group.election.apart import Apart
@@ -48,6 +49,8 @@ VOID_KEY = "election/void"
 """Up to which term what this node followed counts for nothing, since it wrote two journals in one life (J1)."""
 
 ElectionEvent = Verified[ElectionMessage] | HandOverAsked | DeadlinePassed | Reconsider
+
+_HIGHEST, _TERM = attrgetter("highest"), attrgetter("term")
 
 
 @dataclass
@@ -252,7 +255,8 @@ class Election:
     # --- what the state of things asks for ------------------------------------------------------------------------
 
     def _review(self, given: Input[ElectionEvent], view: ElectionView) -> Effects:
-        known = max((max(c.highest, c.term) for c in view.contacts.values()), default=0)
+        standings = view.contacts.values()
+        known = max((*map(_HIGHEST, standings), *map(_TERM, standings)), default=0)
         self.highest = max(risen(self.highest, known), view.plan[0], view.forgotten_term)
         self._deadline_ms = None
         if self._leader(view) is None:

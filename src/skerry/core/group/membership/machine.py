@@ -97,10 +97,10 @@ class Membership:
     _old_ms: int | None = None
     """None of the beats that are fresh gets old before this."""
     _steady: dict[NodeId, int] = field(default_factory=dict)
-    """Of those that were in contact when they were last looked at, and of whom nothing has been heard since, when their
-    beats arrived: unless one of these gets old, or the roster changes, looking again finds nothing."""
+    """Of those whose beats were fresh when they were last looked at, and of whom nothing has been heard since, when
+    those beats arrived: unless one of them gets old, or the roster changes, looking again finds nothing."""
     _members: frozenset[NodeId] = frozenset()
-    """Of the roster, when all were last looked at."""
+    """Of the roster, at the last look."""
     _number: int = 0
     _sent_ms: int = -(10**9)
     _sent_stamp: tuple[Any, ...] = ()
@@ -188,20 +188,22 @@ class Membership:
     def _review(self, concerned: NodeId | None, at_ms: int, view: MembershipView) -> tuple[Note, ...]:
         """Find who is in contact now, and say what has changed: of one peer if nothing else can have, or of all."""
         self.changed = []
+        if view.members is not self._members:
+            self._members = view.members
+            self._steady.clear()
         if concerned is not None and (self._old_ms is None or at_ms < self._old_ms):
             peer = self._peers.get(concerned)
             return self._look_at(concerned, peer, at_ms, view) if peer is not None else ()
         self._old_ms = None
-        others = sorted(self._peers.keys() - self._steadily_heard(at_ms, view))
+        others = sorted(self._peers.keys() - self._steadily_heard(at_ms))
         return tuple(note for node in others for note in self._look_at(node, self._peers[node], at_ms, view))
 
-    def _steadily_heard(self, at_ms: int, view: MembershipView) -> Set[NodeId]:
+    def _steadily_heard(self, at_ms: int) -> Set[NodeId]:
         """Those of all who need not be looked at."""
         oldest_ms = min(self._steady.values(), default=at_ms)
-        if view.members is not self._members or at_ms - oldest_ms >= FRESH_MS:
-            self._members = view.members
+        if at_ms - oldest_ms >= FRESH_MS:
             self._steady.clear()
-        if self._steady:
+        elif self._steady:
             self._old_ms = oldest_ms + FRESH_MS
         return self._steady.keys()
 
@@ -211,12 +213,12 @@ class Membership:
         if fresh:
             old_ms = peer.heard_ms + FRESH_MS
             self._old_ms = old_ms if self._old_ms is None else min(self._old_ms, old_ms)
+            self._steady[node] = peer.heard_ms
         self._hears(node, peer.life if fresh and not peer.token_gone else None)
         if (age_ms >= HUNG_MS and not peer.token_gone and peer.number >= 0) != (node in self.hung):
             self.hung ^= {node}
         if node not in view.members or peer.token_gone or not peer.hears_me or not fresh:
             return self._lost(node, peer, fresh=fresh)
-        self._steady[node] = peer.heard_ms
         notes: tuple[Note, ...] = ()
         if peer.in_contact_since_ms is None:
             peer.in_contact_since_ms = at_ms
