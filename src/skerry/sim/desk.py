@@ -130,7 +130,11 @@ class Desk:
                 )
                 self._over(act.instance)
                 if machine.crashes_after_ms is not None:
-                    machine.later(machine.crashes_after_ms, lambda: machine.guard.crash(started, "signal 6"))
+                    machine.later(machine.crashes_after_ms, crash)
+
+        def crash() -> None:
+            if machine.crashes_after_ms is not None:  # what made it crash is not over
+                machine.guard.crash(started, "signal 6")
 
         self.shell.later(chance.between(*START_MS), ready)
         return False
