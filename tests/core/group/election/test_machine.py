@@ -200,7 +200,9 @@ def test_l7_who_may_not_lead_is_not_followed_while_another_may_and_does_not_stan
 
 def test_i11_who_may_not_lead_leads_itself_if_nobody_comes_for_it() -> None:
     shy = voter(b=follows(3, leader=C), fit=INELIGIBLE)  # b may lead, and follows c, whom a does not hear
-    assert shy >> until(FIRST + RANK_WAIT_MS + REFUSED_MAX * ROUND_MS) << keeps(FOLLOWED_KEY) << anything
+    assert (
+        shy >> until(FIRST + RANK_WAIT_MS + REFUSED_MAX * (ROUND_MS + RANK_WAIT_MS)) << keeps(FOLLOWED_KEY) << anything
+    )
     assert shy.machine.leadership.leader == A
 
 

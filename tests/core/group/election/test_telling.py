@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from skerry.core.group.election.machine import FOLLOWED_KEY
-from skerry.core.group.election.model import ASK_AGAIN_MS, INELIGIBLE, INELIGIBLE_FOR_MS, ROUND_MS, Standing
+from skerry.core.group.election.model import (
+    ASK_AGAIN_MS,
+    INELIGIBLE,
+    INELIGIBLE_FOR_MS,
+    RANK_WAIT_MS,
+    ROUND_MS,
+    Standing,
+)
 from skerry.core.group.election.rules import preferred
 from skerry.core.group.election.wire import Follow, FollowMe, HandOver, IWould, WouldYou
 from tests.core.group.election.test_machine import FIRST, follows, leader, voter
@@ -37,6 +44,15 @@ def test_l3_who_was_refused_asks_again_50_ms_and_its_draw_later() -> None:
         again_ms = over_ms + ASK_AGAIN_MS + waits_ms
         assert t.machine.next_deadline_ms() == again_ms
         assert t >> at(again_ms - 1) >> until(again_ms) << says(B, WouldYou(round=2))
+
+
+def test_l3_who_would_follow_somebody_stands_after_them_by_rank_and_not_with_all_others_at_once() -> None:
+    others = {"b": Standing(fit_permille=900), "c": Standing(fit_permille=800), "d": Standing(fit_permille=100)}
+    t = voter(**others, fit=500)
+    assert t >> at(FIRST) >> heard(B, WouldYou(round=1)) << says(B, IWould, yes=True)
+    mine_ms = FIRST + ROUND_MS + 2 * RANK_WAIT_MS
+    assert t.machine.next_deadline_ms() == mine_ms
+    assert t >> at(mine_ms - 1) >> until(mine_ms) << says(B, WouldYou(round=1)) << anything
 
 
 def test_l3_of_two_that_ask_at_once_the_one_goes_first_that_would_lead_better() -> None:

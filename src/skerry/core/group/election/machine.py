@@ -281,7 +281,7 @@ class Election:
             self._stand_at_ms = at_ms + ASK_AGAIN_MS + given.draw % (ASK_AGAIN_MS + 1)
         if self._alone_since_ms is None:
             self._alone_since_ms = max(at_ms, self.started_ms + START_WAIT_MS)
-        due_ms = max(self._stand_at_ms or 0, self._alone_since_ms + RANK_WAIT_MS * self._rank(view))
+        due_ms = max(self._stand_at_ms or 0, self._alone_since_ms) + RANK_WAIT_MS * self._rank(view)
         if at_ms < due_ms:
             self._wake(due_ms)
             return NOTHING
