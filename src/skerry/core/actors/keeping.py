@@ -24,7 +24,7 @@ def _forgotten(word: object, before: Kept | None) -> Effects:
     if not isinstance(word, Acknowledgement) or before is None:
         return NOTHING
     said = {name: number for name, (number, _) in word.heads.items()} | word.owed
-    is_all = len(word.heads) < MENTIONED_MAX
+    is_all = len(word.heads) < MENTIONED_MAX  # of more, some that nobody holds any more are left out
     if all(said.get(name, 0 if is_all else number) >= number for name, (number, _) in before.value.heads.items()):
         return NOTHING
     proof = {"statement": before.sealed.statement, "signature": before.sealed.signature}
