@@ -47,8 +47,8 @@ def test_l3_who_was_refused_asks_again_50_ms_and_its_draw_later() -> None:
 
 
 def test_l3_who_would_follow_somebody_stands_after_them_by_rank_and_not_with_all_others_at_once() -> None:
-    others = {"b": Standing(fit_permille=900), "c": Standing(fit_permille=800), "d": Standing(fit_permille=100)}
-    t = voter(**others, fit=500)
+    b, c, d = (Standing(fit_permille=fit) for fit in (900, 800, 100))
+    t = voter(b=b, c=c, d=d, fit=500)
     assert t >> at(FIRST) >> heard(B, WouldYou(round=1)) << says(B, IWould, yes=True)
     mine_ms = FIRST + ROUND_MS + 2 * RANK_WAIT_MS
     assert t.machine.next_deadline_ms() == mine_ms
