@@ -385,7 +385,8 @@ class Picture:
             relay.offer(piece, chain)
 
     def _owed(self, manager: ManagerId, dealings: Dealings, most: int) -> list[Sealed]:
-        """What the manager lacks, documents first; nothing before it has said what it holds, or if I was taken out."""
+        """What the manager lacks, documents first: what nodes and operators say, and its own word only if it does not
+        know that any more (J4). Nothing before it has said what it holds, or if I was taken out."""
         theirs, home = dealings.theirs, self.roster().manager
         if theirs is None:  # a guest may not know yet that I belong here, and then it answers nothing
             return [self.held_roster().sealed] if manager != home else []

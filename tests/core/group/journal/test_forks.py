@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from skerry.core.group.journal.chain import Piece
-from skerry.core.group.journal.forks import FORK_PREFIX, WHAT, Forks
+from skerry.core.group.journal.forks import FORGOTTEN, FORK_PREFIX, WHAT, Forks
 from skerry.core.group.journal.model import Entry
 from skerry.core.kernel.effects import NOTHING, Put
 from skerry.core.kernel.sealing import Sealed, Statement
@@ -62,3 +62,11 @@ def test_i8_who_tells_of_a_fork_without_the_other_entry_tells_nothing(data: dict
     forks = Forks()
     forks.tell(Entry(predecessor="", kind="decision", what=WHAT, about=A, data=data))
     assert forks.told == ()
+
+
+@pytest.mark.parametrize(("what", "told"), [(WHAT, (b"!",)), (FORGOTTEN, ())])
+def test_j1_a_word_that_a_manager_forgot_is_no_other_entry(what: str, told: tuple[bytes, ...]) -> None:
+    """Each member may show that one, and none of them may push out what a finder told."""
+    forks = Forks()
+    forks.tell(Entry(predecessor="", kind="decision", what=what, about=A, data={"statement": b"?", "signature": b"!"}))
+    assert forks.told == told

@@ -24,8 +24,7 @@ def is_older(held: Version, other: Version) -> bool:
 
 
 def lacks(held: Mapping[str, Version], name: str, version: Version) -> bool:
-    """Whether somebody with these versions lacks this one. For a manager: what nodes and operators say goes up; the
-    rest comes down, and goes up only if the manager does not know any more what it said (J4)."""
+    """Whether somebody with these versions lacks this one."""
     return name not in held or is_older(held[name], version)
 
 

@@ -48,7 +48,7 @@ class Forks:
     def tell(self, body: object) -> None:
         """What somebody's entry says of a fork, if it does."""
         proof = proof_in(body)
-        if proof is not None:
+        if proof is not None and isinstance(body, Entry) and body.what == WHAT:
             self.told = (*self.told, proof.signature)[-TOLD_MAX:]
 
     def find(self, chain: str, other: Piece) -> Effects:
