@@ -220,8 +220,11 @@ class World:
         raise Violation(property_id, f"not settled {self.options.liveness_ms // 1000} s after healing: {why}")
 
     def _contacts(self) -> dict[str, frozenset[NodeId]]:
-        """Whom each node of the core hears, and is heard by."""
-        shells = {name: self.machines[name].shell for name in self.core.nodes}
+        """Whom each node of the core, and whoever leads one, hears and is heard by."""
+        core = {name: self.machines[name].shell for name in self.core.nodes}
+        followed = {shell.agent.election.leadership.leader for shell in core.values() if shell is not None}
+        leading = {name: self.machines[name].shell for name in followed if name is not None}
+        shells = {**core, **leading}
         return {n: frozenset(shell.agent.membership.contacts) for n, shell in shells.items() if shell is not None}
 
     def _tick(self) -> None:
