@@ -20,6 +20,7 @@ from skerry.adapters.cel import CelExpressions
 from skerry.core.actors.agent import Agent, Identity
 from skerry.core.actors.operators import HAND_OVER
 from skerry.core.conversation import (
+    DECLARE_DEAD,
     Exchange,
     Heard,
     Started,
@@ -52,13 +53,14 @@ from skerry.core.kernel.events import DeadlinePassed
 from skerry.core.kernel.expressions import Remembering
 from skerry.core.kernel.ids import InstanceId, ManagerId, NodeId
 from skerry.core.kernel.inputs import Input
-from skerry.core.kernel.sealing import Sealed, Statement, Verified, seal
+from skerry.core.kernel.sealing import Sealed, Statement, Verified, body_digest, seal
 from skerry.core.kernel.values import encode
 from skerry.core.stages.capability.events import FactsFound
 from skerry.core.stages.capability.model import NodeFacts
 from skerry.core.stages.fit.events import TrialFinished
 from skerry.core.stages.intent import holds
 from skerry.core.stages.ir.model import Guest, IntermediateRepresentation, Operator, Roster, RosterEntry, SiteDocument
+from skerry.core.stages.ir.rights import with_rights_since
 from skerry.core.stages.monitoring.events import InstanceChecked, InstanceMeasured, UnattendedAnswered
 from skerry.core.stages.subscription.events import WorkloadDrained, WorkloadExited, WorkloadReady, WorkloadStopped
 from skerry.core.stages.subscription.machine import DEADLINE
@@ -68,7 +70,7 @@ from tests.core.things import ANYBODY, HQ, mib
 
 MESSAGE_MS, START_MS, STOP_MS, TRIAL_MS, LEASE_MS = 5, 40, 20, 100, 1_000
 SPINS_MAX = 20
-OPERATOR = "ann"
+OPERATOR, RIGHTS = "ann", (holds.RIGHT, HAND_OVER, DECLARE_DEAD)
 EXPRESSIONS = Remembering(CelExpressions())
 
 
@@ -147,9 +149,7 @@ class World:
             manager=HQ,
             manager_key=signers[HQ].public_key,
             members={n: RosterEntry(node=n, public_key=signers[n].public_key) for n in names},
-            operators={
-                OPERATOR: Operator(name=OPERATOR, public_key=self._operator.public_key, may=(holds.RIGHT, HAND_OVER))
-            },
+            operators={OPERATOR: Operator(name=OPERATOR, public_key=self._operator.public_key, may=RIGHTS)},
             guests=tuple(Guest(name=ManagerId(g), public_key=signers[g].public_key) for g in guests),
         )
         site = SiteDocument(
@@ -210,6 +210,11 @@ class World:
         self.cut |= {frozenset((n, manager)) for n in self.nodes for manager in managers or self.desks}
         self._review()
 
+    def mend(self, one: str, other: str) -> None:
+        """The link between two works again."""
+        self.cut.discard(frozenset((one, other)))
+        self._review()
+
     def heal(self) -> None:
         """Every link works."""
         self.cut.clear()
@@ -233,6 +238,19 @@ class World:
         kept = document_of(opened(sealed, "shop", self._key, self.verifier)[0], self.roster)
         desk.issued[kept.name] = sealed
         desk.holds[kept.name] = kept.version
+
+    def renew_roster(self, **changes: Any) -> None:
+        """The manager's next roster."""
+        before = self.desks[HQ].issued[f"roster/{self.roster.version:06d}"]
+        following = msgspec.structs.replace(
+            self.roster, version=self.roster.version + 1, predecessor=body_digest(before), **changes
+        )
+        self.roster = with_rights_since(self.roster, following)
+        self.issue(self.roster)
+
+    def rights(self, *may: str) -> dict[str, Operator]:
+        """The operators, who may do this at the site and nothing else."""
+        return {n: msgspec.structs.replace(o, may=may) for n, o in self.roster.operators.items()}
 
     def word(self, body: Any) -> Verified[Any]:
         """What the operator signs."""

@@ -132,7 +132,8 @@ def one_site(site: str, request: Ask) -> dict[str, Any]:
 @get("/v1/sites/{site:str}/holds", sync_to_thread=False)
 def holds(site: str, request: Ask) -> dict[str, Any]:
     """Every hold of the site that is known here, lifted ones too."""
-    return {"holds": all_holds(_site(request, site).custody.kept)}
+    known = _site(request, site)
+    return {"holds": all_holds(known.custody.kept), "roster_version": known.roster().version}
 
 
 @get("/v1/sites/{site:str}/plan", sync_to_thread=False)

@@ -132,7 +132,8 @@ class NodeApi:
         """Every hold known here, lifted ones too; or a statement signed by an operator that sets or lifts one (R4)."""
         if request.method == "POST":
             return await self._take(request, local.take_hold)
-        return _json({"holds": report.all_holds(self._agent.picture.custody.kept)})
+        picture = self._agent.picture
+        return _json({"holds": report.all_holds(picture.custody.kept), "roster_version": picture.roster().version})
 
     async def _hand_over(self, request: Request) -> Response:
         """A statement signed by an operator: another is to lead (L6)."""

@@ -107,10 +107,8 @@ class Office:
                 await self.correspondence.say(words)
 
     def _new_operators(self, site: ManagerSite) -> tuple[Any, ...]:
-        known = self._operators_of_all()
-        if not site.is_home or site.roster().operators == known:
-            return ()
-        return (site.next_roster(operators=known),)
+        following = site.next_roster(operators=self._operators_of_all())
+        return (following,) if site.is_home and following.operators != site.roster().operators else ()
 
     def _due(self, site: str) -> tuple[Any, ...]:
         """What operators did since this manager started, before the site was heard (J4)."""

@@ -100,13 +100,13 @@ class Visiting:
         `NotDone`, `StoreError`."""
         async with self._correspondence.acting():
             place = self._correspondence.at_home(site)
-            roster = place.roster()
-            _check_card(card, roster)
+            _check_card(card, place.roster())
             guest = Guest(
                 name=ManagerId(card.name), public_key=card.public_key, authority=card.authority, uplink=card.uplink
             )
-            if guest not in roster.guests:
-                await self._correspondence.say({site: (place.next_roster(guests=_with(roster.guests, guest)),)})
+            following = place.next_roster(guests=_with(place.roster().guests, guest))
+            if following.guests != place.roster().guests:
+                await self._correspondence.say({site: (following,)})
             told = [place.held_roster(), *(k for k in place.own_documents() if isinstance(k.value, SiteDocument))]
             return Invitation(
                 site=site,

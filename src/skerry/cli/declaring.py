@@ -38,7 +38,7 @@ def declare_dead(
     only_node(asked, "a site that it is cut off with")
     status = asked.get("/v1/status")
     known = status["dead"].get(node, {}).get("generation", 0)
-    body = DeclaredDead(node=NodeId(node), generation=known + 1)
+    body = DeclaredDead(node=NodeId(node), generation=known + 1, roster=status["roster_version"])
     word = operators_word(identity_folder(identity, asked.address), asked.who.site, body)
     answer = asked.ask("POST", "/v1/declare-dead", word)
     if answer.status != 200:

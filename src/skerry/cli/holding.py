@@ -147,6 +147,11 @@ class _Place:
         found: list[dict[str, Any]] = self.asked.get(self.known)["holds"]
         return found
 
+    def roster(self) -> int:
+        """The version of the site's roster that is known there."""
+        found: int = self.asked.get(self.known)["roster_version"]
+        return found
+
     def say(self, hold: dict[str, Any]) -> dict[str, Any]:
         """Sign and hand in. Raises `Failed`."""
         from skerry.core.stages.intent.holds import Hold
@@ -160,6 +165,7 @@ class _Place:
             lifted=hold["lifted"],
             why=hold["why"],
             wall_ms=wall_ms(),
+            roster=self.roster(),
         )
         answer = self.asked.ask("POST", self.taken, operators_word(self.identity, self.site, body))
         if answer.status != 200:

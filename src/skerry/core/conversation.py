@@ -385,9 +385,8 @@ def document_of(said: Verified[Any], roster: Roster) -> Kept:
 def _document_of_operator(said: Verified[Any], roster: Roster) -> Kept:
     body, signer = said.body, said.statement.signer
     match body:
-        case DeclaredDead(node=node):
-            known = roster.operators.get(signer)
-            may = known is not None and DECLARE_DEAD in known.may
+        case DeclaredDead(node=node, roster=under):
+            may = roster.gives(signer, DECLARE_DEAD, under)
             return _kept(said, f"{DEAD_PREFIX}{node}", body.version, may)
         case Hold():
             return _kept(said, body.document, body.version, may_hold(signer, body, roster))

@@ -145,7 +145,8 @@ class Office:
     def declare_dead(self, shell: Shell, operator: str, node: NodeId) -> None:
         """An operator says at a node that another is off, a generation above what is known there (X8)."""
         kept = shell.agent.picture.custody.kept.get(f"{DEAD_PREFIX}{node}")
-        body = DeclaredDead(node=node, generation=kept.value.generation + 1 if kept is not None else 1)
+        generation, roster = kept.value.generation + 1 if kept is not None else 1, shell.agent.picture.roster().version
+        body = DeclaredDead(node=node, generation=generation, roster=roster)
         if DECLARE_DEAD in OPERATORS[operator]:
             machine = self.world.machines[node]
             self.world.declared_dead.setdefault(node, -1 if machine.powered else machine.boots)

@@ -223,7 +223,7 @@ class World:
         """Whom each node of the core, and whoever leads one, hears and is heard by."""
         core = {name: self.machines[name].shell for name in self.core.nodes}
         followed = {shell.agent.election.leadership.leader for shell in core.values() if shell is not None}
-        leading = {name: self.machines[name].shell for name in followed if name is not None}
+        leading = {str(name): self.machines[name].shell for name in followed if name is not None}
         shells = {**core, **leading}
         return {n: frozenset(shell.agent.membership.contacts) for n, shell in shells.items() if shell is not None}
 

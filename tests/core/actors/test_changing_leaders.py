@@ -8,7 +8,6 @@ import pytest
 from skerry.core.group.election.model import INELIGIBLE_FOR_MS
 from skerry.core.group.election.wire import HandOverAsked, HandOverWanted
 from skerry.core.kernel.ids import NodeId
-from skerry.core.kernel.sealing import body_digest
 from skerry.core.stages.ir.model import AssentClause, Governance, ManagementRole, ManagementRow, SiteDocument
 from skerry.core.stages.negotiation.model import Plan
 from tests.core.things import SHOP, element, instance, ir
@@ -81,12 +80,7 @@ def test_l6_an_operator_has_another_lead_and_no_plan_and_no_role_changes(at: str
 
 def test_l6_who_may_not_changes_nothing() -> None:
     world = settled_site()
-    agent = world.nodes["a"].agent
-    assert agent is not None
-    nobody = {n: msgspec.structs.replace(o, may=("hold",)) for n, o in world.roster.operators.items()}
-    digest = body_digest(agent.picture.held_roster().sealed)
-    world.roster = msgspec.structs.replace(world.roster, version=2, predecessor=digest, operators=nobody)
-    world.issue(world.roster)
+    world.renew_roster(operators=world.rights("hold"))
     world.run(SETTLED_MS)
     wants(world, "a", "c")
     world.run(SETTLED_MS)

@@ -187,16 +187,10 @@ def test_d25_only_managers_answer() -> None:
 # --- coming and going -------------------------------------------------------------------------------------------------
 
 
-def next_roster(world: World, **changes: Any) -> None:
-    before = body_digest(agent(world).picture.held_roster().sealed)
-    world.roster = msgspec.structs.replace(world.roster, version=2, predecessor=before, **changes)
-    world.issue(world.roster)
-
-
 def test_d25_what_a_dismissed_guest_wanted_is_withdrawn_and_it_is_not_asked_any_more() -> None:
     world = settled()
     (guest,) = world.roster.guests
-    next_roster(world, guests=(msgspec.structs.replace(guest, dismissed=True),))
+    world.renew_roster(guests=(msgspec.structs.replace(guest, dismissed=True),))
     world.run(SETTLED_MS)
     assert set(running(world)) == {instance()}
     assert not [n for n in world.nodes.values() if BRANCH in n.sessions]
@@ -209,7 +203,7 @@ def test_x5_who_was_taken_out_hands_nothing_up_and_asks_no_sooner_for_being_told
     """Nobody would take it, and it would never have done."""
     world = settled()
     members = world.roster.members
-    next_roster(world, members={n: e for n, e in members.items() if n != A}, former={A: members[A]})
+    world.renew_roster(members={n: e for n, e in members.items() if n != A}, former={A: members[A]})
     world.run(SETTLED_MS)
     out = agent(world, "a")
     assert A not in out.picture.roster().members

@@ -8,13 +8,15 @@ import msgspec
 import pytest
 
 from skerry.core.actors import report
+from skerry.core.conversation import DeclareDeadAsked
 from skerry.core.group.custody.machine import stored_key
 from skerry.core.group.election.model import INELIGIBLE_FOR_MS
-from skerry.core.kernel.sealing import body_digest
+from skerry.core.group.granting.model import DeclaredDead
+from skerry.core.kernel.ids import NodeId
 from skerry.core.stages.intent.holds import Hold, HoldAsked
 from skerry.core.stages.ir.model import IntermediateRepresentation
-from tests.core.things import SHOP, element, instance, ir
-from tests.scenarios.world import World
+from tests.core.things import HQ, SHOP, element, instance, ir
+from tests.scenarios.world import RIGHTS, World
 
 STORE, DB = instance("store"), instance("db")
 WISH = ir(
@@ -267,7 +269,7 @@ def test_r4_the_journal_keeps_the_operators_own_word() -> None:
 
 def test_r4_who_may_not_changes_nothing() -> None:
     world = site()
-    takes_rights(world)
+    world.renew_roster(operators=world.rights())
     world.run(SETTLED_MS)
     says(world, "b", SHOP)
     world.run(TOLD_MS)
@@ -285,7 +287,7 @@ def test_r4_what_somebody_holds_ends_with_their_right_for_those_who_never_heard_
     hold = says(world, "a", SHOP)
     world.run(TOLD_MS)
     assert paused_at(world) == ["a", "b"]
-    takes_rights(world)
+    world.renew_roster(operators=world.rights())
     world.run(SETTLED_MS)
     world.heal()
     world.run(2 * SETTLED_MS)
@@ -296,14 +298,49 @@ def test_r4_what_somebody_holds_ends_with_their_right_for_those_who_never_heard_
     assert [n.name for n in world.nodes.values() if stored_key(hold.document) in n.disk] == []
 
 
-def takes_rights(world: World) -> None:
-    """The manager's next roster, by which operators may hold nothing."""
-    agent = world.nodes["a"].agent
-    assert agent is not None
-    nobody = {n: msgspec.structs.replace(o, may=("apply",)) for n, o in world.roster.operators.items()}
-    before = body_digest(agent.picture.held_roster().sealed)
-    world.roster = msgspec.structs.replace(world.roster, version=2, predecessor=before, operators=nobody)
-    world.issue(world.roster)
+def test_r4_what_has_lapsed_does_not_come_back_with_the_right_from_who_was_away() -> None:
+    world = site()
+    hold = says(world, "a", SHOP)
+    world.run(TOLD_MS)
+    assert paused_at(world) == ["a", "b", "c"]
+    world.part("c", "ab")
+    world.renew_roster(operators=world.rights())
+    world.mend("a", HQ)
+    world.run(SETTLED_MS)
+    world.renew_roster(operators=world.rights(*RIGHTS))
+    world.run(SETTLED_MS)
+    assert paused_at(world) == ["c"]
+    world.heal()
+    world.run(2 * SETTLED_MS)
+    assert paused_at(world) == []
+    assert [n.name for n in world.nodes.values() if stored_key(hold.document) in n.disk] == []
+
+    says(world, "b", SHOP, roster=world.roster.version)
+    world.run(TOLD_MS)
+    assert paused_at(world) == ["a", "b", "c"]
+
+
+def test_x8_a_word_that_a_node_is_off_ends_with_its_authors_right_too() -> None:
+    """Who has the roster takes it from nobody: the node, once it is back, would never be told, and never answer."""
+    world = site()
+    world.kill("c")
+    world.run(SETTLED_MS)
+    word = DeclaredDead(node=NodeId("c"), generation=1)
+    world.step(world.nodes["a"], DeclareDeadAsked(request="r", said=world.word(word)))
+    world.run(TOLD_MS)
+    assert taken_for_dead(world) == {"a": {"c"}, "b": {"c"}}
+    world.renew_roster(operators=world.rights("hold"))
+    world.run(SETTLED_MS)
+    assert taken_for_dead(world) == {"a": set(), "b": set()}
+    world.start("c")
+    world.run(SETTLED_MS)
+    assert taken_for_dead(world) == {"a": set(), "b": set(), "c": set()}
+    assert [n.name for n in world.nodes.values() if stored_key("dead/c") in n.disk] == []
+
+
+def taken_for_dead(world: World) -> dict[str, set[str]]:
+    agents = {name: node.agent for name, node in world.nodes.items()}
+    return {name: set(agent.picture.declared_dead()) for name, agent in agents.items() if agent is not None}
 
 
 def newer(wish: IntermediateRepresentation, *elements: Any) -> IntermediateRepresentation:

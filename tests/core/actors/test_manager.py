@@ -10,6 +10,7 @@ import pytest
 
 from skerry.adapters.keys.ed25519 import NaclVerifier, NodeSigner
 from skerry.api.sites import notices
+from skerry.core.actors.bad_copies import CHAINS_MAX
 from skerry.core.actors.dealings import Dealings, Stock
 from skerry.core.actors.handed_in import HandedIn
 from skerry.core.actors.hearing import opened_events
@@ -18,13 +19,14 @@ from skerry.core.actors.manager import Authored, ItemRefused, ManagerEvent, Mana
 from skerry.core.conversation import Exchange, Leave, Refused, kind_of, stored_documents
 from skerry.core.group.custody.model import Later
 from skerry.core.group.journal.machine import Journal
-from skerry.core.group.journal.model import Entry
+from skerry.core.group.journal.model import Entry, Fold
 from skerry.core.group.uplink.wire import Answer, Question
 from skerry.core.kernel.effects import Effects, Put, Record
 from skerry.core.kernel.ids import IntentId, LifeId, NodeId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed, Statement, Verified, seal
 from skerry.core.kernel.values import decode, encode
+from skerry.core.stages.history.folding import fold
 from skerry.core.stages.intent.events import LocalIntent
 from skerry.core.stages.ir.model import IntermediateRepresentation, Operator, Roster, RosterEntry, SiteDocument
 from skerry.core.stages.negotiation.model import Plan
@@ -102,15 +104,22 @@ class Site:
             self.plans[node] = (body.id.term, str(body.id.leader), body.id.number)
         return self.step(SiteSaid(node=node, said=self.said(node, body, number)))
 
-    def entry(self, node: NodeId, what: str, about: str = "", **data: Any) -> Sealed:
+    def entry(self, node: NodeId, what: str, about: str = "", *, kind: str = "decision", **data: Any) -> Sealed:
         """The next entry of a node's journal."""
         journal = self.journals[node]
         at: Input[object] = Input(id="", at_ms=0, wall_ms=0, draw=0, event=None)
-        journal.record(Record(kind="decision", what=what, about=about, data=data), at)
+        journal.record(Record(kind=kind, what=what, about=about, data=data), at)
         return journal.entries(journal.own_chain, 0)[-1]
 
+    def sum_of_readings(self, node: NodeId) -> Sealed:
+        """What stands from now on for the last entries of a node's journal (J2)."""
+        journal = self.journals[node]
+        found = journal.trailing(journal.own_chain)
+        return journal.fold([piece for piece, _ in found], *fold(body for _, body in found))[1]
+
     def reads(self, node: NodeId, sealed: Sealed) -> Effects:
-        return self.step(SiteSaid(node=node, said=reopened(sealed, Entry)))
+        kind = Fold if decode(sealed.statement, Statement).kind == "fold" else Entry
+        return self.step(SiteSaid(node=node, said=reopened(sealed, kind)))
 
     def asks(self, node: NodeId = A, **versions: tuple[int, ...]) -> Exchange:
         """What the answer to a question carries."""
@@ -252,6 +261,31 @@ def test_an_entry_that_was_changed_has_temporary_plans_refused_until_a_good_copy
     assert site.word().word == "final" and not site.manager.distrusted
 
 
+def test_j2_a_bad_copy_of_an_entry_that_a_sum_stands_for_casts_no_doubt_any_more(site: Site) -> None:
+    """The entry itself will never come."""
+    made = temporary(plan(assigned(A)))
+    commit = site.entry(A, "plan.committed", about=str(made.id))
+    readings = [site.entry(A, "instance.seconds", kind="reading", about=f"store#{n}") for n in (1, 2)]
+    bad = Sealed(statement=readings[0].statement, signature=commit.signature)
+    site.reads(A, commit)
+    site.step(ItemRefused(node=A, sealed=bad, why="the signature is not a's"))
+    site.hears(A, made)
+    site.asks()
+    assert site.word().word == "refused" and "a/1: entry 2" in site.word().reason
+    site.reads(A, site.sum_of_readings(A))
+    site.asks()
+    assert site.word().word == "final" and not site.manager.distrusted
+
+
+def test_bad_copies_of_however_many_chains_are_remembered_by_the_last(site: Site) -> None:
+    for number in range(CHAINS_MAX + 1):
+        forged = site.said(A, Entry(predecessor="", kind="decision", what="x"), number).sealed
+        statement = msgspec.structs.replace(decode(forged.statement, Statement), life=f"{number}", number=1)
+        site.step(ItemRefused(node=A, sealed=Sealed(statement=encode(statement), signature=b""), why="forged"))
+    assert len(site.manager.distrusted) == CHAINS_MAX
+    assert "a/0" not in site.manager.distrusted and f"a/{CHAINS_MAX}" in site.manager.distrusted
+
+
 def test_a_bad_copy_of_what_is_held_as_it_was_signed_casts_no_doubt(site: Site) -> None:
     good = site.entry(A, "something")
     site.reads(A, good)
@@ -307,7 +341,7 @@ def evidence(site: Site, node: NodeId, operator: str, text: str = "notes", gener
 
 
 def handed(site: Site, node: NodeId, word: Sealed, generation: int) -> Sealed:
-    more = {"generation": generation, "statement": word.statement, "signature": word.signature}
+    more: dict[str, Any] = {"generation": generation, "statement": word.statement, "signature": word.signature}
     return site.entry(node, "intent.local", about=NOTES, **more)
 
 

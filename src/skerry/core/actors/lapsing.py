@@ -1,21 +1,38 @@
-"""Holds end with the right to them (R4, D25)."""
+"""What operators and guests say ends with the right to it (R4, X8, D25)."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from skerry.core.conversation import DECLARE_DEAD
 from skerry.core.group.custody.machine import Custody
+from skerry.core.group.custody.model import Kept
+from skerry.core.group.granting.model import DeclaredDead
 from skerry.core.kernel.effects import NOTHING, Effects, Note
-from skerry.core.stages.intent.holds import may_hold
+from skerry.core.stages.intent.holds import Hold, may_hold
 from skerry.core.stages.ir.model import Roster
 
 
 def lapse(taken: Any, custody: Custody) -> Effects:
-    """With a roster go the holds of who may hold nothing any more by it, as a guest that was dismissed: who has this
-    roster takes them from nobody, so whoever kept them would offer them for ever."""
+    """With a roster goes what its author may not say any more by it, as a guest that was dismissed: who has this
+    roster takes that from nobody, so whoever kept it would offer it for ever."""
     done = NOTHING
-    for kept in list(custody.shelves["hold"].kept.values()) if isinstance(taken, Roster) else ():
-        if not may_hold(kept.author, kept.value, taken):
-            note = Note(what="hold.lapsed", about=kept.value.subject, data={"hold": kept.name, "author": kept.author})
+    for kept in _words(custody) if isinstance(taken, Roster) else ():
+        if not _may_say(kept, taken):
+            note = Note(what="word.lapsed", about=kept.name, data={"author": kept.author})
             done = done + custody.let_go(kept) + Effects(note=(note,))
     return done
+
+
+def _words(custody: Custody) -> list[Kept]:
+    return [kept for kind in ("hold", "dead") for kept in custody.shelves[kind].kept.values()]
+
+
+def _may_say(kept: Kept, roster: Roster) -> bool:
+    match kept.value:
+        case Hold() as hold:
+            return may_hold(kept.author, hold, roster)
+        case DeclaredDead(roster=under):
+            return roster.gives(kept.author, DECLARE_DEAD, under)
+        case _:
+            return True  # a node's own word that it lives

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from skerry.core.actors.bad_copies import BadCopies
 from skerry.core.actors.claims import CLAIMS_KEY, Claims
 from skerry.core.actors.dealings import Dealings, Stock
 from skerry.core.actors.handed_in import HandedIn
@@ -39,6 +40,7 @@ from skerry.core.kernel.values import Value, decode, encode
 from skerry.core.stages.history.model import Reading
 from skerry.core.stages.ir.issuing import Held
 from skerry.core.stages.ir.model import IntermediateRepresentation, Roster, SiteDocument
+from skerry.core.stages.ir.rights import with_rights_since
 from skerry.core.stages.negotiation.model import Plan
 from skerry.core.stages.ratification.model import Verdict
 
@@ -83,8 +85,7 @@ class ManagerSite:
     journal: Journal
     handed_in: HandedIn
     judging: Judging
-    distrusted: dict[str, str] = field(default_factory=dict)
-    """Chains that did not verify, with the entry and the reason."""
+    bad_copies: BadCopies = field(default_factory=BadCopies)
     restored: Restored = field(default_factory=Restored)
     claims: Claims = field(default_factory=Claims)
     acknowledging: Acknowledging = field(default_factory=Acknowledging)
@@ -280,11 +281,13 @@ class ManagerSite:
         if self._was_taken_out(said.statement.signer):
             first = said.body.first if isinstance(said.body, Fold) else said.statement.number
             done = done + self.claims.take(said.statement, first)
-        if self.distrusted.get(chain, "").startswith(f"entry {said.statement.number}:"):
-            # Another node had it as it was signed: the copy was bad, and the chain is good.
-            self.distrusted = {c: why for c, why in self.distrusted.items() if c != chain}
         intent = self._look_at(said.statement.signer, said.body)
         return done + self._settle(intent) if intent is not None else done
+
+    @property
+    def distrusted(self) -> dict[str, str]:
+        """Chains that do not verify, with the entry and the reason."""
+        return self.bad_copies.standing(self.journal.heads)
 
     def _was_taken_out(self, node: str) -> bool:
         return node in self.roster().former and f"{LEAVE_PREFIX}{node}" not in self.custody.kept
@@ -307,7 +310,7 @@ class ManagerSite:
         chain = chain_name(statement.signer, statement.life)
         if statement.number <= self.journal.heads.get(chain, 0):
             return NOTHING  # a bad copy of what is held as it was signed
-        self.distrusted = {**self.distrusted, chain: f"entry {statement.number}: {why}"}
+        self.bad_copies.take(chain, statement.number, why, self.journal.heads)
         return Effects(note=(Note(what="journal.refused", about=chain, data={"entry": statement.number, "why": why}),))
 
     def _take_document(self, said: Verified[Any]) -> Effects:
@@ -386,7 +389,7 @@ class ManagerSite:
         now, signed = self.roster(), self.held_roster().sealed
         following = msgspec.structs.replace(now, version=now.version + 1, predecessor=body_digest(signed), **changes)
         gone = {name: entry for name, entry in now.members.items() if name not in following.members}
-        return msgspec.structs.replace(following, former={**now.former, **gone})
+        return with_rights_since(now, msgspec.structs.replace(following, former={**now.former, **gone}))
 
     def roster_without(self, node: str) -> Roster:
         """The next roster, a node less."""

@@ -19,7 +19,7 @@ from skerry.core.group.uplink.wire import Question
 from skerry.core.kernel.effects import Effects, Persist, Put
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed
-from skerry.core.kernel.values import decode
+from skerry.core.kernel.values import decode, encode
 from skerry.inputlog.state import state_of
 from skerry.sim.checkers.checker import Checker
 from skerry.sim.trace import manager_state
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 VERSIONED = ("role_fit", "plan", "ir", "roster", "site", "catalogue", "verdict", "entry", "fold", "acknowledged")
 """What is carried by many, and judged by its version (I10): refused once, it may be just right later."""
+WORDS = ("hold", "declared_dead", "living")
+"""What is judged by the rights that a roster gives, or next to what lapses with them: refused under one roster, it may
+be right under the next."""
 
 
 class Stale(Checker):
@@ -44,7 +47,7 @@ class Stale(Checker):
         self._lives: dict[str, tuple[object, int]] = {}
         """To each machine the life that it heard something in last, and the bit that stands for it."""
         self._heard: defaultdict[bytes, int] = defaultdict(int)
-        """To each signature the lives that have heard it."""
+        """To each signature, of words with the roster that was held, the lives that have heard it."""
         self._births = 0
         self._before: tuple[bytes, str] | None = None
         self._asked: set[bytes] = set()
@@ -68,9 +71,11 @@ class Stale(Checker):
             self.broken(f"a forged {given.event.said.statement.kind} reached the core of {shell.machine.name}")
         if given.event.said.statement.kind in VERSIONED:
             return
-        bit = self._bit_of(shell)
-        if not self._heard[sealed.signature] & bit:
-            self._heard[sealed.signature] |= bit
+        bit, key = self._bit_of(shell), sealed.signature
+        if given.event.said.statement.kind in WORDS:
+            key += encode(shell.agent.picture.roster().version)
+        if not self._heard[key] & bit:
+            self._heard[key] |= bit
             return
         due_ms = shell.agent.next_deadline_ms()
         if due_ms is None or due_ms > given.at_ms:

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from skerry.core.conversation import KINDS, Exchange
+from skerry.core.conversation import DECLARE_DEAD, KINDS, Exchange
 from skerry.core.group.custody.machine import DOCUMENT_PREFIX
 from skerry.core.group.custody.model import Later
 from skerry.core.group.election.machine import FOLLOWED_KEY
 from skerry.core.group.election.wire import Follow
-from skerry.core.group.granting.model import DeclaredDead, Living
+from skerry.core.group.granting.model import DEAD_PREFIX, DeclaredDead, Living
 from skerry.core.group.journal.chain import BASE_PREFIX, ENTRY_PREFIX, Base
 from skerry.core.group.journal.model import Acknowledgement
 from skerry.core.group.succession.machine import COUNTING_KEY
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from skerry.sim.machine import Machine
     from skerry.sim.world import World
 
-HOLDS = f"{DOCUMENT_PREFIX}{HOLD_PREFIX}"
+WORDS = (f"{DOCUMENT_PREFIX}{HOLD_PREFIX}", f"{DOCUMENT_PREFIX}{DEAD_PREFIX}")
+"""Those of them that lapse."""
 ROSTERS = f"{DOCUMENT_PREFIX}roster/"
 
 
@@ -88,15 +89,13 @@ class Forward(Checker):
                 self._grows(whose, change.key, _version(old), _version(change.value))
 
     def _may_go(self, whose: str, held: dict[str, bytes], drop: Drop, changes: Sequence[Persist]) -> None:
-        """Of documents only a hold does, with the roster that takes its author's right to it."""
-        if drop.key.startswith(HOLDS):
+        """Of documents only a hold and an operator's word that a node is off do, with the roster that takes its
+        author's right to it, or shows that it was taken meanwhile."""
+        if drop.key.startswith(WORDS):
             self.premise()
-            author = decode(decode(held[drop.key], Sealed).statement, Statement).signer
-            taken = (c.value for c in changes if isinstance(c, Put) and c.key.startswith(ROSTERS))
-            if any(
-                _has_no_right(author, decode(decode(decode(r, Sealed).statement, Statement).body, Roster))
-                for r in taken
-            ):
+            word = decode(decode(held[drop.key], Sealed).statement, Statement)
+            taken = (_roster(c.value) for c in changes if isinstance(c, Put) and c.key.startswith(ROSTERS))
+            if any(_has_no_right(word, roster) for roster in taken):
                 return
         if drop.key.startswith(DOCUMENT_PREFIX) or drop.key == FOLLOWED_KEY:
             self.broken(f"{whose} forgets {drop.key}")
@@ -123,10 +122,16 @@ def _roster(raw: bytes) -> Roster:
     return decode(decode(decode(raw, Sealed).statement, Statement).body, Roster)
 
 
-def _has_no_right(author: str, roster: Roster) -> bool:
-    """Neither an operator with the right to hold, nor a guest of today."""
-    operator, guest = roster.operators.get(author), roster.guest(author)
-    return (operator is None or RIGHT not in operator.may) and (guest is None or guest.dismissed)
+def _has_no_right(word: Statement, roster: Roster) -> bool:
+    """Neither an operator who has had the right to it ever since, nor a guest that was there all the time."""
+    said: Any = decode(word.body, KINDS[word.kind])
+    if isinstance(said, Living):
+        return False
+    right = RIGHT if isinstance(said, Hold) else DECLARE_DEAD
+    operator, guest = roster.operators.get(word.signer), roster.guest(word.signer)
+    lately = operator is not None and operator.since.get(right, 0) > said.roster
+    anew = guest is not None and (guest.dismissed or guest.since > said.roster)
+    return (operator is None or right not in operator.may or lately) and (guest is None or anew)
 
 
 @lru_cache(maxsize=1_024)  # each document is kept by all of a site, at about the same time

@@ -26,7 +26,9 @@ class NothingDead(Checker):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        self._off_since_us: dict[str, int] = {}
+        self._off_since_us: dict[str, tuple[int, int]] = {}
+        """To each machine without power how often it had been switched by then, and when this was first seen: it may
+        have been on for less than a look."""
         self._well_since_us: dict[str, tuple[object, int]] = {}
 
     def on_tick(self) -> None:
@@ -35,8 +37,8 @@ class NothingDead(Checker):
         for name, machine in machines.items():
             if machine.powered:
                 self._off_since_us.pop(name, None)
-            else:
-                self._off_since_us.setdefault(name, now_us)
+            elif self._off_since_us.get(name, (None, 0))[0] != machine.boots:
+                self._off_since_us[name] = (machine.boots, now_us)
         for name, machine in machines.items():
             shell = machine.shell
             if shell is None or not machine.answers or shell.stands or machine.step_takes_ms:
@@ -49,7 +51,7 @@ class NothingDead(Checker):
                 self._judge(name, shell.agent, now_us, since_us)
 
     def _judge(self, name: str, agent: Agent, now_us: int, well_since_us: int) -> None:
-        for dead, off_since_us in self._off_since_us.items():
+        for dead, (_, off_since_us) in self._off_since_us.items():
             if now_us - max(off_since_us, well_since_us) < WITHIN_US:
                 continue
             self.premise()

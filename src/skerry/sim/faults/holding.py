@@ -34,6 +34,8 @@ class _Place:
     name: str
     irs: Mapping[IntentId, IntermediateRepresentation]
     kept: Mapping[str, Kept]
+    roster: int
+    """The version that is known there."""
     leader: NodeId | None = None
     take: Callable[[Verified[Hold]], object]
 
@@ -79,7 +81,7 @@ def _hold(
     blank = Hold(what=what, subject=subject, place=place.name, number=1)
     known = place.kept.get(blank.document)
     number = known.value.number + 1 if known is not None else 1
-    hold = Hold(what=what, subject=subject, place=place.name, number=number, why="hands in it")
+    hold = Hold(what=what, subject=subject, place=place.name, number=number, why="hands in it", roster=place.roster)
     place.take(_said(world, _who(chance), hold, guest))
     if guest is not None:
         world.coverage.hit("fault.guest.pauses")
@@ -97,7 +99,7 @@ def _lift(world: World, chance: Chance, hold: Hold) -> None:
     place = _place(world, chance)
     known = place.kept.get(hold.document) if place is not None else None
     if place is not None and known is not None and known.value.number == hold.number:
-        place.take(_said(world, "ann", known.value.end()))
+        place.take(_said(world, "ann", known.value.end(place.roster)))
 
 
 def _said(world: World, operator: str, hold: Hold, guest: Manager | None = None) -> Verified[Hold]:
@@ -126,6 +128,7 @@ def _node(shell: Shell) -> _Place:
         name=shell.machine.name,
         irs=picture.irs(),
         kept=picture.custody.kept,
+        roster=picture.roster().version,
         leader=shell.agent.election.leadership.leader,
         take=lambda said: shell.post(HoldAsked(request="", said=said)),
     )
@@ -133,7 +136,8 @@ def _node(shell: Shell) -> _Place:
 
 def _office(manager: Manager) -> _Place:
     kept = manager.site.custody.kept if manager.site is not None else {}
-    return _Place(name=manager.name, irs=manager.irs, kept=kept, take=manager.hold)
+    version = manager.site.roster().version if manager.site is not None else 0
+    return _Place(name=manager.name, irs=manager.irs, kept=kept, roster=version, take=manager.hold)
 
 
 def _shells(world: World) -> list[Shell]:

@@ -22,6 +22,8 @@ End = Callable[[], None]
 
 MEMBERS_MAX = 8
 COMES_BACK_PERMILLE = 700
+OPERATOR = "ann"
+"""Who has all the rights that there are."""
 
 
 def joins(world: World, chance: Chance) -> End | None:
@@ -110,27 +112,36 @@ def _says_goodbye(machine: Machine) -> End | None:
 
 
 def dismisses(world: World, chance: Chance) -> End | None:
-    """A guest is dismissed, and perhaps admitted again (D25)."""
+    """A guest is dismissed (D25), or where there is none, an operator (R4); and perhaps admitted again."""
     home = world.manager
     guests = [name for name in world.options.guests if name in home.roster.managers]
-    if not home.may_speak or not guests:
+    if not home.may_speak or (world.options.guests and not guests):
         return None
-    name, comes_back = chance.pick(guests), chance.happens(COMES_BACK_PERMILLE)
-    _say_of(world, name, dismissed=True)
+    name = chance.pick(guests) if guests else OPERATOR
+    say_of, comes_back = _say_of_guest if guests else _say_of_operator, chance.happens(COMES_BACK_PERMILLE)
+    say_of(world, name, dismissed=True)
 
     def end() -> None:
         if comes_back and home.may_speak:
-            _say_of(world, name, dismissed=False)
+            say_of(world, name, dismissed=False)
 
     return end
 
 
-def _say_of(world: World, name: str, *, dismissed: bool) -> None:
+def _say_of_guest(world: World, name: str, *, dismissed: bool) -> None:
     site = world.manager.site
     assert site is not None
     known = site.roster().guests
     guests = tuple(msgspec.structs.replace(g, dismissed=dismissed) if g.name == name else g for g in known)
     world.manager.say((site.next_roster(guests=guests),), world.manager.manifests)
+
+
+def _say_of_operator(world: World, name: str, *, dismissed: bool) -> None:
+    site = world.manager.site
+    assert site is not None
+    operators = {n: o for n, o in world.manager.office.operators().items() if n != name or not dismissed}
+    world.coverage.hit("fault.operator.dismissed")
+    world.manager.say((site.next_roster(operators=operators),), world.manager.manifests)
 
 
 def _nothing() -> None:

@@ -6,8 +6,11 @@ from dataclasses import replace
 
 from skerry.core.actors import keeping, lapsing, manager
 from skerry.core.actors.picture import Picture
+from skerry.core.group.custody.machine import Custody
+from skerry.core.group.custody.model import Kept
 from skerry.core.kernel.effects import NOTHING
 from skerry.core.stages.intent.holds import Hold
+from skerry.core.stages.ir.model import Roster
 from skerry.core.stages.subscription import machine as subscription
 from skerry.sim.options import Options
 from skerry.sim.sabotages.sabotage import Patch, Sabotage
@@ -24,6 +27,12 @@ def dismissing(options: Options) -> Options:
     """A guest comes and goes, and what it holds is told while some cannot hear it."""
     faults = ("operator.pauses", "roster.dismiss", "link.alone", "link.split")
     return replace(restarting(options), guests=("m2",), absent=False, faults=faults, safety_ms=60_000)
+
+
+def reappointing(options: Options) -> Options:
+    """The operator goes and comes, and what they said is told while some cannot hear it."""
+    faults = ("operator.pauses", "operator.declares_dead", "roster.dismiss", "link.alone", "link.split")
+    return replace(restarting(options), guests=(), absent=False, faults=faults, safety_ms=60_000)
 
 
 def _pauses_are_overlooked(patch: Patch) -> None:
@@ -45,6 +54,20 @@ def _holds_end_with_any_roster(patch: Patch) -> None:
 def _holds_outlast_the_right_to_them(patch: Patch) -> None:
     for taker in (keeping, manager):
         patch.setattr(taker, "lapse", lambda *_: NOTHING)
+
+
+def _a_right_given_anew_covers_what_was_said_before(patch: Patch) -> None:
+    def since(now: Roster, following: Roster) -> Roster:
+        return following
+
+    patch.setattr(manager, "with_rights_since", since)
+
+
+def _words_on_the_dead_outlast_the_right_to_them(patch: Patch) -> None:
+    def holds(custody: Custody) -> list[Kept]:
+        return list(custody.shelves["hold"].kept.values())
+
+    patch.setattr(lapsing, "_words", holds)
 
 
 SABOTAGES = (
@@ -70,5 +93,17 @@ SABOTAGES = (
         seeds_known=(3,),
         noticed_by=("I12",),
         shape=dismissing,
+    ),
+    Sabotage(
+        name="R4: a right given anew covers what was said before",
+        plant=_a_right_given_anew_covers_what_was_said_before,
+        noticed_by=("I8", "R4"),
+        shape=reappointing,
+    ),
+    Sabotage(
+        name="X8: words on the dead outlast the right to them",
+        plant=_words_on_the_dead_outlast_the_right_to_them,
+        noticed_by=("I12", "I10"),
+        shape=reappointing,
     ),
 )

@@ -62,6 +62,8 @@ class DeclaredDead(Value, frozen=True, kw_only=True, tag="declared_dead"):
 
     node: NodeId
     generation: Whole
+    roster: Whole = 0
+    """The version under which it was signed: it lapses with the right that its author had then."""
 
     @property
     def version(self) -> tuple[int, int]:

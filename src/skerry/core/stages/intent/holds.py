@@ -41,10 +41,12 @@ class Hold(Value, frozen=True, kw_only=True, tag="hold"):
     why: str = ""
     wall_ms: Whole = 0
     """When its author signed it, by their own clock."""
+    roster: Whole = 0
+    """The version under which they did: it lapses with the right that they had then."""
 
-    def end(self) -> Hold:
-        """What lifts it."""
-        return msgspec.structs.replace(self, lifted=True)
+    def end(self, roster: int) -> Hold:
+        """What lifts it, by somebody who knows this version."""
+        return msgspec.structs.replace(self, lifted=True, roster=roster)
 
     @property
     def name(self) -> str:
@@ -71,11 +73,12 @@ class HoldAsked(Value, frozen=True, kw_only=True, tag=True):
 
 def may_hold(signer: str, hold: Hold, roster: Roster) -> bool:
     """Whether the site's roster gives somebody this right: operators, and a guest what it owns (D25)."""
-    operator = roster.operators.get(signer)
-    if operator is not None:
-        return RIGHT in operator.may
-    guest = signer in roster.managers and signer != roster.manager
-    return guest and hold.what == "pause" and owns(signer, hold.subject)
+    if signer in roster.operators:
+        return roster.gives(signer, RIGHT, hold.roster)
+    guest = roster.guest(signer)
+    if guest is None or guest.dismissed or not guest.since <= hold.roster <= roster.version:
+        return False
+    return hold.what == "pause" and owns(signer, hold.subject)
 
 
 def against(

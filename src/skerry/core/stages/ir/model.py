@@ -247,6 +247,9 @@ class Operator(Value, frozen=True, kw_only=True):
     name: str
     public_key: bytes
     may: tuple[str, ...] = ()
+    since: dict[str, Whole] = {}
+    """To a right the version of the roster that gave it anew: what was said under it before is void. Those that it has
+    had all the time are left out."""
 
 
 class Guest(Value, frozen=True, kw_only=True):
@@ -261,6 +264,8 @@ class Guest(Value, frozen=True, kw_only=True):
     """Where nodes reach it: `tls/<host>:<port>`."""
     dismissed: bool = False
     """Its intents count as withdrawn; what it signed is still read."""
+    since: Whole = 0
+    """The version of the roster that admitted it anew: what it held before is void."""
 
 
 class Roster(Value, frozen=True, kw_only=True, tag="roster"):
@@ -292,6 +297,11 @@ class Roster(Value, frozen=True, kw_only=True, tag="roster"):
     def guest(self, name: str) -> Guest | None:
         """The guest of this name, dismissed or not."""
         return next((guest for guest in self.guests if guest.name == name), None)
+
+    def gives(self, operator: str, right: str, under: int) -> bool:
+        """Whether an operator has this right, and has had it ever since the version under which they spoke (R4, X8)."""
+        known = self.operators.get(operator)
+        return known is not None and right in known.may and known.since.get(right, 0) <= under <= self.version
 
     def manager_key_of(self, name: str) -> bytes | None:
         """The key of the home manager or of a guest, dismissed or not."""
