@@ -254,6 +254,16 @@ def test_j3_who_comes_late_and_has_what_was_lost_gives_it(backup: Backup) -> Non
     assert len(backup.site.manager.journal.entries("a/1", 0)) == 4
 
 
+def test_i5_a_chain_whose_beginning_is_lost_is_named_also_where_nobody_who_asks_has_any_of_it(backup: Backup) -> None:
+    """By that who asks may begin to hold what others have above it, and hand it up."""
+    backup.site.manager.acknowledging.every_ms = 0
+    backup.site.manager.restored.owing["b/1"] = 2
+    backup.asks(lost={"b/1": 2})
+    backup.site.reads(A, backup.site.entry(A, "two"))
+    backup.asks()
+    assert backup.own()["acknowledged"].value.heads["b/1"] == (2, "")
+
+
 def test_i5_who_comes_late_with_a_sum_of_what_was_lost_and_more_gives_all_that_it_wrote(backup: Backup) -> None:
     """It was cut off, in a part of its own."""
     author = Disk(B)

@@ -119,6 +119,14 @@ def test_n1_the_newest_life_of_each_is_the_one_after_which_no_other_begins() -> 
     assert disk.journal.ends() == {"a/2", "b/1"}
 
 
+def test_i5_a_life_whose_end_is_lost_is_one_after_which_no_other_begins_though_first_lives_begin_after_none() -> None:
+    disk, author = Disk(B), Disk(A)
+    author.write("a")
+    disk.copy(author, "a/1")
+    disk.keep(disk.journal.lose("c/1", 2))
+    assert disk.journal.ends() == {"a/1", "c/1"}
+
+
 def test_a_disk_whose_last_entry_is_no_text_is_gone_on_with_though_the_link_is_lost() -> None:
     disk = Disk(A, kept={machine.LAST_KEY: b"\xff"})
     disk.write("a")

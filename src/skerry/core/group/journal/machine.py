@@ -316,8 +316,9 @@ class Journal:
         return self._kept_base(chain)
 
     def ends(self) -> frozenset[str]:
-        """The chains after which no other begins: the newest life of each signer, as far as it was heard of."""
-        begins = {chain.recent[0].before for chain in self.chains.values() if chain.recent}
+        """The chains after which no other begins: the newest life of each signer, as far as it was heard of; and all
+        whose end is lost. A first life begins after none."""
+        begins = {chain.recent[0].before for chain in self.chains.values() if chain.recent} - {""}
         return frozenset(name for name, chain in self.chains.items() if chain.hash not in begins)
 
     def lost(self) -> dict[str, tuple[tuple[int, int], ...]]:
