@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from skerry.core.conversation import Exchange
-from skerry.core.kernel.ids import NodeId
+from skerry.core.kernel.ids import NodeId, PlanId
 from skerry.core.kernel.sealing import Statement
 from skerry.core.kernel.values import decode
-from skerry.core.stages.negotiation.model import Plan
+from skerry.core.stages.negotiation.model import SITE, Plan
 from skerry.core.stages.ratification.model import Verdict
 from tests.core.actors.test_manager import Site, temporary
 from tests.core.things import A, B, C, assigned, element, ir, plan
@@ -109,3 +110,18 @@ def test_r3_once_they_have_met_there_is_one_plan_and_one_word(site: Site) -> Non
     site.hears(C, JOINED)
     site.asks(C)
     assert words(site)[2:] == [("7.a.1", "final")]
+
+
+def test_r1_a_word_that_did_not_arrive_is_said_again_though_the_next_plan_has_no_section_for_it(site: Site) -> None:
+    """The intent was withdrawn meanwhile: no other word comes that would take its place."""
+    tells(site, A, OURS)
+    without = {intent: section for intent, section in OURS.sections.items() if intent == SITE}
+    gone = msgspec.structs.replace(OURS, id=PlanId(term=5, leader=A, number=3), sections=without)
+    assert brought(tells(site, A, gone)) == [("5.a.2", "final")]
+    assert brought(site.asks(A, **{"verdict_hq/shop_a": (1,)})) == []
+
+
+def test_r3_a_word_on_the_plan_of_before_is_not_said_to_who_waits_for_one_on_the_next(site: Site) -> None:
+    tells(site, A, OURS)
+    site.hears(A, msgspec.structs.replace(OURS, id=PlanId(term=5, leader=A, number=3)))
+    assert brought(site.asks(A)) == [], "its evidence has not come"

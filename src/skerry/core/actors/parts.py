@@ -56,10 +56,13 @@ def plans_in_force(custody: Custody) -> list[Plan]:
     return found
 
 
-def concerns(document: Kept, theirs: Mapping[str, Version]) -> bool:
-    """Whether a document may go to a member: of the words on one leader's plans only that on the one that it holds."""
+def concerns(document: Kept, theirs: Mapping[str, Version], plan: Plan | None) -> bool:
+    """Whether a document may go to a member, whose `plan` this is, if it was heard: of the words on one leader's plans
+    that on the one that it holds, or on an earlier one whose section is in it no more: no other word will come."""
     held = theirs.get(PLAN)
     if not isinstance(document.value, Verdict) or held is None:
         return True
-    plan = document.value.plan
-    return held == (plan.term, str(plan.leader), plan.number) or str(plan.leader) not in held
+    named = document.value.plan
+    if held == (named.term, str(named.leader), named.number) or str(named.leader) not in held:
+        return True
+    return plan is not None and document.value.intent not in plan.sections

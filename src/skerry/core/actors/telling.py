@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from skerry.core.actors.parts import concerns
+from skerry.core.actors.parts import concerns, plan_of
 from skerry.core.group.custody.machine import Custody
 from skerry.core.group.custody.model import CARRY_MAX, LATER_PREFIX, Kept, Version, is_older
 from skerry.core.group.journal.machine import Journal
@@ -40,13 +40,13 @@ def lacking(custody: Custody, theirs: Mapping[str, Version], without: str | None
     versions can read, as much as fits; of the documents `without`, only new ones. Also the reports of fit of which the
     site has an earlier one: its disks were put back, and the next report counts on from the last."""
     found: list[Sealed] = []
-    size_bytes = 0
+    size_bytes, plan = 0, plan_of(theirs, custody)
     others = [kept for _, kept in sorted(custody.kept.items()) if kept.author != custody.me]
     put_back = [k for k in others if k.name.startswith(FIT_PREFIX) and k.name in theirs]
     handed_on = [*(k for k in others if k.name.startswith((HOLD_PREFIX, LATER_PREFIX))), *put_back]
     for kept in (*own(custody), *handed_on):
         held = theirs.get(kept.name)
-        if not concerns(kept, theirs):
+        if not concerns(kept, theirs, plan):
             continue
         if held is not None and (not is_older(held, kept.version) or kept.name.startswith(without or "\0")):
             continue
