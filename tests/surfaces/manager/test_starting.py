@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import signal
 import socket
+import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -70,3 +72,46 @@ def test_a_further_operator_may_act_at_the_manager_at_once_and_at_sites_from_the
     assert set(Member(empty, "shop", "n2", tmp_path / "n2").roster.operators) == {"admin", "ann"}
     with pytest.raises(NotDone, match="already"):
         add_operator(empty.folder, "ann")
+
+
+def test_a_start_that_changes_nothing_about_operators_makes_no_roster_and_who_comes_back_begins_anew(
+    empty: RunningManager, tmp_path: Path
+) -> None:
+    """What ann held before she went stays void: her right is given by a later version (R4)."""
+    empty.start()
+    empty.apply((EXAMPLE / "catalogue.yaml").read_text(), (EXAMPLE / "site.yaml").read_text())
+    add_operator(empty.folder, "ann")
+    versions, since = [], []
+    for number, folder in enumerate(("ann", "ann", "gone", "ann")):
+        _rename_operator(empty, folder)
+        empty.end()
+        empty.start()
+        roster = Member(empty, "shop", f"n{number}", tmp_path / f"n{number}").roster
+        versions.append(roster.version)
+        since.append(roster.operators["ann"].since.get("hold") if "ann" in roster.operators else None)
+    first = versions[0]
+    assert versions == [first, first + 1, first + 3, first + 5], "each joining is one, each change of operators another"
+    assert since == [first - 1, first - 1, None, first + 4]
+
+
+def _rename_operator(manager: RunningManager, to: str) -> None:
+    """What is not in the folder of operators is none."""
+    aside = manager.folder / "gone"
+    known = manager.folder / "operators" / "ann"
+    source, target = (known, aside) if to == "gone" else (aside, known)
+    if source.exists():
+        source.rename(target)
+
+
+def test_a_store_with_damaged_documents_ends_the_start_with_a_word_on_what_to_do(empty: RunningManager) -> None:
+    empty.start()
+    empty.apply((EXAMPLE / "catalogue.yaml").read_text(), (EXAMPLE / "site.yaml").read_text())
+    empty.end()
+    with closing(sqlite3.connect(empty.folder / "manager.db")) as database:
+        assert database.execute("UPDATE kept SET value = x'00' WHERE key LIKE 'document/roster/%'").rowcount > 0
+        database.commit()
+    process = empty.begin()
+    _, complained = process.communicate(timeout=END_WITHIN_S)
+    empty.process = None
+    assert process.returncode != 0
+    assert "what is kept of shop is damaged" in complained.splitlines()[-1] and "backup" in complained.splitlines()[-1]

@@ -92,6 +92,9 @@ class _Able(Mapping[NodeId, Mapping[str, Version]]):
         able = self.peer in hears and node in self.contacts[self.peer].beat.hears
         return (self.facets.holdings[node].versions or {}) if able else {}
 
+    def __contains__(self, node: object) -> bool:
+        return node in self.contacts
+
     def __iter__(self) -> Iterator[NodeId]:
         return iter(self.contacts)
 

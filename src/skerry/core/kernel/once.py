@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from skerry.core.kernel.sealing import Statement
 
 WINDOW = 1_024
-LIVES_MAX = 512
-"""Of all signers together; the one heard of longest ago is forgotten first."""
+LIVES_MAX = 4_096
+"""Of all signers together, eight of each node of a site of 500; the one heard of longest ago is forgotten first."""
 
 _MASK = (1 << WINDOW) - 1
 
