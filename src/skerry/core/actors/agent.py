@@ -223,7 +223,8 @@ class Agent:
             case Heard(said=said):
                 return self._on_said(said, given)
             case LocalIntentGiven():
-                return take(event, self.picture.roster(), self.picture.irs())
+                goes = self.picture.goes(self.identity.node)
+                return take(event, self.picture.roster(), self.picture.irs(), goes=goes)
             case HoldAsked():
                 return take_hold(event, self.picture)
             case HandOverAsked():

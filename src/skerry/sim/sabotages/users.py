@@ -135,9 +135,9 @@ def _the_longer_the_cut_the_longer_the_wait(patch: Patch) -> None:
 
 
 def _anybody_may_hand_in(patch: Patch) -> None:
-    def trusting(given: Any, roster: Any, irs: Any) -> Effects:
+    def trusting(given: Any, roster: Any, irs: Any, **rest: Any) -> Effects:
         everybody = {n: msgspec.structs.replace(o, may=(*o.may, local.RIGHT)) for n, o in roster.operators.items()}
-        return local.take(given, msgspec.structs.replace(roster, operators=everybody), irs)
+        return local.take(given, msgspec.structs.replace(roster, operators=everybody), irs, **rest)
 
     patch.setattr(agent, "take", trusting)
 

@@ -64,3 +64,9 @@ def test_u4_what_is_refused_changes_nothing_and_says_why(given, held, why) -> No
     assert (done.publish, done.record, done.persist) == ((), (), ())
     assert [(r.ok, r.body) for r in done.reply] == [(False, {"error": why})]
     assert [n.what for n in done.note] == ["intent.refused"]
+
+
+def test_u4_a_machine_that_does_not_belong_to_the_site_any_more_takes_nothing() -> None:
+    done = take(handed(), ROSTER, {}, goes=True)
+    assert (done.publish, done.record, done.persist) == ((), (), ())
+    assert [r.ok for r in done.reply] == [False]

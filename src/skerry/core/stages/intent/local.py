@@ -17,9 +17,14 @@ from skerry.core.stages.ir.model import IntermediateRepresentation, Roster
 RIGHT = "apply"
 
 
-def take(given: LocalIntentGiven, roster: Roster, irs: Mapping[IntentId, IntermediateRepresentation]) -> Effects:
-    """Publish the IR with the operator's word beside it in the journal, or say why not."""
+def take(
+    given: LocalIntentGiven, roster: Roster, irs: Mapping[IntentId, IntermediateRepresentation], *, goes: bool = False
+) -> Effects:
+    """Publish the IR with the operator's word beside it in the journal, or say why not. `goes`: this node was taken
+    out of the roster, or leaves; what it publishes the site takes no more."""
     ir, operator = given.ir, roster.operators.get(given.operator)
+    if goes:
+        return _refuse(given, "this machine does not belong to the site any more: ask another")
     if operator is None or RIGHT not in operator.may:
         return _refuse(given, f"{given.operator!r} may not {RIGHT} at this site")
     known = irs.get(ir.intent)
