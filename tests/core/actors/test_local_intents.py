@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from skerry.core.conversation import Leave, LeaveAsked, opened
+from skerry.core.group.custody.machine import stored_key
 from skerry.core.kernel.effects import Effects, Reply
 from skerry.core.kernel.ids import IntentId, NodeId
 from skerry.core.kernel.inputs import Input
@@ -83,3 +84,20 @@ def test_u4_nor_does_one_that_leaves() -> None:
     leave = opened(site._sealed("c", node.signer, Leave(node=node.name)), "shop", site._key, site.verifier)[0]
     site.step(node, LeaveAsked(request="r", said=leave))
     assert not site.hands_in("c").ok
+
+
+def test_u4_what_was_handed_in_at_who_is_taken_out_then_nobody_offers_for_ever_to_those_who_take_it_no_more() -> None:
+    site = Site()
+    site.part("a", "bc")
+    site.run(SETTLED_MS)
+    site.hands_in("c")
+    site.run(TOLD_MS)
+    assert site.known_at() == "bc"
+    site.takes_out("c")
+    site.heal()
+    site.run(2 * SETTLED_MS)
+    assert site.known_at() == ""
+    a, b = (site.nodes[name].agent for name in "ab")
+    assert a is not None and b is not None
+    assert a.picture.custody.versions() == b.picture.custody.versions()
+    assert [name for name, node in site.nodes.items() if stored_key(f"intent/{NOTES}") in node.disk] == []

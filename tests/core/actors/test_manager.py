@@ -390,6 +390,58 @@ def test_an_operators_word_played_again_brings_nothing_back(site: Site) -> None:
     assert site.held(NOTES).local, "it waits for a word that counts"
 
 
+def taken_out(site: Site, node: NodeId) -> None:
+    site.step(Authored(documents=(site.manager.roster_without(node),)))
+
+
+def asks_with(site: Site, node: NodeId, **heads: int) -> None:
+    """A question of a member that has so much of these lives' journals."""
+    carried = Exchange(versions={}, heads={f"{name}/1": number for name, number in heads.items()})
+    site.hears(node, Question(number=1, carried=encode(carried)))
+
+
+def test_u4_an_operators_word_counts_by_itself_if_who_took_it_was_taken_out(site: Site) -> None:
+    site.reads(A, evidence(site, B, "ann"))
+    site.asks(A)
+    assert NOTES not in {one.intent for one in site.manager.irs()}, "its IR may still come"
+    taken_out(site, B)
+    site.hears(B, LOCAL)
+    assert NOTES not in {one.intent for one in site.manager.irs()}, "nobody takes it any more"
+    site.asks(A)
+    ours = site.held(NOTES)
+    assert (ours.generation, ours.local, ours.withdrawn) == (2, False, False)
+    assert site.manager.handed_in.taken() == ("notes",)
+
+
+def test_u4_nothing_is_said_to_it_before_all_of_that_nodes_journal_is_here_that_the_site_has(site: Site) -> None:
+    first, second = evidence(site, B, "ann"), evidence(site, B, "ann", generation=2)
+    taken_out(site, B)
+    site.reads(A, first)
+    asks_with(site, A, b=2)
+    assert NOTES not in {one.intent for one in site.manager.irs()}
+    site.reads(A, second)
+    asks_with(site, A, b=2, c=7)
+    assert site.held(NOTES).generation == 3
+
+
+@pytest.mark.parametrize("operator", ["bob", "b"])
+def test_u4_a_word_that_does_not_count_makes_nothing_by_itself(site: Site, operator: str) -> None:
+    site.reads(A, evidence(site, B, operator))
+    taken_out(site, B)
+    for _ in range(2):
+        site.asks(A)
+    assert NOTES not in {one.intent for one in site.manager.irs()}
+
+
+def test_u4_an_ir_is_withdrawn_if_who_took_it_was_taken_out_and_no_word_came(site: Site) -> None:
+    site.hears(B, LOCAL)
+    taken_out(site, B)
+    asks_with(site, A, b=1)
+    assert site.held(NOTES).local, "the word may still come"
+    asks_with(site, A)
+    assert (site.held(NOTES).generation, site.held(NOTES).withdrawn, site.held(NOTES).local) == (2, True, False)
+
+
 # --- the roster -------------------------------------------------------------------------------------------------------
 
 

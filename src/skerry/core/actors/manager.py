@@ -298,7 +298,7 @@ class ManagerSite:
             return None
         if entry.what == "plan.committed":
             self.judging.committed(signer, entry.about)
-        return self.handed_in.take(entry)
+        return self.handed_in.take(signer, entry)
 
     def _distrust(self, sealed: Sealed, why: str) -> Effects:
         try:
@@ -315,7 +315,8 @@ class ManagerSite:
 
     def _take_document(self, said: Verified[Any]) -> Effects:
         try:
-            document = by_leader(document_of(said, with_former(self.roster())))
+            is_wish = isinstance(said.body, IntermediateRepresentation)  # who was taken out has none (U4)
+            document = by_leader(document_of(said, self.roster() if is_wish else with_former(self.roster())))
         except Refused as refused:
             return Effects(note=(Note(what="item.refused", about=said.statement.signer, data={"why": str(refused)}),))
         if not concerns_manager(document.name, self.manager, self.roster().manager):
@@ -348,18 +349,14 @@ class ManagerSite:
             done = done + Effects(persist=(_kept_verdict(document.value),))
         return done
 
-    def _settle(self, intent: IntentId) -> Effects:
-        """Say what becomes of an intent that was handed in at the site, once IR and evidence are both here."""
-        if not self.may_speak:
-            return NOTHING
-        kept = self.custody.kept.get(f"intent/{intent}")
-        settled = self.handed_in.settle(intent, kept.value if kept is not None else None, self.roster())
-        if settled is None:
-            return NOTHING
-        ours, why = settled
-        what = "intent.refused" if ours.withdrawn else "intent.taken_over"
-        note = Note(what=what, about=intent, data={"generation": ours.generation, "why": why})
-        return self._author(ours) + Effects(note=(note,))
+    def _settle(self, *intents: IntentId, theirs: Stock | None = None) -> Effects:
+        """Say what becomes of intents that were handed in at the site, once IR and evidence are both here; of those
+        whose node was taken out, once all of the evidence is here that who asks has."""
+        done = NOTHING
+        if self.may_speak and self.is_home:
+            for one in self.handed_in.settle(intents, self.custody, self.journal, self.roster(), theirs):
+                done = done + self._author(one.ours) + Effects(note=(one.note,))
+        return done
 
     # --- my own word ----------------------------------------------------------------------------------------------
 
@@ -433,7 +430,8 @@ class ManagerSite:
             id_ = plan.id if plan is not None else None
             self.judging.hear(id_, dealings.theirs.heads, self.journal.heads, given.at_ms)
         done = self._hear_all(dealings) + self.restored.lose(asked.lost, self.journal)
-        done = done + self.restored.arrived(self.journal) + self._judge(theirs, given) + self._acknowledge(given.at_ms)
+        done = done + self._settle(theirs=dealings.theirs) + self.restored.arrived(self.journal)
+        done = done + self._judge(theirs, given) + self._acknowledge(given.at_ms)
         return done + self._answered(node, question, self._carried(dealings, asked, given.at_ms))
 
     def _answered(self, node: NodeId, question: Question, carried: bytes) -> Effects:
@@ -467,9 +465,7 @@ class ManagerSite:
             return NOTHING
         self._heard_all = True
         done = Effects(note=(Note(what="site.heard"),))
-        for intent in [ir.intent for ir in self.irs()]:
-            done = done + self._settle(intent)
-        return done + self._part()
+        return done + self._settle(*(ir.intent for ir in self.irs())) + self._part()
 
     def _acknowledge(self, at_ms: int) -> Effects:
         last = self.custody.kept.get("acknowledged")

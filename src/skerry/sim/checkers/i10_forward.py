@@ -26,7 +26,7 @@ from skerry.core.kernel.sealing import Sealed, Statement
 from skerry.core.kernel.values import decode, digest_bytes
 from skerry.core.stages.fit.model import RoleFit
 from skerry.core.stages.intent.holds import HOLD_PREFIX, RIGHT, Hold
-from skerry.core.stages.ir.model import Roster
+from skerry.core.stages.ir.model import IntermediateRepresentation, Roster
 from skerry.core.stages.negotiation.model import Plan
 from skerry.core.stages.ratification.model import Verdict
 from skerry.sim.checkers.checker import Checker
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 WORDS = (f"{DOCUMENT_PREFIX}{HOLD_PREFIX}", f"{DOCUMENT_PREFIX}{DEAD_PREFIX}")
 """Those of them that lapse."""
+INTENTS = f"{DOCUMENT_PREFIX}intent/"
 ROSTERS = f"{DOCUMENT_PREFIX}roster/"
 
 
@@ -90,13 +91,16 @@ class Forward(Checker):
 
     def _may_go(self, whose: str, held: dict[str, bytes], drop: Drop, changes: Sequence[Persist]) -> None:
         """Of documents only a hold and an operator's word that a node is off do, with the roster that takes its
-        author's right to it, or shows that it was taken meanwhile."""
+        author's right to it, or shows that it was taken meanwhile; and at nodes what was handed in at one that the
+        roster takes out."""
         if drop.key.startswith(WORDS):
             self.premise()
             word = decode(decode(held[drop.key], Sealed).statement, Statement)
             taken = (_roster(c.value) for c in changes if isinstance(c, Put) and c.key.startswith(ROSTERS))
             if any(_has_no_right(word, roster) for roster in taken):
                 return
+        if drop.key.startswith(INTENTS) and whose != "the manager" and _is_forsaken(held[drop.key], changes):
+            return
         if drop.key.startswith(DOCUMENT_PREFIX) or drop.key == FOLLOWED_KEY:
             self.broken(f"{whose} forgets {drop.key}")
 
@@ -116,6 +120,13 @@ class Forward(Checker):
         base = decode(raw, Base) if raw is not None else None
         if base is None or piece.first - 1 not in (base.number, *(last for _, last in base.lost)):
             self.broken(f"{whose} keeps {put.key} and not {before}")
+
+
+def _is_forsaken(raw: bytes, changes: Sequence[Persist]) -> bool:
+    word = decode(decode(raw, Sealed).statement, Statement)
+    rosters = [_roster(c.value) for c in changes if isinstance(c, Put) and c.key.startswith(ROSTERS)]
+    local = decode(word.body, IntermediateRepresentation).local
+    return local and any(word.signer not in roster.members for roster in rosters)
 
 
 def _roster(raw: bytes) -> Roster:
