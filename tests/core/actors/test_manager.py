@@ -25,7 +25,7 @@ from skerry.core.kernel.effects import Effects, Put, Record
 from skerry.core.kernel.ids import IntentId, LifeId, NodeId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed, Statement, Verified, seal
-from skerry.core.kernel.values import decode, encode
+from skerry.core.kernel.values import WHOLE_MAX, decode, encode
 from skerry.core.stages.history.folding import fold
 from skerry.core.stages.intent.events import LocalIntent
 from skerry.core.stages.ir.model import IntermediateRepresentation, Operator, Roster, RosterEntry, SiteDocument
@@ -372,6 +372,38 @@ def test_an_intent_of_one_who_may_not_or_that_cannot_be_is_withdrawn(site: Site,
     ours = site.held(NOTES)
     assert (ours.generation, ours.withdrawn, ours.local) == (2, True, False)
     assert site.manager.handed_in.taken() == ()
+
+
+@pytest.mark.parametrize("first", ["the word", "the IR"])
+@pytest.mark.parametrize("gone", [False, True], ids=["wanted", "withdrawn"])
+def test_u4_a_later_wish_of_the_site_is_taken_over_whichever_of_word_and_ir_comes_first(
+    site: Site, first: str, gone: bool
+) -> None:
+    site.wants(ir(element("other"), intent=NOTES, generation=2, withdrawn=gone))
+    wish = msgspec.structs.replace(LOCAL, generation=3)
+    said = [lambda: site.reads(A, evidence(site, A, "ann", generation=3)), lambda: site.hears(A, wish)]
+    for say in said if first == "the word" else reversed(said):
+        say()
+    (settled,) = (one for one in site.manager.irs() if one.intent == NOTES)
+    assert (settled.generation, settled.local, settled.withdrawn) == (4, False, False)
+    assert site.manager.handed_in.taken() == ("notes",)
+
+
+@pytest.mark.parametrize(("operator", "text"), [("bob", "notes"), ("ann", "nonsense")])
+def test_u4_a_word_that_counts_for_nothing_leaves_head_offices_own_as_it_is(
+    site: Site, operator: str, text: str
+) -> None:
+    site.wants(ir(element(), intent=NOTES, generation=2))
+    site.reads(A, evidence(site, A, operator, text, generation=3))
+    ours = site.held(NOTES)
+    assert (ours.generation, ours.withdrawn, ours.local) == (4, False, False)
+
+
+@pytest.mark.parametrize("generation", [-1, WHOLE_MAX + 1])
+def test_i8_a_word_on_a_generation_that_cannot_be_counted_on_changes_nothing(site: Site, generation: int) -> None:
+    site.hears(A, LOCAL)
+    site.reads(A, evidence(site, A, "ann", generation=generation))
+    assert [one for one in site.manager.irs() if one.intent == NOTES] == [LOCAL]
 
 
 def test_of_two_generations_made_on_both_sides_the_managers_next_one_wins(site: Site) -> None:

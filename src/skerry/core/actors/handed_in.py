@@ -25,7 +25,7 @@ from skerry.core.group.journal.model import Entry
 from skerry.core.kernel.effects import Note
 from skerry.core.kernel.ids import IntentId
 from skerry.core.kernel.sealing import Sealed, Verifier
-from skerry.core.kernel.values import Value, digest_bytes
+from skerry.core.kernel.values import WHOLE_MAX, Value, digest_bytes
 from skerry.core.stages.intent.events import LocalIntent
 from skerry.core.stages.intent.local import RIGHT
 from skerry.core.stages.ir.issuing import withdrawn
@@ -82,7 +82,7 @@ class HandedIn:
         """Look at an entry of this node's journal; the intent that it is evidence for."""
         data = entry.data
         statement, signature, generation = data.get("statement"), data.get("signature"), data.get("generation")
-        if entry.what != "intent.local" or not isinstance(generation, int):
+        if entry.what != "intent.local" or not isinstance(generation, int) or not 0 <= generation <= WHOLE_MAX:
             return None
         if not isinstance(statement, bytes) or not isinstance(signature, bytes):
             return None
@@ -113,13 +113,13 @@ class HandedIn:
         word = self._words.get(intent)
         if word is None or word.generation < held.generation:
             return None  # the word on this generation is still to come, or was heard
-        if not held.local:
-            ours = msgspec.structs.replace(held, generation=word.generation + 1)
-            return Settled(ours=ours, why="head office wants it already")
+        stands = msgspec.structs.replace(held, generation=word.generation + 1)
+        if not held.local and word.generation == held.generation:
+            return Settled(ours=stands, why="head office had its own of this generation")
         try:
-            return self._taken_over(intent, word, held.generation + 1, roster)
+            return self._taken_over(intent, word, word.generation + 1, roster)
         except ValueError as error:
-            return Settled(ours=withdrawn(held), why=f"refused: {error}")
+            return Settled(ours=withdrawn(held) if held.local else stands, why=f"refused: {error}")
 
     def _formers(self, held: Mapping[IntentId, Kept], others: Collection[str]) -> list[IntentId]:
         """Those of which nothing was said yet, by whom they came, or the word alone did: by none of these others."""

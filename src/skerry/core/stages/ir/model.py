@@ -180,7 +180,7 @@ class IntermediateRepresentation(Value, frozen=True, kw_only=True, tag="ir"):
 
     intent: IntentId
     name: str
-    generation: int
+    generation: Whole
     owner: ManagerId
     """The manager whose word it is, and which `intent` begins with; for one handed in locally while cut off, the site's
     home manager, unratified."""
@@ -212,7 +212,7 @@ class SiteDocument(Value, frozen=True, kw_only=True, tag="site"):
     """The site's own settings (FORMAT `Site`)."""
 
     name: str
-    generation: int
+    generation: Whole
     governance: Governance
     labels: dict[str, str] = {}
     uplink_lost_after_ms: int = 10_000
@@ -226,7 +226,7 @@ class SiteDocument(Value, frozen=True, kw_only=True, tag="site"):
 class CatalogueDocument(Value, frozen=True, kw_only=True, tag="catalogue"):
     """The catalogue as a site keeps it, so that an intent can be translated there while it is cut off (U4)."""
 
-    generation: int
+    generation: Whole
     manifests: str
     """YAML: all functionalities, roles and governances."""
 
@@ -272,7 +272,7 @@ class Roster(Value, frozen=True, kw_only=True, tag="roster"):
     """Who belongs to the site. One author, the home manager (N4)."""
 
     site: str
-    version: int
+    version: Whole
     predecessor: str
     """Digest of the version before; empty for the first."""
     manager: ManagerId

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from skerry.core.kernel.ids import ElementName, GrantKey, InstanceId, IntentId, NodeId, PlanId
-from skerry.core.kernel.values import Value, digest
+from skerry.core.kernel.values import Value, Whole, digest
 from skerry.core.stages.capability.model import Resources
 from skerry.core.stages.ir.model import SetName
 
@@ -60,7 +60,7 @@ class Section(Value, frozen=True, kw_only=True):
     """One intent's part of a plan: both sets, so that a change of mode is a node's local step (M5)."""
 
     intent: IntentId
-    generation: int
+    generation: Whole
     connected: dict[InstanceId, Assignment] = {}
     isolated: dict[InstanceId, Assignment] = {}
     unfilled: dict[str, str] = {}
