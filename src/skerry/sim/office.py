@@ -26,6 +26,7 @@ from skerry.core.stages.ir.issuing import Applied, Held, Word, words_for
 from skerry.core.stages.ir.model import IntermediateRepresentation, Operator
 from skerry.core.stages.ir.rules import translate
 from skerry.sim.keys import StandInSigner
+from skerry.sim.written import asked_otherwise, written_otherwise
 
 if TYPE_CHECKING:
     from skerry.sim.shell import Shell
@@ -59,8 +60,20 @@ class Office:
         self.owner = owner
         self.signers = {name: StandInSigner(name, world.options.seed) for name in OPERATORS}
         self.place = self._placed(world.book.place)
-        self.catalogue = _giving_up(world.book.catalogue) if world.options.runs_alone else world.book.catalogue
+        self.catalogue = self._as_in_the_book()
+        self._chance = world.chance.child(f"writing {owner}")
+        if world.options.written:
+            self.write_anew()
         self._said = 0
+
+    def write_anew(self) -> None:
+        """Another catalogue; what it means for what was applied, the site is told with the next word."""
+        self.catalogue = written_otherwise(self._as_in_the_book(), self._chance)
+        self.world.coverage.hit("state.written")
+
+    def _as_in_the_book(self) -> Catalogue:
+        book = self.world.book.catalogue
+        return _giving_up(book) if self.world.options.runs_alone else book
 
     def _placed(self, written: Site) -> Site:
         """The example's site, with this world's times."""
@@ -84,6 +97,8 @@ class Office:
     def asked(self, name: str, percent: int) -> Intent:
         """An intent of the book, with so much of its limits."""
         intent = self.world.book.intents[name]
+        if self.world.options.written:
+            intent = asked_otherwise(intent, self._chance)
         limits = {n: _scaled(str(v), percent) for n, v in intent.spec.limits.items()}
         return msgspec.structs.replace(intent, spec=msgspec.structs.replace(intent.spec, limits=limits))
 

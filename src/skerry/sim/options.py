@@ -31,6 +31,7 @@ CALM_LOSS_PERMILLE = (0, 0, 5, 30, 100)
 CALM_DELAY_MAX_MS = (3, 10, 40, 120)
 CORE_PERMILLE = 600
 RUNS_ALONE_PERMILLE = 150
+WRITTEN_PERMILLE = 400
 ABSENT_PERMILLE = 40
 GUESTS: tuple[tuple[str, ...], ...] = ((), (), (), ("m2",), ("m2",), ("m2", "m3"))
 
@@ -81,6 +82,8 @@ class Options:
     """Machines come with wall clocks in 1970 and 2099, and the site tells nobody."""
     runs_alone: bool = False
     """What is exclusive runs where there is no quorum, too: the catalogue gives exclusiveness up (X8)."""
+    written: bool = False
+    """People wrote another catalogue than the book's, and write it anew now and then (`written`)."""
     core_permille: int = 0
     """How likely it is that only a part of the world is healed in the end (`healed`)."""
 
@@ -101,6 +104,7 @@ HARMLESS: Mapping[str, Mapping[str, Any]] = {
     "surrender": {"runs_alone": False},
     "loss": {"loss_permille": 0},
     "managers": {"guests": (), "absent": False},
+    "writing": {"written": False},
 }
 """To each thing that a world can be without the options that it then has."""
 
@@ -179,6 +183,7 @@ def draw_options(seed: int, safety_ms: int, liveness_ms: int) -> Options:
         graph="mesh" if shapes.happens(MESH_PERMILLE) else shapes.pick(GRAPHS),
         walls_wrong=shapes.happens(100),
         runs_alone=chance.child("surrender").happens(RUNS_ALONE_PERMILLE),
+        written=chance.child("writing").happens(WRITTEN_PERMILLE),
         core_permille=CORE_PERMILLE,
         retention=_retention(journal) if forgetful else AS_SHIPPED,
         acknowledge_every_ms=journal.pick((1_000, 5_000)) if forgetful else ACKNOWLEDGE_EVERY_MS,

@@ -12,13 +12,17 @@ if TYPE_CHECKING:
 
 End = Callable[[], None]
 
+ANEW_PERMILLE = 400
+
 
 def raises_limit(world: World, chance: Chance) -> End | None:
-    """An intent is applied again, with other limits."""
+    """An intent is applied again, with other limits; perhaps with another catalogue."""
     manager = world.any_manager(chance)
     live = sorted(manager.manifests.intents)
     if not live or not manager.up:
         return None
+    if world.options.written and chance.child("writing").happens(ANEW_PERMILLE):
+        manager.office.write_anew()
     manager.apply(chance.pick(live), chance.pick((50, 100, 130, 180)))
     return _nothing
 

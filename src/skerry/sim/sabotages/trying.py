@@ -9,7 +9,7 @@ from pathlib import Path
 
 from skerry.core.kernel.values import Value
 from skerry.sim.book import Book
-from skerry.sim.options import draw_options
+from skerry.sim.options import Shape, draw_options
 from skerry.sim.runner import LIVENESS_MS, SAFETY_MS, Publisher, run_world
 from skerry.sim.sabotages.all import SABOTAGES
 from skerry.sim.sabotages.outsider import load
@@ -41,7 +41,8 @@ def try_out(sabotage: Sabotage, book: Book) -> Outcome:
     with Patch() as patch:
         sabotage.plant(patch)
         for worlds, seed in enumerate(seeds, 1):
-            verdict = run_world(sabotage.shape(draw_options(seed, SAFETY_MS, LIVENESS_MS)), book)
+            options = Shape(without=("writing",)).of(draw_options(seed, SAFETY_MS, LIVENESS_MS))
+            verdict = run_world(sabotage.shape(options), book)
             if verdict.violation is None:
                 continue
             if not sabotage.noticed_by or verdict.property_id in sabotage.noticed_by:

@@ -1,0 +1,19 @@
+"""What people write in drawn worlds holds together, as head office would check it."""
+
+from __future__ import annotations
+
+from skerry.core.stages.intent.rules import check
+from skerry.sim.book import Book
+from skerry.sim.chance import Chance
+from skerry.sim.written import asked_otherwise, written_otherwise
+
+
+def test_whatever_is_written_can_be_applied_and_no_two_worlds_are_alike(book: Book) -> None:
+    seen = set()
+    for seed in range(40):
+        chance = Chance(seed)
+        catalogue = written_otherwise(book.catalogue, chance)
+        intents = [asked_otherwise(intent, chance) for intent in book.intents.values()]
+        assert check([*catalogue.manifests(), *intents], catalogue, book.expressions) == []
+        seen.add(repr(catalogue))
+    assert len(seen) == 40
