@@ -39,3 +39,16 @@ def test_p1_a_word_on_other_sections_of_its_plan_is_a_reason_once_in_a_life() ->
     assert t.machine.followed == Follow(term=2, leader=A)
     assert t >> until(FIRST + 3 * ROUND_MS) << anything
     assert t.machine.followed == Follow(term=2, leader=A)
+
+
+def test_p1_that_reason_stays_used_up_when_another_one_comes_in_between() -> None:
+    t = leader(B)
+    assert t >> until(FIRST + ROUND_MS) << anything
+    assert t >> sees(misjudged=True) << anything
+    assert t >> until(FIRST + 3 * ROUND_MS) << anything
+    assert t >> sees(misjudged=False, forgotten_term=2) << anything
+    assert t.machine.followed == Follow(term=3, leader=A)
+    assert t >> until(FIRST + 5 * ROUND_MS) << anything
+    assert t >> meanwhile(misjudged=True, forgotten_term=2)
+    assert t >> until(FIRST + 7 * ROUND_MS) << anything
+    assert t.machine.followed == Follow(term=3, leader=A)
