@@ -26,8 +26,8 @@ from skerry.core.group.election.wire import (
 )
 from skerry.core.group.granting.model import DEAD_PREFIX, DeclaredDead, Living
 from skerry.core.group.granting.wire import GrantAsk, GrantGive, GrantRelease
-from skerry.core.group.journal.forks import proof_in
 from skerry.core.group.journal.model import Acknowledgement, Entry, Fold
+from skerry.core.group.journal.proofs import proof_in
 from skerry.core.group.membership.machine import PresenceChanged
 from skerry.core.group.membership.wire import Beat
 from skerry.core.group.succession.model import CLOSING_PREFIX, Closing

@@ -2,154 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import msgspec
 import pytest
 
-from skerry.adapters.keys.ed25519 import NaclVerifier, NodeSigner
+from skerry.adapters.keys.ed25519 import NaclVerifier
 from skerry.api.sites import notices
 from skerry.core.actors.bad_copies import CHAINS_MAX
 from skerry.core.actors.dealings import Dealings, Stock
-from skerry.core.actors.handed_in import HandedIn
 from skerry.core.actors.hearing import opened_events
 from skerry.core.actors.judging import EVIDENCE_WITHIN_MS
-from skerry.core.actors.manager import Authored, ItemRefused, ManagerEvent, ManagerSite, SiteSaid
-from skerry.core.conversation import Exchange, Leave, Refused, kind_of, stored_documents
+from skerry.core.actors.manager import Authored, ItemRefused, ManagerEvent, SiteSaid
+from skerry.core.conversation import Exchange, Leave, Refused
 from skerry.core.group.custody.model import Later
-from skerry.core.group.journal.machine import Journal
-from skerry.core.group.journal.model import Entry, Fold
-from skerry.core.group.uplink.wire import Answer, Question
-from skerry.core.kernel.effects import Effects, Put, Record
-from skerry.core.kernel.ids import IntentId, LifeId, NodeId
-from skerry.core.kernel.inputs import Input
-from skerry.core.kernel.sealing import Sealed, Statement, Verified, seal
-from skerry.core.kernel.values import WHOLE_MAX, decode, encode
-from skerry.core.stages.history.folding import fold
-from skerry.core.stages.intent.events import LocalIntent
-from skerry.core.stages.ir.model import IntermediateRepresentation, Operator, Roster, RosterEntry, SiteDocument
-from skerry.core.stages.negotiation.model import Plan
-from skerry.core.stages.ratification.model import Verdict
-from tests.core.things import ANYBODY, HQ, A, B, C, assigned, element, ir, plan, reopened
-
-SITE = "shop"
-KEYS = {name: NodeSigner(bytes([n]) * 32) for n, name in enumerate((HQ, A, B, C, "ann", "bob"), 1)}
-NOTES = IntentId("hq/notes")
-
-
-def translated(text: str) -> IntermediateRepresentation:
-    """A catalogue that knows one functionality: `notes`."""
-    if text != "notes":
-        raise ValueError(f"there is no functionality {text!r}")
-    return ir(element(), intent=NOTES)
-
-
-class Site:
-    """A site with three members, an operator who may apply, one who may not, and everything that was kept of it."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
-        roster = Roster(
-            site=SITE,
-            version=1,
-            predecessor="",
-            manager=HQ,
-            manager_key=KEYS[HQ].public_key,
-            members={n: RosterEntry(node=n, public_key=KEYS[n].public_key) for n in (A, B, C)},
-            operators={
-                "ann": Operator(name="ann", public_key=KEYS["ann"].public_key, may=("apply",)),
-                "bob": Operator(name="bob", public_key=KEYS["bob"].public_key),
-            },
-        )
-        self.manager = ManagerSite.found(roster, KEYS[HQ], self._handed_in())
-        self._keep(Effects(persist=self.manager.founding()))
-        self.journals = {n: Journal(me=n, site=SITE, life=LifeId("1"), boot="", signer=KEYS[n]) for n in (A, B, C)}
-        self.at_ms = 0
-        self.plans: dict[str, tuple[int | str, ...]] = {}
-        """The plan that each member told of last, and holds."""
-        self._numbers: dict[str, int] = {}
-
-    @staticmethod
-    def _handed_in() -> HandedIn:
-        return HandedIn(site=SITE, verifier=NaclVerifier(), translate=translated)
-
-    def _keep(self, effects: Effects) -> None:
-        for change in effects.persist:
-            assert isinstance(change, Put)
-            self.kept[change.key] = change.value
-
-    def step(self, event: ManagerEvent) -> Effects:
-        self.at_ms += 1
-        given = Input(id=f"i{self.at_ms}", at_ms=self.at_ms, wall_ms=self.at_ms, draw=0, event=event)
-        done = self.manager.step(given)
-        self.manager.check_invariants()
-        self._keep(done)
-        return done
-
-    def restart(self) -> None:
-        """The manager starts again from what was kept."""
-        opened = stored_documents(self.kept, SITE, NaclVerifier())
-        self.manager = ManagerSite.recover(SITE, HQ, KEYS[HQ], self._handed_in(), self.kept, opened)
-
-    def said(self, signer: str, body: Any, number: int | None = None) -> Verified[Any]:
-        self._numbers[signer] = number if number is not None else self._numbers.get(signer, 0) + 1
-        statement = Statement(
-            kind=kind_of(body), site=SITE, signer=signer, life="1", number=self._numbers[signer], body=encode(body)
-        )
-        return Verified(statement=statement, body=body, sealed=seal(KEYS[signer], statement))
-
-    def hears(self, node: NodeId, body: Any, number: int | None = None) -> Effects:
-        if isinstance(body, Plan):
-            self.plans[node] = (body.id.term, str(body.id.leader), body.id.number)
-        return self.step(SiteSaid(node=node, said=self.said(node, body, number)))
-
-    def entry(self, node: NodeId, what: str, about: str = "", *, kind: str = "decision", **data: Any) -> Sealed:
-        """The next entry of a node's journal."""
-        journal = self.journals[node]
-        at: Input[object] = Input(id="", at_ms=0, wall_ms=0, draw=0, event=None)
-        journal.record(Record(kind=kind, what=what, about=about, data=data), at)
-        return journal.entries(journal.own_chain, 0)[-1]
-
-    def sum_of_readings(self, node: NodeId) -> Sealed:
-        """What stands from now on for the last entries of a node's journal (J2)."""
-        journal = self.journals[node]
-        found = journal.trailing(journal.own_chain)
-        return journal.fold([piece for piece, _ in found], *fold(body for _, body in found))[1]
-
-    def reads(self, node: NodeId, sealed: Sealed) -> Effects:
-        kind = Fold if decode(sealed.statement, Statement).kind == "fold" else Entry
-        return self.step(SiteSaid(node=node, said=reopened(sealed, kind)))
-
-    def asks(self, node: NodeId = A, **versions: tuple[int, ...]) -> Exchange:
-        """What the answer to a question carries."""
-        held = {"plan": self.plans[node]} if node in self.plans else {}
-        carried = Exchange(versions={**held, **{n.replace("_", "/"): v for n, v in versions.items()}}, heads={})
-        done = self.hears(node, Question(number=1, carried=encode(carried)))
-        (instruct,) = done.instruct
-        assert isinstance(instruct.message, Answer)
-        return decode(instruct.message.carried, Exchange)
-
-    def wants(self, *irs: IntermediateRepresentation) -> None:
-        self.step(Authored(documents=irs))
-
-    def held(self, intent: IntentId) -> IntermediateRepresentation:
-        return next(ir for ir in self.manager.irs() if ir.intent == intent)
-
-    def word(self) -> Verdict:
-        return self.manager.verdicts[-1]
-
-
-@pytest.fixture
-def site() -> Site:
-    made = Site()
-    made.wants(ir(element()))
-    return made
-
-
-def temporary(made: Plan) -> Plan:
-    return msgspec.structs.replace(made, isolated_from=(HQ,))
-
+from skerry.core.group.journal.model import Entry
+from skerry.core.group.uplink.wire import Question
+from skerry.core.kernel.ids import NodeId
+from skerry.core.kernel.sealing import Sealed, Statement, seal
+from skerry.core.kernel.values import decode, encode
+from skerry.core.stages.ir.model import Roster, SiteDocument
+from tests.core.actors.office import KEYS, SITE, Site, temporary
+from tests.core.things import ANYBODY, A, B, C, assigned, element, ir, plan
 
 # --- what the site says -----------------------------------------------------------------------------------------------
 
@@ -330,148 +202,6 @@ def test_an_account_is_made_of_what_the_journal_says_of_use_and_of_nothing_else(
     site.reads(A, site.entry(A, "role.active", about="hq/shop/store#1"))
     (reading,) = site.manager.readings()
     assert (reading.what, reading.node, reading.number) == ("role.active", A, 2)
-
-
-# --- intents of local operators ---------------------------------------------------------------------------------------
-
-
-def evidence(site: Site, node: NodeId, operator: str, text: str = "notes", generation: int = 1) -> Sealed:
-    word = site.said(operator, LocalIntent(manifests=text)).sealed
-    return handed(site, node, word, generation)
-
-
-def handed(site: Site, node: NodeId, word: Sealed, generation: int) -> Sealed:
-    more: dict[str, Any] = {"generation": generation, "statement": word.statement, "signature": word.signature}
-    return site.entry(node, "intent.local", about=NOTES, **more)
-
-
-LOCAL = ir(element("anything"), intent=NOTES, local=True)
-
-
-@pytest.mark.parametrize("evidence_first", [True, False])
-def test_an_operators_intent_becomes_the_managers_own_whichever_comes_first(site: Site, evidence_first: bool) -> None:
-    sealed = evidence(site, A, "ann")
-    deeds: list[Callable[[], Effects]] = [lambda: site.reads(A, sealed), lambda: site.hears(A, LOCAL)]
-    for deed in deeds if evidence_first else reversed(deeds):
-        deed()
-    ours = site.held(NOTES)
-    assert (ours.generation, ours.local, ours.withdrawn) == (2, False, False)
-    assert set(ours.sets["connected"].elements) == {"store"}, "the operator's word counts, not the member's IR"
-    assert site.manager.handed_in.taken() == ("notes",)
-
-
-def test_without_the_operators_word_a_members_ir_waits(site: Site) -> None:
-    site.hears(A, LOCAL)
-    assert site.held(NOTES).local
-
-
-@pytest.mark.parametrize(("operator", "text"), [("bob", "notes"), ("b", "notes"), ("ann", "nonsense")])
-def test_an_intent_of_one_who_may_not_or_that_cannot_be_is_withdrawn(site: Site, operator: str, text: str) -> None:
-    site.hears(A, LOCAL)
-    site.reads(A, evidence(site, A, operator, text))
-    ours = site.held(NOTES)
-    assert (ours.generation, ours.withdrawn, ours.local) == (2, True, False)
-    assert site.manager.handed_in.taken() == ()
-
-
-@pytest.mark.parametrize("first", ["the word", "the IR"])
-@pytest.mark.parametrize("gone", [False, True], ids=["wanted", "withdrawn"])
-def test_u4_a_later_wish_of_the_site_is_taken_over_whichever_of_word_and_ir_comes_first(
-    site: Site, first: str, gone: bool
-) -> None:
-    site.wants(ir(element("other"), intent=NOTES, generation=2, withdrawn=gone))
-    wish = msgspec.structs.replace(LOCAL, generation=3)
-    said = [lambda: site.reads(A, evidence(site, A, "ann", generation=3)), lambda: site.hears(A, wish)]
-    for say in said if first == "the word" else reversed(said):
-        say()
-    (settled,) = (one for one in site.manager.irs() if one.intent == NOTES)
-    assert (settled.generation, settled.local, settled.withdrawn) == (4, False, False)
-    assert site.manager.handed_in.taken() == ("notes",)
-
-
-@pytest.mark.parametrize(("operator", "text"), [("bob", "notes"), ("ann", "nonsense")])
-def test_u4_a_word_that_counts_for_nothing_leaves_head_offices_own_as_it_is(
-    site: Site, operator: str, text: str
-) -> None:
-    site.wants(ir(element(), intent=NOTES, generation=2))
-    site.reads(A, evidence(site, A, operator, text, generation=3))
-    ours = site.held(NOTES)
-    assert (ours.generation, ours.withdrawn, ours.local) == (4, False, False)
-
-
-@pytest.mark.parametrize("generation", [-1, WHOLE_MAX + 1])
-def test_i8_a_word_on_a_generation_that_cannot_be_counted_on_changes_nothing(site: Site, generation: int) -> None:
-    site.hears(A, LOCAL)
-    site.reads(A, evidence(site, A, "ann", generation=generation))
-    assert [one for one in site.manager.irs() if one.intent == NOTES] == [LOCAL]
-
-
-def test_of_two_generations_made_on_both_sides_the_managers_next_one_wins(site: Site) -> None:
-    site.wants(ir(element(), intent=NOTES))
-    site.reads(A, evidence(site, A, "ann"))
-    assert (site.held(NOTES).generation, site.held(NOTES).local) == (2, False)
-
-
-def test_an_operators_word_played_again_brings_nothing_back(site: Site) -> None:
-    word = site.said("ann", LocalIntent(manifests="notes")).sealed
-    site.hears(A, LOCAL)
-    site.reads(A, handed(site, A, word, 1))
-    site.wants(msgspec.structs.replace(site.held(NOTES), generation=3, withdrawn=True))
-    site.hears(B, msgspec.structs.replace(LOCAL, generation=4))
-    site.reads(B, handed(site, B, word, 4))
-    assert site.held(NOTES).local, "it waits for a word that counts"
-
-
-def taken_out(site: Site, node: NodeId) -> None:
-    site.step(Authored(documents=(site.manager.roster_without(node),)))
-
-
-def asks_with(site: Site, node: NodeId, **heads: int) -> None:
-    """A question of a member that has so much of these lives' journals."""
-    carried = Exchange(versions={}, heads={f"{name}/1": number for name, number in heads.items()})
-    site.hears(node, Question(number=1, carried=encode(carried)))
-
-
-def test_u4_an_operators_word_counts_by_itself_if_who_took_it_was_taken_out(site: Site) -> None:
-    site.reads(A, evidence(site, B, "ann"))
-    site.asks(A)
-    assert NOTES not in {one.intent for one in site.manager.irs()}, "its IR may still come"
-    taken_out(site, B)
-    site.hears(B, LOCAL)
-    assert NOTES not in {one.intent for one in site.manager.irs()}, "nobody takes it any more"
-    site.asks(A)
-    ours = site.held(NOTES)
-    assert (ours.generation, ours.local, ours.withdrawn) == (2, False, False)
-    assert site.manager.handed_in.taken() == ("notes",)
-
-
-def test_u4_nothing_is_said_to_it_before_all_of_that_nodes_journal_is_here_that_the_site_has(site: Site) -> None:
-    first, second = evidence(site, B, "ann"), evidence(site, B, "ann", generation=2)
-    taken_out(site, B)
-    site.reads(A, first)
-    asks_with(site, A, b=2)
-    assert NOTES not in {one.intent for one in site.manager.irs()}
-    site.reads(A, second)
-    asks_with(site, A, b=2, c=7)
-    assert site.held(NOTES).generation == 3
-
-
-@pytest.mark.parametrize("operator", ["bob", "b"])
-def test_u4_a_word_that_does_not_count_makes_nothing_by_itself(site: Site, operator: str) -> None:
-    site.reads(A, evidence(site, B, operator))
-    taken_out(site, B)
-    for _ in range(2):
-        site.asks(A)
-    assert NOTES not in {one.intent for one in site.manager.irs()}
-
-
-def test_u4_an_ir_is_withdrawn_if_who_took_it_was_taken_out_and_no_word_came(site: Site) -> None:
-    site.hears(B, LOCAL)
-    taken_out(site, B)
-    asks_with(site, A, b=1)
-    assert site.held(NOTES).local, "the word may still come"
-    asks_with(site, A)
-    assert (site.held(NOTES).generation, site.held(NOTES).withdrawn, site.held(NOTES).local) == (2, True, False)
 
 
 # --- the roster -------------------------------------------------------------------------------------------------------

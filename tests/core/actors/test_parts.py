@@ -11,7 +11,7 @@ from skerry.core.kernel.sealing import Statement
 from skerry.core.kernel.values import decode
 from skerry.core.stages.negotiation.model import SITE, Plan
 from skerry.core.stages.ratification.model import Verdict
-from tests.core.actors.test_manager import Site, temporary
+from tests.core.actors.office import Site, temporary
 from tests.core.things import A, B, C, assigned, element, ir, plan
 
 WHOLE = temporary(plan(assigned(A), term=5, leader=A))

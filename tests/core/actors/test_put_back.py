@@ -13,15 +13,15 @@ from skerry.core.actors.manager import Authored, SiteSaid
 from skerry.core.conversation import Exchange, document_of
 from skerry.core.group.custody.machine import Custody
 from skerry.core.group.custody.model import Kept
-from skerry.core.group.journal.forks import proof_in
 from skerry.core.group.journal.model import Acknowledgement, Entry
+from skerry.core.group.journal.proofs import proof_in
 from skerry.core.group.uplink.wire import Question
 from skerry.core.kernel.effects import Effects
 from skerry.core.kernel.sealing import Statement
 from skerry.core.kernel.values import decode, encode
 from skerry.core.stages.ir.issuing import _must_stay
 from skerry.core.stages.ratification.model import Verdict
-from tests.core.actors.test_manager import Site
+from tests.core.actors.office import Site
 from tests.core.group.journal.disk import Disk, opened
 from tests.core.things import HQ, A, B, assigned, element, fit, ir, plan, reopened
 

@@ -9,6 +9,7 @@ from skerry.core.actors.picture import Picture
 from skerry.core.conversation import DeclareDeadAsked, Refused, document_of
 from skerry.core.group.custody.machine import packed
 from skerry.core.kernel.effects import Effects, Note, Record, Reply
+from skerry.core.kernel.evidence import evidence
 
 
 def declare_dead(asked: DeclareDeadAsked, picture: Picture) -> Effects:
@@ -18,7 +19,7 @@ def declare_dead(asked: DeclareDeadAsked, picture: Picture) -> Effects:
     if why is not None:
         refused = Note(what="dead.refused", about=node, data={"operator": signer, "why": why})
         return Effects(reply=(Reply(request=asked.request, ok=False, body={"error": why}),), note=(refused,))
-    data = {"operator": signer, "statement": sealed.statement, "signature": sealed.signature}
+    data = {"operator": signer, **evidence(sealed)}
     kept = picture.custody.keep(document_of(asked.said, picture.roster()))
     return kept + Effects(
         record=(Record(kind="operator", what="node.declared_dead", about=node, data=data),),

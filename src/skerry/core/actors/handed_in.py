@@ -23,6 +23,7 @@ from skerry.core.group.custody.model import Kept
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.journal.model import Entry
 from skerry.core.kernel.effects import Note
+from skerry.core.kernel.evidence import evidence_in
 from skerry.core.kernel.ids import IntentId
 from skerry.core.kernel.sealing import Sealed, Verifier
 from skerry.core.kernel.values import WHOLE_MAX, Value, digest_bytes
@@ -81,18 +82,17 @@ class HandedIn:
     def take(self, node: str, entry: Entry) -> IntentId | None:
         """Look at an entry of this node's journal; the intent that it is evidence for."""
         data = entry.data
-        statement, signature, generation = data.get("statement"), data.get("signature"), data.get("generation")
+        said, generation = evidence_in(data), data.get("generation")
         if entry.what != "intent.local" or not isinstance(generation, int) or not 0 <= generation <= WHOLE_MAX:
             return None
-        if not isinstance(statement, bytes) or not isinstance(signature, bytes):
+        if said is None:
             return None
-        name = digest_bytes(statement)
+        name = digest_bytes(said.statement)
         if name in self._seen:
             return None  # an operator's word counts once, whoever plays it again
         self._seen.add(name)
         intent = IntentId(entry.about)
         if intent not in self._words or self._words[intent].generation <= generation:
-            said = Sealed(statement=statement, signature=signature)
             self._words[intent] = Word(node=node, generation=generation, said=said)
             self._refused.discard(intent)
         return intent

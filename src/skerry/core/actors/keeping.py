@@ -8,9 +8,10 @@ from skerry.core.actors.lapsing import lapse
 from skerry.core.actors.telling import MENTIONED_MAX
 from skerry.core.group.custody.machine import Custody
 from skerry.core.group.custody.model import Kept
-from skerry.core.group.journal.forks import FORGOTTEN
 from skerry.core.group.journal.model import Acknowledgement
+from skerry.core.group.journal.proofs import FORGOTTEN
 from skerry.core.kernel.effects import NOTHING, Effects, Note, Record
+from skerry.core.kernel.evidence import evidence
 from skerry.core.stages.ir.model import Roster
 
 
@@ -42,5 +43,4 @@ def _forgotten(word: object, before: Kept | None) -> Effects:
     is_all = len(word.heads) < MENTIONED_MAX  # of more, some that nobody holds any more are left out
     if all(said.get(name, 0 if is_all else number) >= number for name, (number, _) in before.value.heads.items()):
         return NOTHING
-    proof = {"statement": before.sealed.statement, "signature": before.sealed.signature}
-    return Effects(record=(Record(kind="decision", what=FORGOTTEN, about=before.author, data=proof),))
+    return Effects(record=(Record(kind="decision", what=FORGOTTEN, about=before.author, data=evidence(before.sealed)),))

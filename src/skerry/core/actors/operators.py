@@ -12,6 +12,7 @@ from skerry.core.conversation import Refused, document_of
 from skerry.core.group.custody.model import Carry
 from skerry.core.group.election.wire import HandOverAsked
 from skerry.core.kernel.effects import Effects, Note, Record, Reply, Send
+from skerry.core.kernel.evidence import evidence
 from skerry.core.stages.intent.holds import HoldAsked, against
 
 HAND_OVER = "hand_over"
@@ -44,9 +45,8 @@ def take_hold(asked: HoldAsked, picture: Picture) -> Effects:
         return Effects(note=(note,), reply=(Reply(request=asked.request, ok=False, body={"error": why}),))
     what = "hold.lifted" if hold.lifted else "hold.set"
     data = {"operator": operator, "hold": hold.document, "number": hold.number, "why": hold.why}
-    evidence = {"statement": said.sealed.statement, "signature": said.sealed.signature}
     return picture.custody.keep(document) + Effects(
-        record=(Record(kind="operator", what=what, about=hold.subject, data={**data, **evidence}),),
+        record=(Record(kind="operator", what=what, about=hold.subject, data={**data, **evidence(said.sealed)}),),
         send=(Send(to=None, message=Carry(items=(said.sealed,))),),
         note=(Note(what=what, about=hold.subject, data=data),),
         reply=(Reply(request=asked.request, ok=True, body={"hold": hold.name, "lifted": hold.lifted}),),

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from skerry.core.group.journal.chain import Piece
-from skerry.core.group.journal.forks import FORGOTTEN, FORK_PREFIX, WHAT, Forks
+from skerry.core.group.journal.forks import FORK_PREFIX, Forks
 from skerry.core.group.journal.model import Entry
+from skerry.core.group.journal.proofs import FORGOTTEN, FORK
 from skerry.core.kernel.effects import NOTHING, Put
 from skerry.core.kernel.sealing import Sealed, Statement
 from skerry.core.kernel.values import decode, encode
@@ -30,11 +31,11 @@ def test_j1_a_fork_is_on_disk_in_the_journal_and_told_once_and_stands_after_a_re
     assert isinstance(put, Put)
     assert (put.key, decode(put.value, Sealed)) == (f"{FORK_PREFIX}a/7", found.sealed)
     (record,) = done.record
-    assert (record.kind, record.what, record.about) == ("decision", WHAT, A)
+    assert (record.kind, record.what, record.about) == ("decision", FORK, A)
     proof = {"statement": found.sealed.statement, "signature": found.sealed.signature}
     assert record.data == {"number": 9, "life": "7", **proof}
     (note,) = done.note
-    assert (note.what, note.about, note.data) == (WHAT, A, {"number": 9, "life": "7"})
+    assert (note.what, note.about, note.data) == (FORK, A, {"number": 9, "life": "7"})
     assert forks.find("a/7", other(10)) == NOTHING, "the first is proof enough"
     recovered = Forks.recover({put.key: put.value, "another/key": b""})
     assert forks.chains == recovered.chains == {"a/7": 9}
@@ -60,11 +61,11 @@ def test_j1_what_a_finder_handed_on_that_is_no_statement_has_no_number_and_is_a_
 )
 def test_i8_who_tells_of_a_fork_without_the_other_entry_tells_nothing(data: dict[str, Any]) -> None:
     forks = Forks()
-    forks.tell(Entry(predecessor="", kind="decision", what=WHAT, about=A, data=data))
+    forks.tell(Entry(predecessor="", kind="decision", what=FORK, about=A, data=data))
     assert forks.told == ()
 
 
-@pytest.mark.parametrize(("what", "told"), [(WHAT, (b"!",)), (FORGOTTEN, ())])
+@pytest.mark.parametrize(("what", "told"), [(FORK, (b"!",)), (FORGOTTEN, ())])
 def test_j1_a_word_that_a_manager_forgot_is_no_other_entry(what: str, told: tuple[bytes, ...]) -> None:
     """Each member may show that one, and none of them may push out what a finder told."""
     forks = Forks()

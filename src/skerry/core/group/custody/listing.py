@@ -41,4 +41,4 @@ def _map_of(entries: int) -> bytes:
     """How an encoded map of so many entries begins."""
     if entries < 1 << 4:
         return bytes([0x80 | entries])
-    return b"\xde" + entries.to_bytes(2, "big") if entries < 1 << 16 else b"\xdf" + entries.to_bytes(4, "big")
+    return b"\xde" + entries.to_bytes(2) if entries < 1 << 16 else b"\xdf" + entries.to_bytes(4)

@@ -39,6 +39,7 @@ from skerry.core.group.election.wire import (
 )
 from skerry.core.kernel.effects import NOTHING, Effects, Note, Put, Record, Reply, Send
 from skerry.core.kernel.events import DeadlinePassed, Reconsider
+from skerry.core.kernel.evidence import evidence
 from skerry.core.kernel.ids import NodeId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Verified
@@ -245,10 +246,9 @@ class Election:
         if leader == self.me:
             self._wanted = (to, at_ms + WANTED_FOR_MS)
         data = {"operator": asked.said.statement.signer, "term": term}
-        evidence = {"statement": sealed.statement, "signature": sealed.signature}
         return Effects(
             send=(Send(to=leader, message=AskHandOver(term=term, to=to)),) if leader != self.me else (),
-            record=(Record(kind="operator", what="leader.hand_over", about=to, data={**data, **evidence}),),
+            record=(Record(kind="operator", what="leader.hand_over", about=to, data={**data, **evidence(sealed)}),),
             reply=(Reply(request=asked.request, ok=True, body={"leader": leader, "term": term, "to": to}),),
         )
 

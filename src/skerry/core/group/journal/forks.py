@@ -13,13 +13,13 @@ from msgspec import DecodeError
 
 from skerry.core.group.journal.chain import Piece
 from skerry.core.group.journal.model import Entry
+from skerry.core.group.journal.proofs import FORK, proof_in
 from skerry.core.kernel.effects import NOTHING, Effects, Note, Put, Record
+from skerry.core.kernel.evidence import evidence
 from skerry.core.kernel.sealing import Sealed, Statement
 from skerry.core.kernel.values import decode, encode
 
 FORK_PREFIX = "journal-fork/"
-WHAT = "journal.fork"
-FORGOTTEN = "acknowledged.forgotten"
 TOLD_MAX = 64
 
 
@@ -48,7 +48,7 @@ class Forks:
     def tell(self, body: object) -> None:
         """What somebody's entry says of a fork, if it does."""
         proof = proof_in(body)
-        if proof is not None and isinstance(body, Entry) and body.what == WHAT:
+        if proof is not None and isinstance(body, Entry) and body.what == FORK:
             self.told = (*self.told, proof.signature)[-TOLD_MAX:]
 
     def find(self, chain: str, other: Piece) -> Effects:
@@ -59,23 +59,11 @@ class Forks:
         self.version += 1
         signer, _, life = chain.rpartition("/")
         about = {"number": other.last, "life": life}
-        proof = {"statement": other.sealed.statement, "signature": other.sealed.signature}
         return Effects(
             persist=(Put(key=FORK_PREFIX + chain, value=encode(other.sealed)),),
-            record=(Record(kind="decision", what=WHAT, about=signer, data={**about, **proof}),),
-            note=(Note(what=WHAT, about=signer, data=about),),
+            record=(Record(kind="decision", what=FORK, about=signer, data={**about, **evidence(other.sealed)}),),
+            note=(Note(what=FORK, about=signer, data=about),),
         )
-
-
-def proof_in(body: object) -> Sealed | None:
-    """What a finder hands on: the other entry, and whoever holds the one of its chain finds the same by it; or what a
-    manager has forgotten that it said. Its signature has to be good: the finder's word alone proves nothing."""
-    if not isinstance(body, Entry) or body.what not in (WHAT, FORGOTTEN):
-        return None
-    statement, signature = body.data.get("statement"), body.data.get("signature")
-    if not isinstance(statement, bytes) or not isinstance(signature, bytes):
-        return None
-    return Sealed(statement=statement, signature=signature)
 
 
 def _number(raw: bytes) -> int:

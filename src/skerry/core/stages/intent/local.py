@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from skerry.core.kernel.effects import Effects, Note, Publish, Record, Reply
+from skerry.core.kernel.evidence import evidence
 from skerry.core.kernel.ids import IntentId
 from skerry.core.kernel.values import digest
 from skerry.core.stages.intent.events import LocalIntentGiven
@@ -36,8 +37,7 @@ def take(
         "operator": given.operator,
         "intent": ir.intent,
         "generation": ir.generation,
-        "statement": given.evidence.statement,
-        "signature": given.evidence.signature,
+        **evidence(given.evidence),
     }
     return Effects(
         record=(Record(kind="operator", what="intent.local", about=ir.intent, data=data),),
