@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 Held = tuple[str, str, str]
 """A node, one of its lives, and an instance that it held then."""
 SLACK_S = 2
+NOTHING_TOLD = (0, True, 0)
 TICK_US = 250_000
 LAG_S = 6
 """A reading is due, or on its way: the world ends at any moment."""
@@ -52,8 +53,9 @@ class Metering(Checker):
         self._since_us: dict[int, int] = {}
         self._at_manager: dict[tuple[str, str, str, int], int] = {}
         """(node, instance, life, activation) -> the highest reading in the manager's store."""
-        self._last: dict[Held, tuple[int, str, int]] = {}
-        """To each that the manager's store tells of the last entry: its number, what it says, its wall time (ms)."""
+        self._last: dict[Held, tuple[int, bool, int]] = {}
+        """To each that the manager's store tells of the last entry: its number, whether it is an end, its wall time
+        (ms)."""
         self._provided: dict[Held, list[int]] = defaultdict(list)
         """The moments (ms, by the manager's clock) at which it was seen to provide something, while its node belonged
         to the site."""
@@ -92,8 +94,9 @@ class Metering(Checker):
             body = body_of(statement)
             for entry in (body,) if isinstance(body, Entry) else body.readings:
                 if entry.what in ("role.active", "role.stopped", "instance.seconds"):
-                    held, told = (statement.signer, statement.life, entry.about), (statement.number, entry.what)
-                    self._last[held] = max(self._last.get(held, (0, "", 0)), (*told, entry.wall_ms))
+                    held = (statement.signer, statement.life, entry.about)
+                    told = (statement.number, _is_end(entry), entry.wall_ms)
+                    self._last[held] = max(self._last.get(held, NOTHING_TOLD), told)
                 if entry.what == "instance.seconds":
                     account = (statement.signer, entry.about, statement.life, int(entry.data["activation"]))
                     self._at_manager[account] = max(self._at_manager.get(account, 0), _seconds(entry))
@@ -181,14 +184,14 @@ class Metering(Checker):
 
     def _told_s(self, held: Held) -> float:
         """For how long it was provided, as far as the manager can know that it began to be."""
-        _, what, wall_ms = self._last.get(held, (0, "role.stopped", 0))
-        return sum(what != "role.stopped" or at_ms <= wall_ms for at_ms in self._provided[held]) * TICK_US / 1_000_000
+        _, ended, wall_ms = self._last.get(held, NOTHING_TOLD)
+        return sum(not ended or at_ms <= wall_ms for at_ms in self._provided[held]) * TICK_US / 1_000_000
 
     def _lost_s(self, held: Held) -> float:
         """How much of it went with a node that was taken out."""
-        _, what, wall_ms = self._last[held]
+        _, ended, wall_ms = self._last[held]
         removed_ms = self._removed_ms.get(held[0], 0)
-        return max(removed_ms - wall_ms, 0) / 1_000 + 1 if what != "role.stopped" else 0
+        return max(removed_ms - wall_ms, 0) / 1_000 + 1 if not ended else 0
 
     def _client(self, row: dict[str, Any] | None, *, whole: bool) -> None:
         """Its own account lies between what is known of it and that with what is not known (H5). Seconds in which it
@@ -222,6 +225,11 @@ class Metering(Checker):
             self.broken(
                 f"{entry.about} on {machine.name}: {sum(account.values())} s counted, at most {most_s} s were there"
             )
+
+
+def _is_end(entry: Entry | Folded) -> bool:
+    """Whether what was provided before is over: with the record of it or the last reading, whichever is told last."""
+    return entry.what == "role.stopped" or bool(entry.data.get("final"))
 
 
 def _seconds(entry: Entry | Folded) -> int:
