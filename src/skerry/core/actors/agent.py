@@ -247,7 +247,8 @@ class Agent:
                 note = Note(what="agent.started", about=self.identity.node, data={"life": self.identity.life})
                 return Effects(note=(note,))
             case _:
-                return self._run(views.MACHINE_OF_EVENT[type(event)], event, given)
+                done = self._run(views.MACHINE_OF_EVENT[type(event)], event, given)
+                return self._run("monitoring", Reconsider(), given) + done if type(event) in views.ENDS else done
 
     def _on_said(self, said: Verified[Any], given: Input[Any]) -> Effects:
         """A peer's, a manager's or a carried statement."""

@@ -79,6 +79,10 @@ MACHINE_OF_EVENT: Mapping[type, str] = {
 }
 """Which machine understands what happens to this node."""
 
+ENDS: frozenset[type] = frozenset({WorkloadExited, WorkloadFailed})
+"""With these an instance may be over. Its last reading is written before its end (H1): a copy of the journal that has
+the end has the seconds, too, or nothing would show that they are missing (H3)."""
+
 WATCHES: Mapping[str, tuple[str, ...]] = {
     "unattended": ("lives", "intent", "roster"),
     "membership": (
