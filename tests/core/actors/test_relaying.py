@@ -119,6 +119,26 @@ def test_a_manager_that_does_not_know_that_it_lacks_anything_is_told_what_was_dr
     assert relay.lost(mine, WANTED_FOR_MS) == {CHAIN: 6}
 
 
+def test_i5_what_follows_a_lost_stretch_does_not_wait_for_it(author: Journal) -> None:
+    """A manager that was put back twice went on behind what it knew to be lost, short of where I begin; others begin
+    there."""
+    relay, mine = Relay(), retaining(author, 6)
+    relay.hear({CHAIN: 2}, {CHAIN: 4}, mine, 0)  # it has lost 3 and 4
+    assert relay.wanted(mine, 1) == {CHAIN: 4}
+    for piece in pieces(author, 5, 6):
+        relay.offer(piece, CHAIN)
+    assert numbers(relay.owed(mine, 64)) == [5, 6, 7, 8, 9]
+    relay.hear({CHAIN: 2}, {CHAIN: MANY}, mine, WANTED_FOR_MS)
+    assert relay.wanted(mine, WANTED_FOR_MS) == {CHAIN: 2}, "then somebody may still have what was lost"
+
+
+def test_i5_what_nobody_retains_behind_a_lost_stretch_is_lost_too(author: Journal) -> None:
+    relay, mine = Relay(), retaining(author, 6)
+    relay.hear({CHAIN: 2}, {CHAIN: 4}, mine, 0)
+    relay.offer(pieces(author, 4)[0], CHAIN)  # of no use without the one before it
+    assert relay.lost(mine, WANTED_FOR_MS) == {CHAIN: 6}
+
+
 def test_a_guest_that_was_away_until_all_was_dropped_is_told_how_far_that_went(author: Journal) -> None:
     """It never acknowledged any of it, so it cannot know by itself."""
     relay, mine = Relay(), retaining(author, MANY - 1)

@@ -33,9 +33,11 @@ class Relay:
     """To each chain what was sent for it, by first number."""
 
     def hear(self, said: Mapping[str, int], heads: Mapping[str, int], journal: Journal, at_ms: int) -> None:
-        """The manager said what it lacks, and how far it has each chain: no further than I have dropped it, perhaps."""
+        """The manager said what it lacks, and how far it has each chain: no further than I have dropped it, perhaps.
+        That comes before what it lost further below, which may never be found, as what follows would wait for it (I5).
+        """
         bases = {name: chain.base.number for name, chain in journal.chains.items()}
-        lacks = {**{n: heads.get(n, 0) for n, base in bases.items() if heads.get(n, 0) < base}, **said}
+        lacks = {**said, **{n: heads.get(n, 0) for n, base in bases.items() if heads.get(n, 0) < base}}
         if lacks != self.lacks:
             kept = {name: self._pieces.get(name, {}) for name in lacks}
             self._pieces = {n: {a: p for a, p in held.items() if p.last > lacks[n]} for n, held in kept.items()}
