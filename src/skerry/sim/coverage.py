@@ -103,6 +103,7 @@ EXPECTED: tuple[str, ...] = (
     "state.grant.quiet",
     "state.assent.held",
     "state.written",
+    "fault.written_anew",
     "refused.stranger",
     "refused.stranger.at_manager",
     "refused.forged",

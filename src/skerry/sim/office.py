@@ -62,14 +62,17 @@ class Office:
         self.place = self._placed(world.book.place)
         self.catalogue = self._as_in_the_book()
         self._chance = world.chance.child(f"writing {owner}")
+        self._editions = 0
+        """Of the catalogue."""
         if world.options.written:
             self.write_anew()
         self._said = 0
 
     def write_anew(self) -> None:
         """Another catalogue; what it means for what was applied, the site is told with the next word."""
-        self.catalogue = written_otherwise(self._as_in_the_book(), self._chance)
-        self.world.coverage.hit("state.written")
+        self._editions += 1
+        self.catalogue = written_otherwise(self._as_in_the_book(), self._chance.child(f"edition {self._editions}"))
+        self.world.coverage.hit("state.written" if self._editions == 1 else "fault.written_anew")
 
     def _as_in_the_book(self) -> Catalogue:
         book = self.world.book.catalogue

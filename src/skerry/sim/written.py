@@ -28,7 +28,7 @@ T = TypeVar("T", Functionality, Governance, Role)
 
 ALTERED_PERMILLE = 350
 """Of each thing that may be otherwise than in the book."""
-ANY_SITE = (
+ASSENTS = (
     (AssentRow(by="assignee"),),
     (AssentRow(by="unanimous", silent_rounds=2),),
     (AssentRow(by="majority", silent_rounds=1),),
@@ -77,7 +77,7 @@ def _with(one: T, **changes: Any) -> T:
 
 
 def _governed(governance: Governance, chance: Chance) -> Governance:
-    assent = chance.pick(ANY_SITE) if chance.happens(ALTERED_PERMILLE) else governance.spec.assent
+    assent = chance.pick(ASSENTS) if chance.happens(ALTERED_PERMILLE) else governance.spec.assent
     rows = (OfficeRow(roles=chance.pick(OFFICES)),) if chance.happens(ALTERED_PERMILLE) else None
     last = "unfilled" if chance.happens(ALTERED_PERMILLE) else governance.spec.last
     return _with(governance, assent=assent, management_roles=rows or governance.spec.management_roles, last=last)
