@@ -12,8 +12,14 @@ def test_whatever_is_written_can_be_applied_and_no_two_worlds_are_alike(book: Bo
     seen = set()
     for seed in range(40):
         chance = Chance(seed)
-        catalogue = written_otherwise(book.catalogue, chance)
+        catalogue = written_otherwise(book.catalogue, chance, 1)
         intents = [asked_otherwise(intent, chance) for intent in book.intents.values()]
         assert check([*catalogue.manifests(), *intents], catalogue, book.expressions) == []
         seen.add(repr(catalogue))
     assert len(seen) == 40
+
+
+def test_the_editions_of_one_world_differ_and_agree_on_what_may_run_twice(book: Book) -> None:
+    editions = [written_otherwise(book.catalogue, Chance(7), number) for number in range(1, 21)]
+    assert len({repr(one) for one in editions}) == 20
+    assert len({tuple(role.spec.on_split for role in one.roles.values()) for one in editions}) == 1

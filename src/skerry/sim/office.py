@@ -71,7 +71,7 @@ class Office:
     def write_anew(self) -> None:
         """Another catalogue; what it means for what was applied, the site is told with the next word."""
         self._editions += 1
-        self.catalogue = written_otherwise(self._as_in_the_book(), self._chance.child(f"edition {self._editions}"))
+        self.catalogue = written_otherwise(self._as_in_the_book(), self._chance, self._editions)
         self.world.coverage.hit("state.written" if self._editions == 1 else "fault.written_anew")
 
     def _as_in_the_book(self) -> Catalogue:

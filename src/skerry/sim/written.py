@@ -54,11 +54,13 @@ SPLITTABLE = ("notes", "migrate")
 """Roles of which there is one, and that can do without a fence."""
 
 
-def written_otherwise(catalogue: Catalogue, chance: Chance) -> Catalogue:
-    """Another catalogue of the same names."""
+def written_otherwise(catalogue: Catalogue, of_world: Chance, number: int) -> Catalogue:
+    """Another catalogue of the same names, in its edition of this number. What a role may do in the halves of a site is
+    the same in all of them: nobody promises that one generation keeps apart what another lets go."""
+    chance = of_world.child(f"edition {number}")
     return Catalogue(
         functionalities={n: _wanted(one, chance.child(n)) for n, one in catalogue.functionalities.items()},
-        roles={n: _split(one, chance.child(n)) for n, one in catalogue.roles.items()},
+        roles={n: _split(one, of_world.child(n), chance.child(n)) for n, one in catalogue.roles.items()},
         governances={n: _governed(one, chance.child(n)) for n, one in catalogue.governances.items()},
     )
 
@@ -83,9 +85,9 @@ def _governed(governance: Governance, chance: Chance) -> Governance:
     return _with(governance, assent=assent, management_roles=rows or governance.spec.management_roles, last=last)
 
 
-def _split(role: Role, chance: Chance) -> Role:
+def _split(role: Role, of_world: Chance, chance: Chance) -> Role:
     other = "run_anywhere" if role.spec.on_split == "run_once" else "run_once"
-    turned = role.metadata.name in SPLITTABLE and chance.happens(ALTERED_PERMILLE)
+    turned = role.metadata.name in SPLITTABLE and of_world.happens(ALTERED_PERMILLE)
     lowers = role.spec.remediation if not chance.happens(ALTERED_PERMILLE) else ()
     weights = replace(
         role.spec.weights, fit=chance.pick((1, 5)), free=chance.pick((0, 2)), change=chance.pick((0, 1, 5))

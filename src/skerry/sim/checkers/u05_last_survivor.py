@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FEW = 2
 ALONE_FOR_US = 20_000_000
 """The longest lease of these worlds twice, what clocks may differ by, and a stop."""
+BEGINS_US = 5_000_000
+"""To ask for what nobody is left to grant, and to start it, once a plan gives it."""
 
 
 class LastSurvivor(Checker):
@@ -33,6 +35,8 @@ class LastSurvivor(Checker):
         super().__init__(world)
         self._heard: dict[str, tuple[object, int]] = {}
         """Of each node its agent and whom that hears, and since when that is so."""
+        self._missing: dict[str, dict[str, int]] = {}
+        """To each node what it is to run without a quorum and does not, and since when."""
 
     def on_tick(self) -> None:
         """Nothing exclusive outlives the quorum, unless that is said."""
@@ -64,8 +68,12 @@ class LastSurvivor(Checker):
                 self.broken(f"{name} runs {workload.instance} as if it alone had it, and no quorum is left to allow it")
         failed = {i.instance for i in agent.keeper.instances() if i.phase == "failed"}
         due = given(agent, exclusive=True).keys() - given(agent).keys() - failed
-        if self.world.options.runs_alone and due - running:
-            self.broken(f"{name} is left, and does not run {sorted(due - running)}, which may run without a quorum")
+        missing = due - running if self.world.options.runs_alone else set()
+        now_us = self.world.loop.now_us
+        self._missing[name] = {i: self._missing.get(name, {}).get(i, now_us) for i in missing}
+        overdue = sorted(i for i, since_us in self._missing[name].items() if now_us - since_us >= BEGINS_US)
+        if overdue:
+            self.broken(f"{name} is left, and does not run {overdue}, which may run without a quorum")
 
     def at_end(self) -> None:
         """Whoever is left has decided what it does, and says what is missing."""

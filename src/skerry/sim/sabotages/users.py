@@ -193,7 +193,7 @@ SABOTAGES = (
     Sabotage(
         name="U5: nobody runs alone",
         plant=_nobody_runs_alone,
-        seeds_known=(26,),
+        seeds_known=(32,),
         noticed_by=("U5",),
         shape=surrendering,
     ),
