@@ -21,8 +21,7 @@ def with_rights_since(now: Roster, following: Roster) -> Roster:
 
 
 def _operator_since(before: Operator | None, after: Operator, version: int) -> Operator:
-    same = before is not None and before.public_key == after.public_key
-    known = before if same and before is not None else None
+    known = before if before is not None and before.public_key == after.public_key else None
     since = {right: _since(known, right, version) for right in after.may}
     return msgspec.structs.replace(after, since={right: number for right, number in since.items() if number})
 
