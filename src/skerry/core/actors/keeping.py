@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from skerry.core.actors.lapsing import lapse
+from skerry.core.actors.lapsing import HANDED_IN, WORDS, lapse
 from skerry.core.actors.telling import MENTIONED_MAX
 from skerry.core.group.custody.machine import Custody
 from skerry.core.group.custody.model import Kept
 from skerry.core.group.journal.model import Acknowledgement
 from skerry.core.group.journal.proofs import FORGOTTEN
-from skerry.core.kernel.effects import NOTHING, Effects, Note, Record
+from skerry.core.kernel.effects import NOTHING, Effects, Record
 from skerry.core.kernel.evidence import evidence
-from skerry.core.stages.ir.model import Roster
 
 
 def keep(document: Kept, custody: Custody) -> Effects:
     """Keep what is news and may be said, durably."""
     forgotten = _forgotten(document.value, custody.kept.get(document.name))
-    return forgotten + custody.keep(document) + lapse(document.value, custody) + _forsake(document.value, custody)
-
-
-def _forsake(taken: Any, custody: Custody) -> Effects:
-    """With a roster go the intents that were handed in at who is taken out by it: who has this roster takes them from
-    nobody, so whoever kept them would offer them for ever. The operator's own word stays in the journal, by which their
-    manager says what becomes of them (U4)."""
-    done = NOTHING
-    for kept in list(custody.shelves["intent"].kept.values()) if isinstance(taken, Roster) else ():
-        if kept.value.local and kept.author not in taken.members:
-            note = Note(what="intent.lapsed", about=kept.value.intent, data={"author": kept.author})
-            done = done + custody.let_go(kept) + Effects(note=(note,))
-    return done
+    return forgotten + custody.keep(document) + lapse(document.value, custody, (*WORDS, HANDED_IN))
 
 
 def _forgotten(word: object, before: Kept | None) -> Effects:

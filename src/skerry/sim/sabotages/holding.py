@@ -64,10 +64,12 @@ def _a_right_given_anew_covers_what_was_said_before(patch: Patch) -> None:
 
 
 def _words_on_the_dead_outlast_the_right_to_them(patch: Patch) -> None:
-    def holds(custody: Custody) -> list[Kept]:
-        return list(custody.shelves["hold"].kept.values())
+    held = lapsing._held
 
-    patch.setattr(lapsing, "_words", holds)
+    def but_the_dead(custody: Custody, kinds: tuple[str, ...]) -> list[Kept]:
+        return held(custody, tuple(kind for kind in kinds if kind != "dead"))
+
+    patch.setattr(lapsing, "_held", but_the_dead)
 
 
 SABOTAGES = (
