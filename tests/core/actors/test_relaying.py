@@ -67,15 +67,15 @@ def test_what_it_has_not_is_wanted_and_what_others_send_is_handed_on_without_bei
 def test_nothing_is_called_lost_before_everybody_could_answer(author: Journal) -> None:
     relay, mine = Relay(), retaining(author, 6)
     relay.hear({CHAIN: 4}, {CHAIN: 4}, mine, 1_000)
-    assert relay.lost(mine, 1_000 + WANTED_FOR_MS - 1) == {}
-    assert relay.lost(mine, 1_000 + WANTED_FOR_MS) == {CHAIN: 6}
+    assert relay.lost({CHAIN: 4}, mine, 1_000 + WANTED_FOR_MS - 1) == {}
+    assert relay.lost({CHAIN: 4}, mine, 1_000 + WANTED_FOR_MS) == {CHAIN: 6}
     assert relay.wanted(mine, 1_000 + WANTED_FOR_MS) == {}
 
 
 def test_of_a_chain_of_which_nobody_has_anything_all_is_lost() -> None:
     relay, mine = Relay(), Journal(me=B, site="shop", life=LifeId("1"), boot="", signer=StandInSigner("b", 0))
     relay.hear({CHAIN: 4}, {}, mine, 0)
-    assert relay.lost(mine, WANTED_FOR_MS) == {CHAIN: 0}
+    assert relay.lost({}, mine, WANTED_FOR_MS) == {CHAIN: 0}
 
 
 def test_of_a_chain_of_which_nobody_has_more_than_the_manager_all_that_it_once_acknowledged_is_lost(
@@ -83,7 +83,7 @@ def test_of_a_chain_of_which_nobody_has_more_than_the_manager_all_that_it_once_a
 ) -> None:
     relay, mine = Relay(), retaining(author, 0)
     relay.hear({CHAIN: MANY}, {CHAIN: MANY}, mine, 0)  # it had acknowledged more, of which no disk knows any more
-    assert relay.lost(mine, WANTED_FOR_MS) == {CHAIN: 0}
+    assert relay.lost({CHAIN: MANY}, mine, WANTED_FOR_MS) == {CHAIN: 0}
 
 
 def test_what_others_retain_from_further_on_shortens_what_is_lost(author: Journal) -> None:
@@ -91,7 +91,7 @@ def test_what_others_retain_from_further_on_shortens_what_is_lost(author: Journa
     relay.hear({CHAIN: 2}, {CHAIN: 2}, mine, 0)
     for piece in pieces(author, 6, 7):
         relay.offer(piece, CHAIN)
-    assert relay.lost(mine, WANTED_FOR_MS) == {CHAIN: 5}
+    assert relay.lost({CHAIN: 2}, mine, WANTED_FOR_MS) == {CHAIN: 5}
 
 
 def test_a_sum_that_begins_with_what_the_manager_has_is_handed_on_for_the_rest_of_it(author: Journal) -> None:
@@ -101,7 +101,7 @@ def test_a_sum_that_begins_with_what_the_manager_has_is_handed_on_for_the_rest_o
     relay.offer(folded, CHAIN)
     assert relay.owed(mine, 64) == [folded.sealed, *author.entries(CHAIN, 7)]
     assert relay.wanted(mine, 1) == {}
-    assert relay.lost(mine, WANTED_FOR_MS) == {}
+    assert relay.lost({CHAIN: 4}, mine, WANTED_FOR_MS) == {}
 
 
 def test_who_comes_into_contact_is_asked_anew(author: Journal) -> None:
@@ -116,7 +116,7 @@ def test_who_comes_into_contact_is_asked_anew(author: Journal) -> None:
 def test_a_manager_that_does_not_know_that_it_lacks_anything_is_told_what_was_dropped(author: Journal) -> None:
     relay, mine = Relay(), retaining(author, 6)
     relay.hear({}, {CHAIN: 4}, mine, 0)
-    assert relay.lost(mine, WANTED_FOR_MS) == {CHAIN: 6}
+    assert relay.lost({CHAIN: 4}, mine, WANTED_FOR_MS) == {CHAIN: 6}
 
 
 def test_i5_what_follows_a_lost_stretch_does_not_wait_for_it(author: Journal) -> None:
@@ -136,7 +136,7 @@ def test_i5_what_nobody_retains_behind_a_lost_stretch_is_lost_too(author: Journa
     relay, mine = Relay(), retaining(author, 6)
     relay.hear({CHAIN: 2}, {CHAIN: 4}, mine, 0)
     relay.offer(pieces(author, 4)[0], CHAIN)  # of no use without the one before it
-    assert relay.lost(mine, WANTED_FOR_MS) == {CHAIN: 6}
+    assert relay.lost({CHAIN: 4}, mine, WANTED_FOR_MS) == {CHAIN: 6}
 
 
 def test_a_guest_that_was_away_until_all_was_dropped_is_told_how_far_that_went(author: Journal) -> None:
@@ -144,4 +144,21 @@ def test_a_guest_that_was_away_until_all_was_dropped_is_told_how_far_that_went(a
     relay, mine = Relay(), retaining(author, MANY - 1)
     mine.drop(CHAIN, MANY, MANY)
     relay.hear({}, {CHAIN: 4}, mine, 0)
-    assert relay.lost(mine, WANTED_FOR_MS) == {CHAIN: MANY}
+    assert relay.lost({CHAIN: 4}, mine, WANTED_FOR_MS) == {CHAIN: MANY}
+
+
+def test_of_what_the_manager_has_counted_as_lost_nothing_more_is_said(author: Journal) -> None:
+    """It still asks, as somebody who was away may have it; but each question would be a whole one for ever."""
+    relay, mine = Relay(), retaining(author, 6)
+    relay.hear({CHAIN: 4}, {CHAIN: 4}, mine, 0)
+    assert relay.lost({CHAIN: 4}, mine, WANTED_FOR_MS) == {CHAIN: 6}
+    relay.hear({CHAIN: 4}, {CHAIN: 6}, mine, WANTED_FOR_MS)
+    assert relay.lost({CHAIN: 6}, mine, WANTED_FOR_MS) == {}
+    assert relay.lost({CHAIN: 5}, mine, WANTED_FOR_MS) == {CHAIN: 6}, "it was put back once more"
+
+
+def test_where_nobody_ever_heard_of_it_the_manager_says_itself_how_far_it_counts_as_lost() -> None:
+    relay, mine = Relay(), Journal(me=B, site="shop", life=LifeId("1"), boot="", signer=StandInSigner("b", 0))
+    relay.hear({CHAIN: 4}, {CHAIN: 4}, mine, 0)
+    assert relay.lost({CHAIN: 4}, mine, WANTED_FOR_MS) == {CHAIN: 0}
+    assert relay.lost({CHAIN: MANY}, mine, WANTED_FOR_MS) == {}

@@ -364,7 +364,7 @@ class Picture:
         versions = {n: v for n, v in self.custody.versions().items() if concerns_manager(n, manager, home)}
         mine = Stock(versions=versions, heads=self._told_heads(dealings))
         relay.look(frozenset(self.contacts()), self.at_ms)
-        lost = relay.lost(self.agent.journal, self.at_ms)
+        lost = relay.lost((dealings.theirs or Stock()).heads, self.agent.journal, self.at_ms)
         return dealings.ask(mine, tuple(self._owed(manager, dealings, CARRY_MAX)), lost)
 
     def take_answer(self, manager: ManagerId, exchange: Exchange) -> bool:

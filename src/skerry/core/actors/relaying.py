@@ -71,18 +71,19 @@ class Relay:
                 found.extend(journal.after(name, number, most - len(found)))
         return found[:most]
 
-    def lost(self, journal: Journal, at_ms: int) -> dict[str, int]:
+    def lost(self, heads: Mapping[str, int], journal: Journal, at_ms: int) -> dict[str, int]:
         """Of each chain the number up to which nobody in contact retains what the manager lacks, which is all that is
         known of it where all of it was dropped; 0: nobody here ever heard of it, or of more than the manager has.
-        Nothing before everybody could answer."""
+        Nothing before everybody could answer, nor what the manager, with these heads, has counted as lost by now."""
         if at_ms - self._since_ms < WANTED_FOR_MS:
             return {}
         firsts = {name: self._first(name, number, journal) for name, number in self.lacks.items()}
-        return {
+        lost = {
             name: first - 1 if first is not None else self._all_known(name, journal)
             for name, first in firsts.items()
             if first != self.lacks[name] + 1
         }
+        return {name: until for name, until in lost.items() if heads.get(name, 0) < max(until, self.lacks[name] + 1)}
 
     def _all_known(self, name: str, journal: Journal) -> int:
         head = journal.heads.get(name, 0)
