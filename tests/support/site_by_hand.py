@@ -55,6 +55,7 @@ def make_site(folder: Path, manifests: Path, places: Mapping[str, Place]) -> dic
     seeds = {name: ed25519.generate() for name in places}
     site, bodies = _documents(manifests)
     members = {name: RosterEntry(node=name, public_key=ed25519.public_key(seed)) for name, seed in seeds.items()}
+    settings = next(body for body in bodies if isinstance(body, SiteDocument))
     roster = Roster(
         site=site,
         version=1,
@@ -62,7 +63,8 @@ def make_site(folder: Path, manifests: Path, places: Mapping[str, Place]) -> dic
         manager=MANAGER,
         manager_key=ed25519.public_key(manager_seed),
         members=members,
-        tie_breaker=next((b.tie_breaker for b in bodies if isinstance(b, SiteDocument)), None),
+        tie_breaker=settings.tie_breaker,
+        run_once_lease_ms=settings.run_once_lease_ms,
     )
     signed = _signed(manager_seed, site, [roster, *bodies])
     for name, place in places.items():

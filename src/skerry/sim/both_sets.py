@@ -15,7 +15,7 @@ from skerry.core.stages.capability.model import Resources
 from skerry.core.stages.fit.model import does
 from skerry.core.stages.ir.model import SetName
 from skerry.core.stages.negotiation.model import SITE, Assignment, Plan, Section
-from skerry.core.stages.subscription.rules import paused_by
+from skerry.core.stages.negotiation.survey import RUNNING
 
 
 def why_apart(agents: dict[str, Agent]) -> str | None:
@@ -29,8 +29,11 @@ def why_apart(agents: dict[str, Agent]) -> str | None:
             continue
         other: SetName = "isolated" if leading.picture.modes().get(intent, "connected") == "connected" else "connected"
         for ahead, present in _apart(section, other):
-            if paused_by(ahead.instance, leading.picture.paused()) is not None:
-                continue  # nobody does it
+            if not any(
+                one.instance == ahead.instance and one.phase in RUNNING
+                for one in leading.picture.everywhere().get(ahead.holder, ())
+            ):
+                continue  # nobody does it: it is paused, or exclusive and without a quorum
             if _could_keep(ahead, section, other, plan, leading):
                 return f"{ahead.instance} could stay on {ahead.holder} and would go to {present.holder} when {other}"
     return None

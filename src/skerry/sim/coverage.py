@@ -104,6 +104,7 @@ EXPECTED: tuple[str, ...] = (
     "state.assent.held",
     "state.written",
     "fault.written_anew",
+    "fault.settled_anew",
     "refused.stranger",
     "refused.stranger.at_manager",
     "refused.forged",

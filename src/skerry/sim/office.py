@@ -25,7 +25,9 @@ from skerry.core.stages.intent.model import Catalogue, Intent, Site
 from skerry.core.stages.ir.issuing import Applied, Held, Word, words_for
 from skerry.core.stages.ir.model import IntermediateRepresentation, Operator
 from skerry.core.stages.ir.rules import translate
+from skerry.sim.chance import Chance
 from skerry.sim.keys import StandInSigner
+from skerry.sim.options import LEASES_MS
 from skerry.sim.written import asked_otherwise, written_otherwise
 
 if TYPE_CHECKING:
@@ -60,6 +62,8 @@ class Office:
         self.owner = owner
         self.signers = {name: StandInSigner(name, world.options.seed) for name in OPERATORS}
         self.place = self._placed(world.book.place)
+        self.longest_lease_ms = world.options.lease_ms
+        """Of all that the site was ever given."""
         self.catalogue = self._as_in_the_book()
         self._chance = world.chance.child(f"writing {owner}")
         self._editions = 0
@@ -73,6 +77,16 @@ class Office:
         self._editions += 1
         self.catalogue = written_otherwise(self._as_in_the_book(), self._chance, self._editions)
         self.world.coverage.hit("state.written" if self._editions == 1 else "fault.written_anew")
+
+    def settle_anew(self, chance: Chance) -> None:
+        """What grants go by is another: how long they last, and who decides halves. The site is told with the next
+        word."""
+        lease_ms = chance.pick((self.world.options.lease_ms, chance.pick(LEASES_MS)))
+        self.longest_lease_ms = max(self.longest_lease_ms, lease_ms)
+        breaker = chance.pick((*self.world.machines, None))
+        spec = msgspec.structs.replace(self.place.spec, run_once_lease=f"{lease_ms}ms", tie_breaker=breaker)
+        self.place = msgspec.structs.replace(self.place, spec=spec)
+        self.world.coverage.hit("fault.settled_anew")
 
     def _as_in_the_book(self) -> Catalogue:
         book = self.world.book.catalogue

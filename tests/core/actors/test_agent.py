@@ -125,9 +125,7 @@ def test_i8_a_replay_after_a_restart_makes_no_contact_and_moves_nothing(heard_by
 def test_i8_what_was_refused_for_its_life_is_refused_again_when_that_life_is_known() -> None:
     """It was heard once; who repeats it is not its author."""
     world = settled()
-    early = sealed(
-        world, "c", GrantAsk(number=1, roster_version=1, lease_ms=3_000, keys={GrantKey("k"): 0}), number=1, life="new"
-    )
+    early = sealed(world, "c", GrantAsk(number=1, roster_version=1, keys={GrantKey("k"): 0}), number=1, life="new")
     assert tell(world, "b", early).empty
     world.run(50)
     tell(

@@ -284,3 +284,14 @@ def test_x3_another_tie_breaker_is_another_roster(site: Site) -> None:
     assert (site.manager.roster().version, site.manager.roster().tie_breaker) == (2, "b")
     site.step(Authored(documents=(msgspec.structs.replace(document, generation=2),)))
     assert site.manager.roster().version == 2
+
+
+def test_x2_another_lease_is_another_roster_and_both_are_one() -> None:
+    site = Site()
+    document = SiteDocument(name=SITE, generation=1, governance=ANYBODY, tie_breaker="b", run_once_lease_ms=5_000)
+    site.step(Authored(documents=(document,)))
+    roster = site.manager.roster()
+    assert (roster.version, roster.tie_breaker, roster.run_once_lease_ms) == (2, "b", 5_000)
+    site.step(Authored(documents=(msgspec.structs.replace(document, generation=2, run_once_lease_ms=3_000),)))
+    roster = site.manager.roster()
+    assert (roster.version, roster.tie_breaker, roster.run_once_lease_ms) == (3, "b", 3_000)

@@ -145,7 +145,9 @@ class Agent:
         picture = Picture(me=me, expressions=expressions, contingency=contingency)
         for document in documents:
             picture.custody.restore(document)
-        lease_ms = picture.lease_ms()
+        editions = picture.editions()
+        succession = Succession.recover(me, state, editions)
+        lease_ms = succession.longest_lease_ms(editions, succession.counting or min(editions))
         keeper, effects = Keeper.recover(me, state, found, at_ms, given.wall_ms, lease_ms)
         agent = cls(
             identity=identity,
@@ -153,7 +155,7 @@ class Agent:
             picture=picture,
             membership=Membership(me=me, life=identity.life),
             election=Election.recover(me, state.get(FOLLOWED_KEY), at_ms),
-            succession=Succession.recover(me, state, picture.editions()),
+            succession=succession,
             granting=Granting.recover(me, state, at_ms, lease_ms),
             uplink=Uplink.recover(me, state.get(MODES_KEY), at_ms),
             journal=Journal.recover(me, identity.site, identity.life, identity.boot, signer, state, shelf),

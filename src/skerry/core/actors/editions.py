@@ -16,7 +16,12 @@ def edition_of(kept: Kept) -> Edition:
     """A version of the roster, as far as grants go."""
     roster: Roster = kept.value
     members = frozenset(NodeId(n) for n in roster.members)
-    electorate = Electorate(roster_version=roster.version, members=members, tie_breaker=roster.tie_breaker)
+    electorate = Electorate(
+        roster_version=roster.version,
+        members=members,
+        tie_breaker=roster.tie_breaker,
+        lease_ms=roster.run_once_lease_ms,
+    )
     return Edition(electorate=electorate, digest=body_digest(kept.sealed))
 
 

@@ -377,9 +377,14 @@ class ManagerSite:
         note = Note(what="manager.says", about=document.name, data={"version": list(document.version)})
         done = self.custody.keep(document) + self.restored.settle(document.name) + Effects(note=(note,))
         done = done + lapse(value, self.custody)
-        if isinstance(value, SiteDocument) and value.tie_breaker != self.roster().tie_breaker:
-            done = done + self._author(self.next_roster(tie_breaker=value.tie_breaker))
-        return done
+        return done + self._of_grants(value) if isinstance(value, SiteDocument) else done
+
+    def _of_grants(self, site: SiteDocument) -> Effects:
+        """What of a site's settings grants go by counts with a version of the roster (X3, X5; 0026)."""
+        now, changes = self.roster(), {"tie_breaker": site.tie_breaker, "run_once_lease_ms": site.run_once_lease_ms}
+        if all(getattr(now, name) == value for name, value in changes.items()):
+            return NOTHING
+        return self._author(self.next_roster(**changes))
 
     def next_roster(self, **changes: Any) -> Roster:
         """The successor of the roster in force, naming it (N4)."""

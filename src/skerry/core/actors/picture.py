@@ -21,7 +21,7 @@ from skerry.core.actors.relaying import Relay
 from skerry.core.conversation import LEAVE_PREFIX, Carried, Exchange
 from skerry.core.group.custody.machine import Custody, Holdings
 from skerry.core.group.custody.model import CARRY_MAX, Kept, lacks
-from skerry.core.group.granting.model import LEASE_MS, DeclaredDead
+from skerry.core.group.granting.model import DeclaredDead
 from skerry.core.group.journal.chain import Piece
 from skerry.core.group.membership.model import Contact
 from skerry.core.group.succession.model import Closing, Edition
@@ -214,11 +214,6 @@ class Picture:
 
     def _held(self, what: str) -> dict[str, str]:
         return {k.value.subject: in_words(k.value, k.author) for k in self.holds() if k.value.what == what}
-
-    def lease_ms(self) -> int:
-        """The `run_once` lease of this site."""
-        site = self.site()
-        return site.run_once_lease_ms if site is not None else LEASE_MS
 
     def uplink_settings(self) -> UplinkSettings:
         """How long its managers may be silent."""

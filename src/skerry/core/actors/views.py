@@ -212,7 +212,6 @@ def succession_view(picture: Picture) -> SuccessionView:
         promises=agent.granting.promised_under(agent.succession.counting, picture.at_ms),
         fences=_fences(picture),
         known_from_ms=agent.granting.quiet_until_ms,
-        lease_ms=picture.lease_ms(),
         dead=agent.granting.surrender.dead,
     )
 
@@ -226,15 +225,14 @@ def _fences(picture: Picture) -> dict[GrantKey, int]:
 def granting_view(picture: Picture) -> GrantingView:
     """The roster that counts, with its weights, and what the plan names me for."""
     keeper, succession, editions = picture.agent.keeper, picture.agent.succession, picture.editions()
-    lease_ms = picture.lease_ms()
     return GrantingView(
         electorate=editions[succession.counting or min(editions)].electorate,
-        lease_ms=lease_ms,
+        longest_lease_ms=succession.longest_lease_ms(editions, max(editions)),
         lives=picture.facets.sides["lives"].said,
         wanted=keeper.wanted_keys(),
         in_use=keeper.keys_in_use(),
         closed=succession.closed,
-        only_agreed_until_ms=succession.waits_until_ms(lease_ms),
+        only_agreed_until_ms=succession.waits_until_ms,
         agreed=succession.agreed,
         fences=picture.closed_fences(),
         declared=picture.declared_dead(),

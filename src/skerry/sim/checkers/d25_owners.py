@@ -77,6 +77,8 @@ class Owners(Checker):
 
     def _judge(self, shell: Shell, plan: Plan, touched: set[NodeId]) -> None:
         irs = shell.agent.picture.irs()
+        if not _is_of(plan, irs):
+            return
         slots = list(_open(plan, irs))
         for *_, why in slots:
             if ROOM in why:
@@ -159,6 +161,12 @@ def _touched(before: Plan | None, plan: Plan) -> set[NodeId]:
         for one in (before, plan)
     )
     return {holder for *_, holder in old ^ new}
+
+
+def _is_of(plan: Plan, irs: dict[IntentId, IntermediateRepresentation]) -> bool:
+    """Whether a plan gives out what is wanted now: what came in the step of its commit, the next one gives out."""
+    sections = {intent: section for intent, section in plan.sections.items() if intent != SITE}
+    return all(intent in irs and section.generation == irs[intent].generation for intent, section in sections.items())
 
 
 def _open(

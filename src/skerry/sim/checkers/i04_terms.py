@@ -60,5 +60,5 @@ class Terms(Checker):
                 over_ms = (workload.kill_at_ms or 0) + workload.stop_within_ms + SLACK_MS
                 if now_ms > over_ms:
                     self.broken(f"{workload.instance} on {machine.name} should have ended at {over_ms}, it is {now_ms}")
-                if gone_ms is not None and now_ms > gone_ms + self.world.options.lease_ms + SLACK_MS:
+                if gone_ms is not None and now_ms > gone_ms + self.world.manager.office.longest_lease_ms + SLACK_MS:
                     self.broken(f"{workload.instance} on {machine.name} has outlived its agent by a lease")

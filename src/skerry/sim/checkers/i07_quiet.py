@@ -52,7 +52,7 @@ class Quiet(Checker):
 
     def at_end(self) -> None:
         """It still does."""
-        held = self.world.machines[self.world.core.nodes[0]].shell
+        held = next((self.world.machines[name].shell for name in self.world.core.nodes), None)
         picture = held.agent.picture if held is not None else None
         for instance, (node, pid) in sorted(self._healthy.items()):
             if picture is not None and (paused_by(instance, picture.paused()) or node in picture.drained()):

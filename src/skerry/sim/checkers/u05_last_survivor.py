@@ -45,7 +45,7 @@ class LastSurvivor(Checker):
             heard = (machine.shell, frozenset(machine.shell.agent.membership.contacts) if machine.shell else None)
             if self._heard.get(name, (None,))[0] != heard:
                 self._heard[name] = (heard, now_us)
-        if world.healed_us is None or len(world.core.nodes) > FEW:
+        if world.healed_us is None or not 0 < len(world.core.nodes) <= FEW:
             return
         agents = self._agents()
         alone_us = now_us - max(self._heard[name][1] for name in world.core.nodes)

@@ -16,13 +16,15 @@ ANEW_PERMILLE = 400
 
 
 def raises_limit(world: World, chance: Chance) -> End | None:
-    """An intent is applied again, with other limits; perhaps with another catalogue."""
+    """An intent is applied again, with other limits; perhaps with another catalogue, or other settings."""
     manager = world.any_manager(chance)
     live = sorted(manager.manifests.intents)
     if not live or not manager.up:
         return None
     if world.options.written and chance.child("writing").happens(ANEW_PERMILLE):
         manager.office.write_anew()
+    if world.options.written and manager is world.manager and chance.child("settings").happens(ANEW_PERMILLE):
+        manager.office.settle_anew(chance.child("settled"))
     manager.apply(chance.pick(live), chance.pick((50, 100, 130, 180)))
     return _nothing
 

@@ -81,7 +81,7 @@ def declares_dead(world: World, chance: Chance) -> End | None:
 def _enter(world: World, chance: Chance, *, gone: str | None) -> End:
     site = world.manager.site
     assert site is not None
-    beside = chance.pick([name for name in world.members() if name != gone] or world.members())
+    beside = chance.pick([name for name in world.members() if name != gone] or world.members() or (None,))
     machine = world.new_machine()
     entry = RosterEntry(node=machine.name, public_key=machine.signer.public_key)
     others = {name: known for name, known in site.roster().members.items() if name != gone}
@@ -96,8 +96,8 @@ def _enter(world: World, chance: Chance, *, gone: str | None) -> End:
     return lambda: world.network.mend(cut)
 
 
-def _as_cut_off_as(world: World, name: str, beside: str) -> list[Link]:
-    """The links that the one beside it has not got."""
+def _as_cut_off_as(world: World, name: str, beside: str | None) -> list[Link]:
+    """The links that the one beside it has not got, if there is one."""
     swapped = [tuple(name if end == beside else end for end in link) for link in world.network.blocked]
     return [(a, b) for a, b in swapped if name in (a, b)]
 

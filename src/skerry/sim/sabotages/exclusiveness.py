@@ -74,7 +74,7 @@ SABOTAGES = (
     Sabotage(
         name="X2: lease counted from the answer",
         plant=_lease_from_the_answer,
-        seeds_known=(4,),
+        seeds_known=(9,),
         noticed_by=("I2",),
         shape=apart,
     ),
@@ -89,7 +89,7 @@ SABOTAGES = (
     Sabotage(
         name="X6: the guard forgets deadlines",
         plant=_guard_forgets_deadlines,
-        seeds_known=(1,),
+        seeds_known=(10,),
         noticed_by=("I4", "I2"),
         shape=restarting,
     ),

@@ -99,6 +99,7 @@ SABOTAGES = (
     Sabotage(
         name="R4: a right given anew covers what was said before",
         plant=_a_right_given_anew_covers_what_was_said_before,
+        seeds_known=(5,),
         noticed_by=("I8", "R4"),
         shape=reappointing,
     ),

@@ -112,6 +112,7 @@ SABOTAGES = (
     Sabotage(
         name="J1: a life that was written twice goes on",
         plant=_a_life_that_was_written_twice_goes_on,
+        seeds_known=(13,),
         noticed_by=("J1",),
         shape=cloned,
     ),
@@ -140,6 +141,7 @@ SABOTAGES = (
     Sabotage(
         name="J3: nothing is asked for again",
         plant=_nothing_is_asked_for_again,
+        seeds_known=(4,),
         noticed_by=("I5",),
         shape=put_back,
     ),
@@ -152,6 +154,7 @@ SABOTAGES = (
     Sabotage(
         name="J4: its own word of before is refused",
         plant=_its_own_word_of_before_is_refused,
+        seeds_known=(4,),
         noticed_by=("I12", "U2"),
         shape=put_back,
     ),

@@ -56,7 +56,7 @@ SABOTAGES = (
     Sabotage(
         name="C1: old lives are believed",
         plant=_old_lives_are_believed,
-        seeds_known=(21,),
+        seeds_known=(35,),
         noticed_by=("U7", "I12"),  # whom a replay is taken for is lost to its peers at once
         shape=haunted,
     ),

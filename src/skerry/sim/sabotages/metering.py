@@ -104,6 +104,7 @@ SABOTAGES = (
     Sabotage(
         name="H3: what a lost node had not copied is forgotten",
         plant=_what_a_lost_node_had_not_copied_is_forgotten,
+        seeds_known=(8,),
         noticed_by=("I6",),
         shape=losing,
     ),

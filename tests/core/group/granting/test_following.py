@@ -36,7 +36,14 @@ SECOND = Electorate(roster_version=2, members=frozenset({A, B, D}))
 
 
 def view(**fields) -> GrantingView:
-    given = {"electorate": FIRST, "lease_ms": LEASE_MS, "lives": ALL, "wanted": {}, "in_use": frozenset(), **fields}
+    given = {
+        "electorate": FIRST,
+        "longest_lease_ms": LEASE_MS,
+        "lives": ALL,
+        "wanted": {},
+        "in_use": frozenset(),
+        **fields,
+    }
     return GrantingView(**given)
 
 
@@ -45,7 +52,7 @@ def node_a(**fields) -> Talk:
 
 
 def ask(number: int = 1, fence: int = 0, roster: int = 1) -> GrantAsk:
-    return GrantAsk(number=number, roster_version=roster, lease_ms=LEASE_MS, keys={KEY: fence})
+    return GrantAsk(number=number, roster_version=roster, keys={KEY: fence})
 
 
 def give(number: int, fence: int, roster: int = 1) -> GrantGive:
@@ -127,7 +134,7 @@ def test_x9_a_higher_fence_that_was_told_under_a_roster_is_forgone_with_it() -> 
 def test_x5_who_is_agreed_on_for_one_key_is_granted_that_one_beside_one_that_it_is_not() -> None:
     other = GrantKey("hq/shop/another")
     t = node_a(electorate=SECOND, only_agreed_until_ms=PROMISE_MS, agreed={KEY: B})
-    both = GrantAsk(number=1, roster_version=2, lease_ms=LEASE_MS, keys={other: 0, KEY: 0})
+    both = GrantAsk(number=1, roster_version=2, keys={other: 0, KEY: 0})
     assert t >> heard(B, both) << says(B, give(1, 0, roster=2))
 
 

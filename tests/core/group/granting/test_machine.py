@@ -22,7 +22,7 @@ ROUND_MS = 300
 def view(**fields) -> GrantingView:
     given = {
         "electorate": Electorate(roster_version=1, members=frozenset({A, B, C})),
-        "lease_ms": LEASE_MS,
+        "longest_lease_ms": LEASE_MS,
         "lives": {B: LifeId("b1"), C: LifeId("c1")},
         "wanted": {},
         "in_use": frozenset(),
@@ -35,8 +35,8 @@ def node_a(**fields) -> Talk:
     return talk(Granting(me=A, quiet_until_ms=0), view(**fields))
 
 
-def ask(number: int = 1, fence: int = 0, roster: int = 1, lease_ms: int = LEASE_MS) -> GrantAsk:
-    return GrantAsk(number=number, roster_version=roster, lease_ms=lease_ms, keys={KEY: fence})
+def ask(number: int = 1, fence: int = 0, roster: int = 1) -> GrantAsk:
+    return GrantAsk(number=number, roster_version=roster, keys={KEY: fence})
 
 
 def give(number: int, fence: int, roster: int = 1) -> GrantGive:
@@ -73,8 +73,8 @@ def test_x2_a_granter_has_one_promise_open_for_a_key() -> None:
 def test_x2_who_cannot_have_one_key_may_have_another() -> None:
     other = GrantKey("hq/shop/another")
     t = node_a()
-    assert t >> heard(C, GrantAsk(number=1, roster_version=1, lease_ms=LEASE_MS, keys={other: 0})) << says(C, GrantGive)
-    both = GrantAsk(number=1, roster_version=1, lease_ms=LEASE_MS, keys={other: 0, KEY: 0})
+    assert t >> heard(C, GrantAsk(number=1, roster_version=1, keys={other: 0})) << says(C, GrantGive)
+    both = GrantAsk(number=1, roster_version=1, keys={other: 0, KEY: 0})
     assert t >> heard(B, both) << says(B, give(1, 0))
 
 
@@ -137,8 +137,22 @@ def test_x2_grants_count_under_one_roster_version_only() -> None:
     assert t.machine.held == {}
 
 
-def test_x2_a_lease_longer_than_the_site_allows_is_not_granted() -> None:
-    assert node_a() >> heard(B, ask(lease_ms=LEASE_MS + 1))
+def test_x2_a_promise_binds_for_the_lease_of_the_roster_under_which_it_was_given() -> None:
+    long = Electorate(roster_version=1, members=frozenset({A, B, C}), lease_ms=60_000)
+    t = node_a(electorate=long)
+    assert t >> heard(B, ask()) << says(B, give(1, 0))
+    short = Electorate(roster_version=2, members=frozenset({A, B, C}), lease_ms=1_000)
+    assert t >> meanwhile(electorate=short) >> at(60_599, heard(C, ask(1, roster=2)))
+    assert t >> at(60_600, heard(C, ask(2, roster=2))) << says(C, give(2, 0, roster=2))
+
+
+def test_x2_a_holder_counts_no_longer_lease_from_an_answer_to_what_it_asked_under_a_shorter_one() -> None:
+    t = node_a(wanted={KEY: 1})
+    assert t >> at(0) << keeps("granting/fence/") << says(None, ask(1, fence=1))
+    long = Electorate(roster_version=2, members=frozenset({A, B, C}), lease_ms=60_000)
+    assert t >> at(10) >> sees(electorate=long) << says(None, ask(2, fence=1, roster=2))
+    assert t >> at(20, heard(B, give(1, 1)))
+    assert t.machine.held == {}
 
 
 def test_x2_whoever_left_the_roster_is_granted_nothing() -> None:

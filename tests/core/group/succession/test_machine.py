@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from skerry.core.group.granting.model import Electorate
-from skerry.core.group.succession.machine import CLOSE_AFTER_MS, COUNTING_KEY, Succession, SuccessionView
+from skerry.core.group.succession.machine import CLOSE_AFTER_MS, COUNTING_KEY, OVER_KEY, Succession, SuccessionView
 from skerry.core.group.succession.model import Closing, Edition
 from skerry.core.group.succession.rules import agreed
 from skerry.core.kernel.effects import Put
@@ -20,8 +20,12 @@ PROMISE_MS = 3_030
 HELD = range(1, 6)
 
 
-def edition(version: int, *members: NodeId, name: str = "", tie_breaker: str | None = None) -> Edition:
-    electorate = Electorate(roster_version=version, members=frozenset(members), tie_breaker=tie_breaker)
+def edition(
+    version: int, *members: NodeId, name: str = "", tie_breaker: str | None = None, lease_ms: int = LEASE_MS
+) -> Edition:
+    electorate = Electorate(
+        roster_version=version, members=frozenset(members), tie_breaker=tie_breaker, lease_ms=lease_ms
+    )
     return Edition(electorate=electorate, digest=f"{version}{name}")
 
 
@@ -40,7 +44,6 @@ def view(*editions: Edition, **fields) -> SuccessionView:
         "promises": {},
         "fences": {},
         "known_from_ms": 0,
-        "lease_ms": LEASE_MS,
         "dead": frozenset(),
         **fields,
     }
@@ -228,6 +231,55 @@ def test_whoever_watches_is_told_of_each_change_and_of_nothing_else() -> None:
     assert t.machine.version > closed
 
 
+# --- how long what was promised before binds --------------------------------------------------------------------------
+
+LONG_MS = 60_000
+LONG_PROMISE_MS = 60_600
+LONG = edition(1, A, B, C, lease_ms=LONG_MS)
+
+
+def shortened() -> Talk:
+    """The lease of the second version is shorter than that of the first, which a quorum has closed."""
+    t = node_a(editions=held(LONG))
+    assert t >> sees(editions=held(LONG, TWO))
+    assert t >> until(CLOSE_AFTER_MS) << publishes("closing/a")
+    assert t >> sees(closings=said(closing(A), closing(B))) << keeps(COUNTING_KEY)
+    return t
+
+
+def test_x2_a_promise_under_an_earlier_roster_is_waited_for_by_its_own_lease() -> None:
+    t = shortened()
+    assert t.machine.waits_until_ms == t.at_ms + LONG_PROMISE_MS
+    assert t.machine.longest_lease_ms(held(LONG, TWO), 2) == LONG_MS
+
+
+def test_x2_a_longer_lease_is_not_waited_for_before_anybody_can_have_had_one() -> None:
+    t = closed_by_a()
+    longer = edition(2, A, B, C, D, lease_ms=LONG_MS)
+    assert t >> sees(editions=held(ONE, longer), closings=said(closing(A), closing(B))) << keeps(COUNTING_KEY)
+    assert t.machine.waits_until_ms == t.at_ms + PROMISE_MS
+
+
+def test_x4_a_start_counts_with_the_longer_lease_until_all_that_was_promised_under_it_is_over() -> None:
+    t = shortened()
+    counts_ms = t.at_ms
+    crashed = Succession.recover(A, {COUNTING_KEY: encode(2)}, HELD)
+    assert crashed.longest_lease_ms(held(LONG, TWO), 2) == LONG_MS
+    assert t >> until(counts_ms + LONG_PROMISE_MS - 1)
+    assert t >> at(counts_ms + LONG_PROMISE_MS) << keeps(OVER_KEY)
+    (over,) = t.said.persist
+    assert isinstance(over, Put)
+    after = Succession.recover(A, {COUNTING_KEY: encode(2), OVER_KEY: over.value}, HELD)
+    assert after.longest_lease_ms(held(LONG, TWO), 2) == LEASE_MS
+
+
+def test_x4_after_a_start_it_is_not_over_before_the_promises_of_the_earlier_life_are() -> None:
+    kept = {COUNTING_KEY: encode(2)}
+    t = talk(Succession.recover(A, kept, HELD), view(LONG, TWO, known_from_ms=LONG_PROMISE_MS))
+    assert t >> at(0) >> until(LONG_PROMISE_MS - 1)
+    assert t >> at(LONG_PROMISE_MS) << keeps(OVER_KEY)
+
+
 # --- who goes on at once ----------------------------------------------------------------------------------------------
 
 
@@ -235,7 +287,7 @@ def test_x5_the_holder_whom_the_closing_agrees_on_goes_on_at_once() -> None:
     t = closed_by_a(promises={KEY: B})
     assert t >> sees(closings=said(closing(A, to=B), closing(C, to=B))) << keeps(COUNTING_KEY)
     assert t.machine.agreed == {KEY: B}
-    assert t.machine.waits_until_ms(LEASE_MS) == t.at_ms + PROMISE_MS
+    assert t.machine.waits_until_ms == t.at_ms + PROMISE_MS
 
 
 def test_x5_where_they_name_two_nobody_does() -> None:

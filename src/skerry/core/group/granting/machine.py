@@ -44,7 +44,8 @@ class GrantingView(Value, frozen=True, kw_only=True):
 
     electorate: Electorate
     """Of the version of the roster that counts."""
-    lease_ms: int
+    longest_lease_ms: int
+    """Of all versions under which somebody may still hold something."""
     lives: dict[NodeId, LifeId]
     """The present life of each node in contact; what an earlier life says is not listened to."""
     wanted: dict[GrantKey, int]
@@ -93,6 +94,10 @@ class _Wish:
     stops_first: bool = False
     """I had it by X8, or was declared dead: what runs under it is gone before I ask again."""
 
+    def lasts_from(self, at_ms: int, lease_ms: int) -> None:
+        """I hold it for one lease from then on, and renew it early."""
+        self.until_ms, self.next_ms = at_ms + lease_ms, at_ms + lease_ms // RENEWAL_DIVISOR
+
 
 @dataclass
 class Granting:
@@ -115,14 +120,14 @@ class Granting:
     _deadline_ms: int | None = None
 
     @classmethod
-    def recover(cls, me: NodeId, kept: dict[str, bytes], at_ms: int, lease_ms: int) -> Granting:
+    def recover(cls, me: NodeId, kept: dict[str, bytes], at_ms: int, longest_lease_ms: int) -> Granting:
         """After a start every promise of mine is unknown, so I wait until all of them are over (X4)."""
         fences = {
             GrantKey(key.removeprefix(FENCE_PREFIX)): decode(raw, int)
             for key, raw in kept.items()
             if key.startswith(FENCE_PREFIX)
         }
-        return cls(me=me, quiet_until_ms=at_ms + promise_ms(lease_ms), fences=fences)
+        return cls(me=me, quiet_until_ms=at_ms + promise_ms(longest_lease_ms), fences=fences)
 
     def step(self, given: Input[GrantingEvent], view: GrantingView) -> Effects:
         """Take a request, an answer, a release or the passing of time."""
@@ -202,7 +207,7 @@ class Granting:
                 continue
             self._promises[key] = _Promise(
                 holder=holder,
-                until_ms=at_ms + promise_ms(ask.lease_ms),
+                until_ms=at_ms + promise_ms(view.electorate.lease_ms),
                 roster_version=ask.roster_version,
             )
             if fence > self.fences.get(key, 0):
@@ -218,7 +223,6 @@ class Granting:
             ask.roster_version == electorate.roster_version
             and not view.closed
             and {self.me, holder} <= electorate.members
-            and ask.lease_ms <= view.lease_ms
         )
 
     def _highest(self, key: GrantKey, view: GrantingView) -> int:
@@ -256,7 +260,7 @@ class Granting:
     def _look_round(self, at_ms: int, view: GrantingView) -> None:
         """Who is there and who is not; and whether what was asked for was asked for under another roster (X2, X5)."""
         dead, present = self.surrender.dead, frozenset(view.lives) | {self.me}
-        due_ms = self.surrender.look(view.electorate, present, view.declared, at_ms, view.lease_ms)
+        due_ms = self.surrender.look(view.electorate, present, view.declared, at_ms, view.longest_lease_ms)
         if due_ms is not None:
             self._wake(due_ms)
         if self.surrender.dead != dead:
@@ -301,7 +305,6 @@ class Granting:
         ask = GrantAsk(
             number=self._number,
             roster_version=view.electorate.roster_version,
-            lease_ms=view.lease_ms,
             keys=asked,
         )
         own, persist = self._grant(self.me, ask, given.at_ms, view)
@@ -323,7 +326,7 @@ class Granting:
         without = self._left_out(wish, view)
         if without is not None:
             highest = max(wish.gave.values())
-            if wish.told_ms is not None and at_ms >= wish.told_ms + view.lease_ms:
+            if wish.told_ms is not None and at_ms >= wish.told_ms + view.electorate.lease_ms:
                 # Those who told the highest are bound no longer: somebody else may have taken this one, too.
                 self._forgo(key, wish)
                 wish.asked_ms, wish.next_ms = None, at_ms
@@ -333,10 +336,7 @@ class Granting:
                 wish.fence, wish.told_ms, wish.asked_ms, wish.next_ms = highest + 1, wish.asked_ms, None, at_ms
                 return NOTHING
             wish.told_ms = None
-            wish.until_ms, wish.next_ms = (
-                wish.asked_ms + view.lease_ms,
-                wish.asked_ms + view.lease_ms // RENEWAL_DIVISOR,
-            )
+            wish.lasts_from(wish.asked_ms, view.electorate.lease_ms)
             wish.asked_ms = None
             why = f"without {', '.join(sorted(without))}, declared dead" if without else ""
             if view.roster_surrendered:
@@ -347,7 +347,8 @@ class Granting:
             return NOTHING
         wish.asked_ms = None
         self._forgo(key, wish)
-        if key in view.runs_alone and self.surrender.may_run_alone(at_ms, view.lease_ms, holds=key in self.held):
+        holds = key in self.held
+        if key in view.runs_alone and self.surrender.may_run_alone(at_ms, view.longest_lease_ms, holds=holds):
             return self._run_alone(key, wish, given, view)
         wish.next_ms = at_ms + RETRY_MIN_MS + given.draw % (RETRY_SPAN_MS + 1)
         self._wake(wish.next_ms)
@@ -377,8 +378,7 @@ class Granting:
             wish.fence, wish.told_ms = self._highest(key, view) + 1, None
             self.fences[key] = wish.fence
             persist = (Put(key=FENCE_PREFIX + key, value=encode(wish.fence)),)
-        wish.until_ms = given.at_ms + view.lease_ms
-        wish.next_ms = given.at_ms + view.lease_ms // RENEWAL_DIVISOR
+        wish.lasts_from(given.at_ms, view.electorate.lease_ms)
         return Effects(persist=persist) + self._set_held(key, wish, "no majority of the roster is in contact", given)
 
     def _set_held(

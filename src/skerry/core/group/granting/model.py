@@ -33,6 +33,8 @@ class Electorate(Value, frozen=True, kw_only=True):
     roster_version: int
     members: frozenset[NodeId]
     tie_breaker: str | None = None
+    lease_ms: int = LEASE_MS
+    """How long a grant under this version lasts."""
 
     def is_quorum(self, nodes: frozenset[NodeId], without: frozenset[NodeId] = frozenset()) -> bool:
         """More than half of the sum of the weights (X3); the weight of those declared dead is left out (X8)."""

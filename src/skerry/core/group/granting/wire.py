@@ -12,7 +12,6 @@ class GrantAsk(Value, frozen=True, kw_only=True, tag="grant_ask", array_like=Tru
     number: Whole
     """Grows within one life of the holder, over requests and releases alike; older ones are ignored (X2)."""
     roster_version: Whole
-    lease_ms: Whole
     keys: dict[GrantKey, Whole]
     """To each key the fence that I take for it; 0 while I do not know which is free."""
 

@@ -3,7 +3,7 @@
 
 A version counts until a quorum of it has said, signed and durably, that it grants nothing more under it. From then on
 the next one counts, and each granter waits for the longest promise before it grants under it, but to the holder that
-the closing agrees on, whose work goes on without a break.
+the closing agrees on, whose work goes on without a break. How long a promise binds is each version's own matter.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.values import Value, decode, encode
 
 COUNTING_KEY = "succession/counting"
+OVER_KEY = "succession/over"
 CLOSE_AFTER_MS = 100
 """Rosters come in rows, when several nodes join or one has been away: one closing does for all of a row."""
 
@@ -39,7 +40,6 @@ class SuccessionView(Value, frozen=True, kw_only=True):
     """The highest that this node has seen."""
     known_from_ms: int
     """Before, promises of an earlier life of this node may be open that it does not know of (X4)."""
-    lease_ms: int
     dead: frozenset[NodeId]
     """Declared dead: their weight is left out (X8)."""
 
@@ -51,8 +51,10 @@ class Succession:
     me: NodeId
     counting: int = 0
     """The version under which grants count; 0: not looked yet."""
-    since_ms: int = -(10**9)
-    """When it began to count here."""
+    over: int = 0
+    """All that was promised under versions below is over; 0: not known of any."""
+    waits_until_ms: int = -(10**9)
+    """Until when only the agreed holders are granted anything under the version that counts."""
     agreed: dict[GrantKey, NodeId] = field(default_factory=dict)
     """Who may go on at once under it."""
     closed: bool = False
@@ -75,27 +77,28 @@ class Succession:
         """What counted goes on counting, by the versions `held`. Who may go on at once is forgotten; that everybody
         waits after a start is X4's, and as long. Raises `msgspec.DecodeError` if what counted is damaged."""
         raw = kept.get(COUNTING_KEY)
-        counting = decode(raw, int) if raw is not None else 0
-        check_held(counting, held)
-        return cls(me=me, counting=counting, fresh=raw is None)
+        counting, over = decode(raw, int) if raw is not None else 0, decode(kept.get(OVER_KEY, encode(0)), int)
+        check_held(over or counting, held)
+        return cls(me=me, counting=counting, over=over, fresh=raw is None)
 
     def step(self, given: Input[SuccessionEvent], view: SuccessionView) -> Effects:
         """Look at rosters and closings."""
         self._deadline_ms = None
         before = (self.counting, self.agreed, self.closed, self.surrendered)
         done = self._advance(given.at_ms, view)
+        done = done + self._outlast(given.at_ms, view)
         done = done + self._close(given.at_ms, view)
         if (self.counting, self.agreed, self.closed, self.surrendered) != before:
             self.version += 1
         return done
 
     def next_deadline_ms(self) -> int | None:
-        """When to close."""
+        """When to close, and when what was promised earlier is over."""
         return self._deadline_ms
 
-    def waits_until_ms(self, lease_ms: int) -> int:
-        """Until when only the agreed holders are granted anything under the version that counts."""
-        return self.since_ms + promise_ms(lease_ms)
+    def longest_lease_ms(self, editions: Mapping[int, Edition], through: int) -> int:
+        """Of the versions up to this one under which a promise may be open."""
+        return max(e.electorate.lease_ms for version, e in editions.items() if self.over <= version <= through)
 
     def check_invariants(self) -> None:
         """X5: a version counts after one that it followed."""
@@ -107,10 +110,11 @@ class Succession:
         first = self.counting or min(view.editions)
         now = counts_from(first, view.editions, view.closings, view.dead)
         if now != self.counting:
-            self._base, self.counting, self.since_ms, self.agreed = first, now, at_ms, {}
+            self._base, self.counting, self.agreed = first, now, {}
+            self.waits_until_ms = at_ms + promise_ms(self.longest_lease_ms(view.editions, max(first, now - 1)))
             persist = (Put(key=COUNTING_KEY, value=encode(now)),)
             notes = (Note(what="roster.counts", data={"version": now}),)
-        if at_ms < self.waits_until_ms(view.lease_ms):
+        if at_ms < self.waits_until_ms:
             found = agreed(self._base, self.counting, view.editions, view.closings)
             self.agreed = {**found, **self.agreed}
         self._sound = max(self._sound, min(view.editions))
@@ -118,6 +122,21 @@ class Succession:
             self._sound += 1
         self.surrendered = self._sound < self.counting
         return Effects(persist=persist, note=notes)
+
+    def _outlast(self, at_ms: int, view: SuccessionView) -> Effects:
+        """Once the wait is over, so is all that was promised under earlier versions. A start has to know of it only
+        where it would wait longer than for a promise under the version that counts."""
+        due_ms = max(self.waits_until_ms, view.known_from_ms)
+        if self.over == self.counting:
+            return NOTHING
+        if at_ms < due_ms:
+            self._wake(due_ms)
+            return NOTHING
+        longest_ms = self.longest_lease_ms(view.editions, self.counting)
+        self.over = self.counting
+        if longest_ms == view.editions[self.counting].electorate.lease_ms:
+            return NOTHING
+        return Effects(persist=(Put(key=OVER_KEY, value=encode(self.over)),))
 
     def _close(self, at_ms: int, view: SuccessionView) -> Effects:
         """Say that all versions before the newest are over for me, once, and never before I know what I promised."""
@@ -132,7 +151,7 @@ class Succession:
         if not self.fresh:
             due_ms = max(due_ms, view.known_from_ms)
         if at_ms < due_ms:
-            self._deadline_ms = due_ms
+            self._wake(due_ms)
             return NOTHING
         self.closed = True
         closing = Closing(
@@ -148,9 +167,12 @@ class Succession:
             note=(Note(what="roster.closed", data={"version": through, "promises": dict(closing.promises)}),),
         )
 
+    def _wake(self, at_ms: int) -> None:
+        self._deadline_ms = at_ms if self._deadline_ms is None else min(self._deadline_ms, at_ms)
+
     def _open_promises(self, at_ms: int, view: SuccessionView) -> dict[GrantKey, NodeId]:
         """Mine; and while those of the version before may still be open, those who may go on from it."""
-        before = self.agreed if at_ms < self.waits_until_ms(view.lease_ms) else {}
+        before = self.agreed if at_ms < self.waits_until_ms else {}
         return {**before, **view.promises}
 
     def _concerns_me(self, through: int, view: SuccessionView) -> bool:

@@ -281,6 +281,8 @@ class Roster(Value, frozen=True, kw_only=True, tag="roster"):
     operators: dict[str, Operator] = {}
     tie_breaker: str | None = None
     """Part of the roster, since what a quorum is may change only with a version of it (X3, X5)."""
+    run_once_lease_ms: Whole = 3_000
+    """Likewise, since how long a promise binds may (X2, X4)."""
     former: dict[str, RosterEntry] = {}
     """Who belonged once and does not any more: what they signed then is still read, and their names are not given
     again, since a name stands for one key and its promises."""
