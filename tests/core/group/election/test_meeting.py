@@ -149,6 +149,40 @@ def test_l4_a_leader_is_followed_until_it_follows_another_in_a_later_term(beat, 
     assert t.machine.leadership.leader == led_by
 
 
+def test_l4_a_leader_whose_disk_has_gone_back_leads_nobody_who_followed_it_before() -> None:
+    """Interleaving 9: in a later life it may not know that it led, and follow another in a term that is gone by."""
+    t = voter(A, C, me=B)
+    assert t >> heard(A, FollowMe(term=7)) << anything
+    forgot = {A: follows(6, C), C: follows(6, C, leads=2)}
+    assert t >> sees(lives={A: LifeId("a1"), C: LifeId("c1")}, contacts=forgot)
+    assert t.machine.leadership.leader == A, "the same life: its beat is older than its call"
+    assert t >> sees(lives={A: LifeId("a2"), C: LifeId("c1")}) << anything
+    assert t.machine.leadership.leader is None
+    assert t >> heard(C, FollowMe(term=8)) << keeps(FOLLOWED_KEY) << says(C, Follow(term=8, leader=C))
+
+
+def test_l4_nor_if_it_has_come_to_the_same_term_again_behind_another() -> None:
+    t = voter(A, C, me=B)
+    assert t >> heard(A, FollowMe(term=7)) << anything
+    assert t >> sees(lives={A: LifeId("a2")}, contacts={A: follows(7, C), C: follows(7, C, leads=2)}) << anything
+    assert t.machine.leadership.leader is None
+
+
+def test_l4_nor_who_followed_it_in_an_earlier_run() -> None:
+    t = voter(me=B, a=follows(7), kept=Follow(term=7, leader=A))
+    assert t >> sees(lives={A: LifeId("a2")})
+    assert t.machine.leadership.leader == A, "it knows"
+    assert t >> sees(contacts={A: Standing(term=3, highest=7)})
+    assert t.machine.leadership.leader is None
+
+
+def test_l4_a_leader_that_has_started_anew_is_followed_while_it_knows_that_it_led() -> None:
+    t = voter(A, me=B)
+    assert t >> heard(A, FollowMe(term=7)) << anything
+    assert t >> sees(lives={A: LifeId("a2")}, contacts={A: Standing(term=7, highest=7)})
+    assert t.machine.leadership.leader == A
+
+
 def test_l4_who_has_gone_to_a_later_term_since_it_asked_is_not_followed() -> None:
     t = voter(c=follows(5, D))
     assert t >> heard(C, FollowMe(term=4))

@@ -26,7 +26,7 @@ from skerry.core.group.election.model import (
     Leadership,
     Standing,
 )
-from skerry.core.group.election.rules import NotNamed, named, preferred, risen
+from skerry.core.group.election.rules import NotNamed, named, preferred, risen, still_leads
 from skerry.core.group.election.wire import (
     AskHandOver,
     ElectionMessage,
@@ -78,6 +78,8 @@ class Election:
     leadership: Leadership = field(default_factory=Leadership)
     version: int = 0
     """Grows whenever `leadership` or what `standing()` says changes."""
+    _asked_in: str | None = None
+    """My leader's life when it asked me; None: it was in an earlier run of mine."""
     _alone_since_ms: int | None = None
     """When I lost my leader, or was there long enough to stand at all; the wait by rank runs from it."""
     _stand_at_ms: int | None = None
@@ -167,7 +169,7 @@ class Election:
                     self._asking.yes.add(peer)
                 return NOTHING
             case FollowMe(term=term):
-                return self._on_follow_me(peer, term, view)
+                return self._on_follow_me(peer, term, said.statement.life, view)
             case Follow(term=term, leader=leader):
                 if leader == self.me and self.followed == Follow(term=term, leader=leader):
                     self.certificate[peer] = said
@@ -189,7 +191,7 @@ class Election:
         mine, theirs = (-view.fit_permille, self.me), (-view.contacts[peer].fit_permille, peer)
         return self._asking is None or theirs < mine
 
-    def _on_follow_me(self, peer: NodeId, term: int, view: ElectionView) -> Effects:
+    def _on_follow_me(self, peer: NodeId, term: int, life: str, view: ElectionView) -> Effects:
         self.highest = risen(self.highest, term)
         if not self._term() < term <= self.highest:  # also a first one that is none: terms begin with 1
             if self.followed == Follow(term=term, leader=peer) and term > self.void_term:
@@ -201,7 +203,7 @@ class Election:
         if self._leads() and self.followed is not None:
             tell = HandOver(term=self.followed.term, to=peer)
             told = tuple(Send(to=node, message=tell) for node in sorted(self.leadership.part - {self.me, peer}))
-        follow = Follow(term=term, leader=peer)
+        follow, self._asked_in = Follow(term=term, leader=peer), life
         return self._persist_follow(follow) + Effects(send=(Send(to=peer, message=follow), *told))
 
     def _may_follow(self, peer: NodeId, term: int, view: ElectionView) -> bool:
@@ -472,10 +474,9 @@ class Election:
         if self.followed.leader == self.me:
             # A follow of myself from an earlier run is no leadership: nobody's follow of it is at hand.
             return self.me if self._called_ms >= self.started_ms else None
-        theirs = view.contacts.get(self.followed.leader)
-        if theirs is None or (theirs.term > self.followed.term and theirs.leader != self.followed.leader):
-            return None  # out of contact, or it leads nobody any more
-        return self.followed.leader
+        leader = self.followed.leader
+        theirs, same_life = view.contacts.get(leader), view.lives.get(leader) in (None, self._asked_in)
+        return leader if theirs is not None and still_leads(theirs, self.followed, same_life) else None
 
     def _leads(self) -> bool:
         return self.followed is not None and self.followed.leader == self.me and self._called_ms >= self.started_ms

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from skerry.core.group.election.model import INELIGIBLE, TERM_STEP
-from skerry.core.group.election.wire import HandOverWanted
+from skerry.core.group.election.model import INELIGIBLE, TERM_STEP, Standing
+from skerry.core.group.election.wire import Follow, HandOverWanted
 from skerry.core.kernel.ids import NodeId
 
 
@@ -34,3 +34,11 @@ def risen(highest: int, heard: int) -> int:
 def preferred(leads: int, term: int, name: NodeId, other_leads: int, other_term: int, other_name: NodeId) -> bool:
     """L5: of two leaders in contact the one with the larger part, then the higher term, then the lesser name."""
     return (-leads, -term, name) < (-other_leads, -other_term, other_name)
+
+
+def still_leads(theirs: Standing, followed: Follow, same_life: bool) -> bool:
+    """L4: whether whom I follow is my leader yet: not once it follows another; nor if in a later life it does not know
+    any more that it asked me, since its disk has gone back (interleaving 9)."""
+    if theirs.term < followed.term:
+        return same_life  # its beat is older than its call
+    return theirs.leader == followed.leader or (theirs.leader is None and theirs.term == followed.term)
