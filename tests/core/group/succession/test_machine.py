@@ -189,6 +189,15 @@ def test_x8_a_quorum_without_the_dead_will_do_and_is_told_apart() -> None:
     assert not t.machine.surrendered
 
 
+def test_x8_what_the_dead_have_closed_counts_and_no_less_for_their_being_dead() -> None:
+    three = edition(1, A, B, C, tie_breaker=B)
+    t = node_a(editions=held(three))
+    assert t >> sees(editions=held(three, edition(2, A, C)), dead=frozenset({B}))
+    assert t >> until(CLOSE_AFTER_MS) << publishes("closing/a")
+    assert t >> sees(closings=said(closing(A), closing(B))) << keeps(COUNTING_KEY)
+    assert (t.machine.counting, t.machine.surrendered) == (2, False)
+
+
 def test_a_node_that_holds_none_of_the_first_rosters_begins_with_the_first_that_it_holds() -> None:
     t = talk(Succession.recover(A, {}, HELD), view(edition(4, A, B, C), edition(5, A, B, C)))
     assert t >> at(0) << keeps(COUNTING_KEY) << notes("roster.counts", version=4)

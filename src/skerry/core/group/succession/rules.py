@@ -41,11 +41,12 @@ def check_held(counting: int, held: Iterable[int]) -> None:
 
 
 def is_closed(version: int, editions: Editions, closings: Closings, without: frozenset[NodeId] = frozenset()) -> bool:
-    """Whether a quorum has closed it; nobody has to close one without members. `without` are declared dead (X8)."""
-    electorate = editions[version].electorate
+    """Whether a quorum has closed it; nobody has to close one without members. `without` are declared dead (X8): they
+    need not have closed it, and count if they have."""
+    electorate, said = editions[version].electorate, frozenset(closers(version, editions, closings))
     if not electorate.members - without:
         return True
-    return electorate.is_quorum(frozenset(closers(version, editions, closings)), without)
+    return electorate.is_quorum(said) or electorate.is_quorum(said, without)
 
 
 def counts_from(version: int, editions: Editions, closings: Closings, without: frozenset[NodeId] = frozenset()) -> int:
