@@ -52,7 +52,9 @@ def _could_keep(ahead: Assignment, section: Section, other: SetName, plan: Plan,
     fit, ir = picture.fit(node), picture.irs().get(intent)
     roles = ir.sets[other].elements if ir is not None else {}
     spec = roles.get(ahead.element)
-    if fit is None or spec is None or node in picture.drained():
+    found = picture.verifications().get(ahead.instance)
+    too_slow = found is not None and found.holder == node and not found.ok
+    if fit is None or spec is None or node in picture.drained() or too_slow:
         return False
     measured = fit.measured.get(f"{intent}/{ahead.element}", {}).get(ahead.configuration)
     beside = [a for a in section.of(other).values() if a.holder == node]
