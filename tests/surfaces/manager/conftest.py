@@ -1,4 +1,4 @@
-"""A manager with the example's catalogue and site, for all tests here."""
+"""A manager with the example's catalogue and site, for all tests of a file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.support.office import RunningManager, with_two_sites
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningManager]:
     """Running, with catalogue and site `shop`, and a second site `depot`."""
     with with_two_sites(RunningManager(tmp_path_factory.mktemp("manager") / "hq")) as running:
