@@ -115,3 +115,24 @@ def test_a_holder_of_whom_others_measured_more_falls_short_of_that_too() -> None
     raised = told._replace(seen_milli=faster).raised(ASKED, CEILINGS)
     assert raised is not None and raised.holder == "n5"
     assert raised.rates["putRate"] > 1_000 or raised.rates["getRate"] > 3_100
+
+
+def test_what_ends_with_the_cut_stands_in_nobodys_way_if_need_be() -> None:
+    """As it was once measured, right after the programs were installed: whoever does better as a store than n2 would
+    leave n2 behind as the second intake, too, which there is only while the site is cut off."""
+    stores = {"n2": (2798, 3553), "n3": (3056, 5311), "n4": (446, 4300)}
+    figures = {
+        (node, "store", "best"): {"putRate": puts * 1_000, "getRate": gets * 1_000}
+        for node, (puts, gets) in stores.items()
+    }
+    doors = {(n, "intake", "intake"): {"requestRate": rate * 1_000} for n, rate in (("n4", 5437), ("n2", 2531))}
+    assigned = [
+        Assigned("store#1", "store", "n3", "best"),
+        Assigned("store#2", "store", "n2", "best"),
+        Assigned("intake#1", "intake", "n4", "intake"),
+        Assigned("intake#2", "intake", "n2", "intake", connected=False),
+    ]
+    measured = Site({**figures, **doors}, assigned, headroom_permille=1_100)
+    assert measured.raised(ASKED, CEILINGS) is None
+    raised = measured.connected().raised(ASKED, CEILINGS)
+    assert raised is not None and (raised.instance, raised.holder) == ("store#2", "n2")

@@ -74,6 +74,10 @@ class Site(NamedTuple):
     seen_milli: Mapping[Key, Rates] = MappingProxyType({})
     """What others measured of those who hold something, in thousandths: it is this that moves a role later (P5)."""
 
+    def connected(self) -> Site:
+        """The same, without what ends when the site is connected again."""
+        return self._replace(assigned=[one for one in self.assigned if one.connected])
+
     def raised(self, asked: Rates, ceilings: Rates) -> Raised | None:
         """The limit with the widest margins; None if there is none."""
         for edge in EDGES:

@@ -24,8 +24,9 @@ def play(stage: Stage) -> dict[str, str]:
     asked, ceilings = asked_for(), ceiling()
     sites = measured_site(stage, "isolated"), measured_site(stage, "connected")
     # Rather one that holds by what others measured, too, and whose next holder has the headroom of either set; if need
-    # be, of the set that will be in force.
-    choices = [*sites, *(site._replace(seen_milli={}) for site in sites)]
+    # be, of the set that will be in force, or one that what ends with the cut cannot reach either.
+    told = [*sites, *(site._replace(seen_milli={}) for site in sites)]
+    choices = [*told, *(site.connected() for site in told)]
     raised = next((found for site in choices if (found := site.raised(asked, ceilings)) is not None), None)
     if raised is None:
         raise DemoFailed(f"no limit was found that one holder cannot reach and another node can; {_known(sites[0])}")
