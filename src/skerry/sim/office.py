@@ -22,12 +22,13 @@ from skerry.core.stages.intent import holds
 from skerry.core.stages.intent.events import LocalIntent, LocalIntentGiven
 from skerry.core.stages.intent.local import RIGHT
 from skerry.core.stages.intent.model import Catalogue, Intent, Site
+from skerry.core.stages.intent.model.quantities import parse
 from skerry.core.stages.ir.issuing import Applied, Held, Word, words_for
 from skerry.core.stages.ir.model import IntermediateRepresentation, Operator
 from skerry.core.stages.ir.rules import translate
 from skerry.sim.chance import Chance
 from skerry.sim.keys import StandInSigner
-from skerry.sim.options import LEASES_MS
+from skerry.sim.options import LEASES_MS, READINGS_MS
 from skerry.sim.written import asked_otherwise, written_otherwise
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class Office:
         self.place = self._placed(world.book.place)
         self.longest_lease_ms = world.options.lease_ms
         """Of all that the site was ever given."""
+        self.longest_reading_ms = parse(self.place.spec.reading_every, "duration")
+        """Likewise."""
         self.catalogue = self._as_in_the_book()
         self._chance = world.chance.child(f"writing {owner}")
         self._editions = 0
@@ -79,12 +82,16 @@ class Office:
         self.world.coverage.hit("state.written" if self._editions == 1 else "fault.written_anew")
 
     def settle_anew(self, chance: Chance) -> None:
-        """What grants go by is another: how long they last, and who decides halves. The site is told with the next
-        word."""
+        """What grants go by is another: how long they last, and who decides halves; and how often readings are written.
+        The site is told with the next word."""
         lease_ms = chance.pick((self.world.options.lease_ms, chance.pick(LEASES_MS)))
         self.longest_lease_ms = max(self.longest_lease_ms, lease_ms)
         breaker = chance.pick((*self.world.machines, None))
-        spec = msgspec.structs.replace(self.place.spec, run_once_lease=f"{lease_ms}ms", tie_breaker=breaker)
+        every_ms = chance.pick(READINGS_MS)
+        self.longest_reading_ms = max(self.longest_reading_ms, every_ms)
+        spec = msgspec.structs.replace(
+            self.place.spec, run_once_lease=f"{lease_ms}ms", tie_breaker=breaker, reading_every=f"{every_ms}ms"
+        )
         self.place = msgspec.structs.replace(self.place, spec=spec)
         self.world.coverage.hit("fault.settled_anew")
 

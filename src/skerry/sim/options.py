@@ -23,6 +23,7 @@ MANY, MANY_PERMILLE = ((8, 12), (8, 12), (8, 12), (13, 24), (13, 24), (25, 60)),
 """A world costs what all of its nodes say to each other: large ones are rare, and shorter."""
 SAFETY_MIN_MS = 8_000
 LEASES_MS = (2_000, 3_000, 3_000, 3_000, 8_000)
+READINGS_MS = (1_000, 2_000, 30_000)
 LENGTHS_MS = ((100, 1_500), (1_000, 6_000), (4_000, 20_000))
 RESTS_MS = (0, 5_000, 60_000)
 KEPT_MS = (0, 0, 0, 3_000, 600_000)

@@ -33,7 +33,7 @@ from skerry.core.kernel.values import digest, encode
 from skerry.core.stages.capability.model import NodeFacts, Resources, Usage
 from skerry.core.stages.fit.model import RoleFit
 from skerry.core.stages.intent.holds import in_words
-from skerry.core.stages.ir.model import IntermediateRepresentation, Mode, Roster, SiteDocument
+from skerry.core.stages.ir.model import READING_EVERY_MS, IntermediateRepresentation, Mode, Roster, SiteDocument
 from skerry.core.stages.monitoring.model import Verification
 from skerry.core.stages.negotiation.model import Plan
 from skerry.core.stages.ratification.model import Verdict
@@ -221,6 +221,11 @@ class Picture:
         if site is None:
             return UplinkSettings()
         return UplinkSettings(lost_after_ms=site.uplink_lost_after_ms, back_after_ms=site.uplink_back_after_ms)
+
+    def reading_every_ms(self) -> int:
+        """How often a holder writes down what its instances provided (H1)."""
+        site = self.site()
+        return site.reading_every_ms if site is not None else READING_EVERY_MS
 
     def managers(self) -> tuple[ManagerId, ...]:
         """The home manager and its guests, in order of precedence (D25)."""

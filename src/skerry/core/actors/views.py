@@ -455,12 +455,13 @@ def keeper_view(picture: Picture) -> KeeperView:
         leaving=picture.goes(picture.me),
         paused=picture.paused(),
         drained=picture.me in picture.drained(),
+        reading_every_ms=picture.reading_every_ms(),
     )
 
 
 def monitoring_view(picture: Picture) -> MonitoringView:
     """What runs where, and who is to measure it."""
-    plan, site, journal = picture.plan(), picture.site(), picture.agent.journal
+    plan, journal = picture.plan(), picture.agent.journal
     return MonitoringView(
         irs=picture.irs(),
         modes=picture.modes(),
@@ -468,7 +469,7 @@ def monitoring_view(picture: Picture) -> MonitoringView:
         running=picture.everywhere(),
         validators=plan.holder_of("validator") if plan is not None else (),
         reporters=plan.holder_of("reporter") if plan is not None else (),
-        reading_every_ms=site.reading_every_ms if site is not None else 10_000,
+        reading_every_ms=picture.reading_every_ms(),
         chain=journal.own_chain,
         head=journal.heads.get(journal.own_chain, 0),
     )

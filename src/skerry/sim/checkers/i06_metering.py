@@ -159,9 +159,9 @@ class Metering(Checker):
             if not walls_differ:  # what is unknown is told by wall clocks (H4)
                 given = [r for r in account[0] if (r.what, r.about) == (ASSIGNED, instance)]
                 never_told_s = sum(self._removed_ms.get(r.node, now_ms) - r.wall_ms for r in given) / 1_000 + len(given)
-                self._unknown(instance, counted_s, row["unknown_s"], every_s, never_told_s)
+                self._unknown(instance, counted_s, row["unknown_s"], never_told_s)
 
-    def _unknown(self, instance: str, counted_s: int, unknown_s: int, every_s: int, never_told_s: float) -> None:
+    def _unknown(self, instance: str, counted_s: int, unknown_s: int, never_told_s: float) -> None:
         """Neither less than is missing, nor more than may be: also of what a node had been given, and was taken out."""
         provided_s = sum(self._told_s(held) for held in self._provided if held[2] == instance)
         if provided_s > counted_s + unknown_s + LAG_S + STINT_S * self._stints[instance]:
@@ -173,6 +173,7 @@ class Metering(Checker):
             return  # who is cut off for good tells nothing; what an older disk or store had, nobody may have
         crashes = self._stints[instance] + self._starts[instance]
         lost_s = sum(self._lost_s(held) for held in self._last if held[2] == instance) + never_told_s
+        every_s = self.world.manager.office.longest_reading_ms / 1_000
         if unknown_s > every_s * crashes + lost_s + self._untold_s(instance):
             self.broken(f"the manager says that it knows nothing of {unknown_s} s of {instance}")
 

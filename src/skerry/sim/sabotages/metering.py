@@ -16,7 +16,7 @@ from skerry.core.stages.history import rules as history
 from skerry.core.stages.history.model import Lives
 from skerry.core.stages.monitoring.machine import Monitoring
 from skerry.sim.sabotages.sabotage import Patch, Sabotage
-from skerry.sim.sabotages.shapes import losing, restarting
+from skerry.sim.sabotages.shapes import losing, resettled, restarting
 
 
 def _seconds_count_twice(patch: Patch) -> None:
@@ -91,6 +91,17 @@ def _what_a_lost_node_had_not_copied_is_forgotten(patch: Patch) -> None:
     patch.setattr(history, "_open_ends", bounded)
 
 
+def _periods_are_those_of_today(patch: Patch) -> None:
+    """What a crash leaves unknown goes by the site's setting, whatever it was when the last reading was written."""
+    open_ends = history._open_ends
+
+    def as_of_today(readings: Any, lives: Lives, every_s: int, *, clients: bool) -> list[tuple[str, int, int]]:
+        silent = [msgspec.structs.replace(r, data={**r.data, "every_ms": None}) for r in readings]
+        return open_ends(silent, lives, every_s, clients=clients)
+
+    patch.setattr(history, "_open_ends", as_of_today)
+
+
 SABOTAGES = (
     Sabotage(name="H1: seconds count twice", plant=_seconds_count_twice, noticed_by=("I6",)),
     Sabotage(
@@ -107,5 +118,12 @@ SABOTAGES = (
         seeds_known=(8,),
         noticed_by=("I6",),
         shape=losing,
+    ),
+    Sabotage(
+        name="H3: periods are those of today",
+        plant=_periods_are_those_of_today,
+        seeds_known=(14,),
+        noticed_by=("I6",),
+        shape=resettled,
     ),
 )

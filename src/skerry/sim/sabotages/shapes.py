@@ -155,3 +155,9 @@ def losing(options: Options) -> Options:
     return replace(
         reconnecting(options), nodes=nodes, drift_ppm=dict.fromkeys(nodes, 0), faults=faults, core_permille=1_000
     )
+
+
+def resettled(options: Options) -> Options:
+    """Head office changes the site's settings, and machines go off and come back."""
+    faults = ("manager.raises_limit", "manager.raises_limit", "machine.power", "agent.crash")
+    return replace(reconnecting(options), written=True, guests=(), absent=False, faults=faults)

@@ -90,6 +90,13 @@ def test_a_recorded_end_leaves_nothing_unknown_and_a_crash_at_most_one_period() 
     assert row_of(active(0))["unknown_s"] == F_S
 
 
+def test_h3_a_crash_leaves_unknown_what_its_last_entry_said_and_not_what_the_site_says_by_now() -> None:
+    assert row_of(active(0, every_ms=60_000))["unknown_s"] == 60
+    assert row_of(active(0), seconds(10, 10, every_ms=60_000))["unknown_s"] == 60
+    assert row_of(active(0, every_ms=60_000), seconds(60, 60, every_ms=2_000))["unknown_s"] == 2
+    assert row_of(active(0), seconds(10, 10, every_ms="often"))["unknown_s"] == F_S
+
+
 def test_an_instance_that_crashed_and_came_back_soon_leaves_unknown_only_the_time_between() -> None:
     row = row_of(active(0), seconds(10, 10), active(14), seconds(24, 10, activation=2), stopped(25))
     assert (row["connected_s"], row["unknown_s"]) == (20, 4)

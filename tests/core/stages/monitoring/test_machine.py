@@ -11,6 +11,7 @@ from skerry.core.stages.monitoring.model import EXPERIENCE_MAX, EXPERIENCE_NEEDE
 from tests.core.things import SHOP, STACK, A, B, C, configuration, element, instance, ir, running
 from tests.support.conversation import Talk, anything, at, does, notes, sees, talk, writes
 
+EVERY_MS = 3_000
 STORE = instance()
 ISOLATED = {SHOP: "isolated"}
 
@@ -23,7 +24,7 @@ def view(**fields) -> MonitoringView:
         "running": {},
         "validators": (A,),
         "reporters": (C,),
-        "reading_every_ms": 3_000,
+        "reading_every_ms": EVERY_MS,
         "chain": "a/1",
         "head": 6,
         **fields,
@@ -90,6 +91,23 @@ def test_h1_seconds_isolated_and_connected_are_kept_apart_by_the_mode_in_which_t
         "isolated_s": 3,
         "isolated_compliant_s": 3,
     }
+
+
+def test_h3_a_reading_says_when_the_next_is_due_and_that_comes_then_whatever_the_site_says_meanwhile() -> None:
+    t = holder()
+    for number in (1, 2, 3):
+        second(t, number)
+    assert t.said.record[-1].data["every_ms"] == EVERY_MS
+    assert t >> sees(reading_every_ms=60_000)
+    for number in (4, 5, 6):
+        second(t, number)
+    assert (counted(t)["connected_s"], t.said.record[-1].data["every_ms"]) == (6, 60_000)
+    assert t >> sees(reading_every_ms=EVERY_MS)
+    for number in range(7, 66):
+        second(t, number)
+        assert not t.said.record
+    second(t, 66)
+    assert (counted(t)["connected_s"], t.said.record[-1].data["every_ms"]) == (66, EVERY_MS)
 
 
 def test_h1_what_was_counted_is_written_before_the_instance_is_forgotten_and_once() -> None:

@@ -2,10 +2,10 @@
 
 Only holders count seconds, in cumulative readings of which the highest counts, so repeats do no harm. The validator's
 figures stand beside them and add none. What an instance did after its last reading is unknown unless its end was
-recorded, neither used nor forgotten (H3): at most the reading period if its agent wrote of the next, or all that it
-wrote is here; else until its agent's life was over at the latest (docs/decisions/0012). So is all that came of a role
-which a node was given before it was lost for good, and of which it told nothing. Seconds are compared by wall time,
-with the error of the nodes' clocks (T1, H4).
+recorded, neither used nor forgotten (H3): at most the period that it names if its agent wrote of the next, or all that
+it wrote is here; else until its agent's life was over at the latest (docs/decisions/0012). So is all that came of a
+role which a node was given before it was lost for good, and of which it told nothing. Seconds are compared by wall
+time, with the error of the nodes' clocks (T1, H4).
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ Account = tuple[str, str, str, int]
 def compliance(readings: Iterable[Reading], lives: Lives, every_s: int) -> list[dict[str, Any]]:
     """Per instance: seconds provided and compliant by mode, as its holders counted them, and what others measured.
 
-    `every_s` is how often a holder writes a reading; `unknown_s` is the most that may be missing (H3).
+    `every_s` is how often a holder writes a reading, where it does not say so itself: what it writes names the time to
+    its next reading, as the site's setting may have been another then. `unknown_s` is the most that may be missing
+    (H3).
     `compliance_permille` is compliant seconds of all counted; `confirmed` and `contradicted` count the validator's and
     reporter's measurements that met the floor or did not.
     """
@@ -114,7 +116,8 @@ def _open_ends(readings: Iterable[Reading], lives: Lives, every_s: int, *, clien
     since: dict[tuple[str, str, str], Reading] = {}
 
     def end(chain: tuple[str, str, str], last: Reading, over_ms: int, *, bounded: bool) -> None:
-        to_ms = min(last.wall_ms + every_s * 1000, over_ms) if bounded else over_ms
+        every_ms = _whole(last.data.get("every_ms")) or every_s * 1000
+        to_ms = min(last.wall_ms + every_ms, over_ms) if bounded else over_ms
         if to_ms > last.wall_ms:
             found.append((chain[0], last.wall_ms, to_ms))
 

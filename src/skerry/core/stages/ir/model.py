@@ -19,6 +19,8 @@ SetName = Literal["connected", "isolated"]
 Mode = SetName
 """An intent's mode names the set of roles in force (M1)."""
 OnSplit = Literal["run_anywhere", "run_once"]
+READING_EVERY_MS = 10_000
+"""How often holders write readings where nobody has said it otherwise."""
 
 
 class Standard(Value, frozen=True, kw_only=True):
@@ -219,7 +221,7 @@ class SiteDocument(Value, frozen=True, kw_only=True, tag="site"):
     uplink_back_after_ms: int = 30_000
     tie_breaker: str | None = None
     run_once_lease_ms: int = 3_000
-    reading_every_ms: int = 10_000
+    reading_every_ms: int = READING_EVERY_MS
     """How often a holder writes what its instances provided: at most so much is unknown after a crash (H1, H3)."""
 
 

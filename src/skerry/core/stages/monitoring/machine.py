@@ -62,13 +62,16 @@ class _Account:
 
     meter: Meter
     next_ms: int
-    read_ms: int
+    due_ms: int
+    """When the next reading is due, by the period that the last one named, whatever the site's is by now (H3)."""
     mode: Mode = "connected"
     """In which the seconds since the last count belong: the one in force when they began."""
     read: Meter | None = None
     checking: bool = False
     reading: bool = False
     """The check under way is for a reading."""
+    every_ms: int = 0
+    """Which names this period."""
 
 
 @dataclass
@@ -143,15 +146,16 @@ class Monitoring:
             if account is None:
                 self._activations[name] = self._activations.get(name, 0) + 1
                 meter = Meter(instance=name, activation=self._activations[name])
+                due_ms = at_ms + view.reading_every_ms
                 account = self._accounts[name] = _Account(
-                    meter=meter, next_ms=at_ms + SECOND_MS, read_ms=at_ms, mode=mode
+                    meter=meter, next_ms=at_ms + SECOND_MS, due_ms=due_ms, mode=mode
                 )
             if at_ms >= account.next_ms and not account.checking:
                 account.checking = True
                 # A change of mode ends a reading: what was provided before belongs to the mode before.
-                account.reading = mode != account.mode or at_ms - account.read_ms >= view.reading_every_ms
-                if account.reading:
-                    account.read_ms = at_ms  # by when it was asked, or each reading would come a check later than due
+                account.reading = mode != account.mode or at_ms >= account.due_ms
+                if account.reading:  # by when it was asked, or each reading would come a check later than due
+                    account.every_ms, account.due_ms = view.reading_every_ms, at_ms + view.reading_every_ms
                 acts.append(self._check(instance, account.reading, view))
             if not account.checking:
                 self._wake(account.next_ms)
@@ -186,7 +190,7 @@ class Monitoring:
         account.mode = view.modes.get(intent_of(checked.instance), "connected")
         done = NOTHING
         for client, used in sorted(checked.use.items()):
-            data = {"instance": checked.instance, "mode": mode, "use": used, "every_ms": view.reading_every_ms}
+            data = {"instance": checked.instance, "mode": mode, "use": used, "every_ms": account.every_ms}
             done = done + Effects(record=(Record(kind="reading", what="client.seconds", about=client, data=data),))
         return done + self._read(account) if account.reading else done
 
@@ -196,7 +200,8 @@ class Monitoring:
         if account.meter == account.read or account.meter.total_s == 0:
             return NOTHING
         account.read = account.meter
-        data: dict[str, Any] = {**msgspec.structs.asdict(account.meter), "final": final}
+        meter = msgspec.structs.asdict(account.meter)
+        data: dict[str, Any] = {**meter, "final": final, "every_ms": account.every_ms}
         return Effects(
             record=(Record(kind="reading", what="instance.seconds", about=account.meter.instance, data=data),)
         )

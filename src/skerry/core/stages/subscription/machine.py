@@ -81,6 +81,8 @@ class KeeperView(Value, frozen=True, kw_only=True):
     """Intents and roles that operators hold, with who and why (R4)."""
     drained: bool = False
     """An operator holds this node: nothing starts here that it does not have."""
+    reading_every_ms: int = 0
+    """Within which the first reading of what begins now is due (H1)."""
 
 
 @dataclass
@@ -201,6 +203,7 @@ class Keeper:
                 run.phase, run.pid, run.endpoint = "active", event.pid, event.endpoint
                 run.port, run.since_wall_ms, run.reason = event.port, given.wall_ms, ""
                 data = {"pid": run.pid, "endpoint": run.endpoint, "fence": run.fence, "plan": run.plan}
+                data |= {"every_ms": view.reading_every_ms}
                 if (held := view.held.get(run.key or GrantKey(""))) is not None and held.surrendered:
                     data |= {"surrendered": held.surrendered, "surrendered_wall_ms": held.surrendered_wall_ms}
                 return Effects(
