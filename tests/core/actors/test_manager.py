@@ -217,6 +217,7 @@ def test_the_next_roster_names_the_one_before_and_when_it_was_made(site: Site) -
 def test_x5_who_leaves_is_left_out_of_the_next_roster_and_known_by_its_key_still(site: Site) -> None:
     key = site.manager.roster().members[B].public_key
     site.step(SiteSaid(node=A, said=site.said(B, Leave(node=B))))
+    site.asks()
     roster = site.manager.roster()
     assert roster.version == 2 and B not in roster.members and roster.former[B].public_key == key
 
@@ -274,6 +275,7 @@ def test_what_is_told_of_a_node_after_it_was_taken_out_is_marked_as_its_claim(si
 
 def test_who_left_by_its_own_word_claims_nothing(site: Site) -> None:
     site.step(SiteSaid(node=A, said=site.said(B, Leave(node=B))))
+    site.asks()
     site.reads(A, site.entry(B, "role.stopped"))
     assert site.manager.claims.chains == {}
 

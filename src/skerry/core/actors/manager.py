@@ -20,6 +20,7 @@ from skerry.core.actors.handed_in import HandedIn
 from skerry.core.actors.judging import Judging
 from skerry.core.actors.lapsing import lapse
 from skerry.core.actors.owners import concerns_manager
+from skerry.core.actors.parting import Parting
 from skerry.core.actors.parts import by_leader, plan_of, plans_in_force, versions_for
 from skerry.core.actors.remembered import pieces, readings
 from skerry.core.actors.restored import RESTORED_KEY, Restored
@@ -89,6 +90,7 @@ class ManagerSite:
     restored: Restored = field(default_factory=Restored)
     claims: Claims = field(default_factory=Claims)
     acknowledging: Acknowledging = field(default_factory=Acknowledging)
+    parting: Parting = field(default_factory=Parting)
     heard_wall_ms: int | None = None
     heard_from: NodeId | None = None
     _heard_all: bool = False
@@ -329,14 +331,15 @@ class ManagerSite:
         done = self.custody.keep(document) + Effects(note=(note,)) + lapse(document.value, self.custody)
         if isinstance(document.value, IntermediateRepresentation):
             done = done + self._settle(document.value.intent)
-        return done + self._part()
+        return done
 
-    def _part(self) -> Effects:
-        """Let those go who said that they leave."""
-        done = NOTHING
-        for leave in self.values(LEAVE_PREFIX) if self.may_speak and self.is_home else ():
-            if leave.node in self.roster().members:
-                done = done + self._author(self.roster_without(leave.node))
+    def _part(self, at_ms: int) -> Effects:
+        """Let those go who said that they leave, and have told what they hold (I5)."""
+        done, heads = NOTHING, self.journal.heads
+        leaving = [leave.node for leave in self.values(LEAVE_PREFIX)] if self.may_speak and self.is_home else []
+        for node in leaving:
+            if node in self.roster().members and self.parting.may_go(node, self._dealings.get(node), heads, at_ms):
+                done = done + self._author(self.roster_without(node))
         return done
 
     def _take_over(self, document: Kept) -> Effects:
@@ -426,15 +429,15 @@ class ManagerSite:
             return Effects(note=(Note(what="item.refused", about=node, data={"why": why}),))
         dealings = self._dealings.setdefault(node, Dealings())
         dealings.hear(asked)
+        done = self._part(given.at_ms)
         if node not in self.roster().members:
-            carried = self._carried_to_former(dealings, asked)
-            return self._answered(node, question, carried)
+            return done + self._answered(node, question, self._carried_to_former(dealings, asked))
         theirs = dealings.theirs.versions if dealings.theirs is not None else {}
         if dealings.theirs is not None:
             plan = plan_of(theirs, self.custody)
             id_ = plan.id if plan is not None else None
             self.judging.hear(id_, dealings.theirs.heads, self.journal.heads, given.at_ms)
-        done = self._hear_all(dealings) + self.restored.lose(asked.lost, self.journal)
+        done = done + self._hear_all(dealings) + self.restored.lose(asked.lost, self.journal)
         done = done + self._settle(theirs=dealings.theirs) + self.restored.arrived(self.journal)
         done = done + self._judge(theirs, given) + self._acknowledge(given.at_ms)
         return done + self._answered(node, question, self._carried(dealings, asked, given.at_ms))
@@ -469,8 +472,7 @@ class ManagerSite:
         if self._heard_all or theirs is None or not knows_all(self.custody, theirs.versions):
             return NOTHING
         self._heard_all = True
-        done = Effects(note=(Note(what="site.heard"),))
-        return done + self._settle(*(ir.intent for ir in self.irs())) + self._part()
+        return Effects(note=(Note(what="site.heard"),)) + self._settle(*(ir.intent for ir in self.irs()))
 
     def _acknowledge(self, at_ms: int) -> Effects:
         last = self.custody.kept.get("acknowledged")
