@@ -24,6 +24,7 @@ def why_apart(agents: dict[str, Agent]) -> str | None:
     plan = leading.picture.plan() if leading is not None else None
     if leading is None or plan is None or not set(plan.members) <= set(agents):
         return None
+    refused = {key for agent in agents.values() for key in agent.monitoring.experience()}
     for intent, section in plan.sections.items():
         if intent == SITE:
             continue
@@ -34,6 +35,8 @@ def why_apart(agents: dict[str, Agent]) -> str | None:
                 for one in leading.picture.everywhere().get(ahead.holder, ())
             ):
                 continue  # nobody does it: it is paused, or exclusive and without a quorum
+            if f"{ahead.holder} {ahead.digest}" in refused:
+                continue  # somebody says no, from what it saw of it (P5)
             if _could_keep(ahead, section, other, plan, leading):
                 return f"{ahead.instance} could stay on {ahead.holder} and would go to {present.holder} when {other}"
     return None
@@ -52,9 +55,7 @@ def _could_keep(ahead: Assignment, section: Section, other: SetName, plan: Plan,
     fit, ir = picture.fit(node), picture.irs().get(intent)
     roles = ir.sets[other].elements if ir is not None else {}
     spec = roles.get(ahead.element)
-    found = picture.verifications().get(ahead.instance)
-    too_slow = found is not None and found.holder == node and not found.ok
-    if fit is None or spec is None or node in picture.drained() or too_slow:
+    if fit is None or spec is None or node in picture.drained():
         return False
     measured = fit.measured.get(f"{intent}/{ahead.element}", {}).get(ahead.configuration)
     beside = [a for a in section.of(other).values() if a.holder == node]
