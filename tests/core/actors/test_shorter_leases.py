@@ -40,12 +40,7 @@ def test_x4_else_there_are_two(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_x2_who_hears_of_a_shorter_lease_has_it_at_once_and_its_work_goes_on() -> None:
-    world = World("abc", WISH, watch=only_one)
-    only_one.world = world
-    world.renew_roster(run_once_lease_ms=LONG_MS)
-    world.start("a", "b", "c")
-    world.run(LONG_MS + REACHED_MS)
-    (holder,) = where(world)
+    world, holder = held_by_the_long_lease()
     pid = world.nodes[holder].workloads[DB].pid
     assert left_ms(world, holder) > SHORT_MS
     world.renew_roster(run_once_lease_ms=SHORT_MS)
@@ -82,14 +77,19 @@ def left_ms(world: World, name: str) -> int:
     return held.until_ms - world.now_ms
 
 
-def held_by_one_that_is_alone() -> tuple[World, str, list[str]]:
-    """Who holds it by the long lease was just cut off from two that have closed that roster for one with a short."""
+def held_by_the_long_lease() -> tuple[World, str]:
     world = World("abc", WISH, watch=only_one)
     only_one.world = world
     world.renew_roster(run_once_lease_ms=LONG_MS)
     world.start("a", "b", "c")
     world.run(LONG_MS + REACHED_MS)
     (holder,) = where(world)
+    return world, holder
+
+
+def held_by_one_that_is_alone() -> tuple[World, str, list[str]]:
+    """Who holds it by the long lease was just cut off from two that have closed that roster for one with a short."""
+    world, holder = held_by_the_long_lease()
     others = [name for name in "abc" if name != holder]
     world.part(holder, "".join(others))
     for name in others:
