@@ -13,7 +13,8 @@ from typing import Any, NoReturn
 import msgspec
 
 from skerry.core.actors.manager import ManagerEvent
-from skerry.core.conversation import Exchange, Heard, Refused, key_in, opened
+from skerry.core.conversation import LEAVE_PREFIX, Exchange, Heard, Refused, key_in, opened
+from skerry.core.group.custody.machine import DOCUMENT_PREFIX
 from skerry.core.group.journal.chain import ENTRY_PREFIX
 from skerry.core.group.uplink.wire import Answer
 from skerry.core.kernel.effects import Effects, Persist
@@ -417,9 +418,11 @@ class World:
         return tuple(name for name in self.machines if name in self.manager.roster.members)
 
     def leaving(self) -> frozenset[str]:
-        """Who was taken out or said that it leaves, as far as any agent knows."""
-        agents = [machine.shell.agent for machine in self.machines.values() if machine.shell is not None]
-        return frozenset(n for n in self.machines if any(agent.picture.goes(NodeId(n)) for agent in agents))
+        """Who of the members has said that it leaves, by any disk, whether its agent runs or not."""
+        disks = [machine.disk for machine in self.machines.values()]
+        return frozenset(
+            n for n in self.members() if any(f"{DOCUMENT_PREFIX}{LEAVE_PREFIX}{n}" in disk for disk in disks)
+        )
 
     def new_machine(self) -> Machine:
         """One that was not there before; switched off, and with nothing on its disk."""
