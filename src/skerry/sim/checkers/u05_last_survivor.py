@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from skerry.core.actors import report
-from skerry.core.kernel.ids import NodeId
+from skerry.core.kernel.ids import InstanceId, IntentId, NodeId
 from skerry.core.stages.negotiation.model import SITE
+from skerry.core.stages.subscription.rules import spec_of
 from skerry.sim.checkers.checker import Checker
 from skerry.sim.checkers.given import given
 
@@ -68,7 +69,7 @@ class LastSurvivor(Checker):
                 self.broken(f"{name} runs {workload.instance} as if it alone had it, and no quorum is left to allow it")
         failed = {i.instance for i in agent.keeper.instances() if i.phase == "failed"}
         due = given(agent, exclusive=True).keys() - given(agent).keys() - failed
-        missing = due - running if self.world.options.runs_alone else set()
+        missing = {instance for instance in due - running if _gives_up(agent, instance)}
         now_us = self.world.loop.now_us
         self._missing[name] = {i: self._missing.get(name, {}).get(i, now_us) for i in missing}
         overdue = sorted(i for i, since_us in self._missing[name].items() if now_us - since_us >= BEGINS_US)
@@ -105,6 +106,13 @@ class LastSurvivor(Checker):
     def _agents(self) -> dict[str, Agent]:
         shells = {name: self.world.machines[name].shell for name in self.world.core.nodes}
         return {name: shell.agent for name, shell in shells.items() if shell is not None}
+
+
+def _gives_up(agent: Agent, instance: InstanceId) -> bool:
+    """Whether it is to run without a majority, by its role in the intent and mode that its node holds."""
+    intent = IntentId(instance.rsplit("/", 1)[0])
+    spec = spec_of(instance, agent.picture.irs().get(intent), agent.picture.modes().get(intent, "connected"))
+    return spec is not None and spec.when_no_quorum == "run"
 
 
 def _counting(agents: dict[str, Agent]) -> list[Electorate]:
