@@ -17,8 +17,9 @@ from skerry.core.actors.editions import edition_of, highest_fences
 from skerry.core.actors.facets import Facets, carried_by
 from skerry.core.actors.forgotten import told_plan
 from skerry.core.actors.owners import concerns_manager
+from skerry.core.actors.parting import Parting
 from skerry.core.actors.relaying import Relay
-from skerry.core.conversation import LEAVE_PREFIX, Carried, Exchange
+from skerry.core.conversation import LEAVE_PREFIX, Carried, Exchange, Leave
 from skerry.core.group.custody.machine import Custody, Holdings
 from skerry.core.group.custody.model import CARRY_MAX, Kept, lacks
 from skerry.core.group.granting.model import DeclaredDead
@@ -71,6 +72,7 @@ class Picture:
     """The moment of the step that is being made."""
     dealings: dict[ManagerId, Dealings] = field(default_factory=dict)
     relays: dict[ManagerId, Relay] = field(default_factory=dict)
+    parting: Parting = field(default_factory=Parting)
     _listed: tuple[str, int] = ("", 0)
     in_step_ms: dict[NodeId, int] = field(default_factory=dict)
     """When a member was last heard to hold the entries that I held."""
@@ -393,10 +395,18 @@ class Picture:
         if self.me not in self.roster().members:  # it would take none of it, however often I say it
             return []
         kept = [k for n, k in sorted(self.custody.kept.items()) if concerns_manager(n, manager, home)]
-        owed = [document.sealed for document in kept if lacks(theirs.versions, document.name, document.version)]
+        owed = [k.sealed for k in kept if lacks(theirs.versions, k.name, k.version) and not self._waits(k)]
         journal = self.agent.journal
         relayed = self.relays.setdefault(manager, Relay()).owed(journal, most)
         return [*owed, *relayed, *journal.beyond(theirs.heads, most, self._told_heads(dealings))][:most]
+
+    def _waits(self, document: Kept) -> bool:
+        """Whether somebody says here that it leaves, and has told of what is not here yet (I5)."""
+        if not isinstance(document.value, Leave) or document.value.node not in self.contacts():
+            return False
+        node, theirs = document.value.node, self.facets.holdings[document.value.node]
+        told = {} if theirs.entries == self.digest_of_entries() else theirs.heads
+        return not self.parting.may_go(node, told, self.agent.journal.heads, self.at_ms)
 
     def rest_for_ms(self) -> int:
         """How long nothing has to be decided for this site to be at rest."""
