@@ -31,6 +31,8 @@ class Isolation(Checker):
         self._leads: dict[str, tuple[object, int]] = {}
         self._parts: dict[str, set[str]] = defaultdict(set)
         """Whom each has led since the last look."""
+        self._late: dict[str, tuple[int, int]] = {}
+        """Of each that was slow, by how much it may be late, and when it last was."""
 
     def after_step(self, shell: Shell, given: Input[Any], effects: Effects) -> None:
         """A part may be one for less than a look lasts, and its leader hear of a way to the manager meanwhile."""
@@ -67,6 +69,15 @@ class Isolation(Checker):
         silent_us = now_us - max([since_us, *heard_us, *(self._since_us[n] for n in part)])
         if silent_us > grace_us:
             self.premise()
-        late_us = BATCH_MAX * machine.step_takes_ms * 1_000
-        if silent_us > grace_us + SLACK_US + late_us and agent.uplink.mode(manager) != "isolated":
+        if (
+            silent_us > grace_us + SLACK_US + self._late_us(name, machine, now_us)
+            and agent.uplink.mode(manager) != "isolated"
+        ):
             self.broken(f"{name} leads {sorted(part)}, nobody of them reaches {manager} for {silent_us // 1000} ms")
+
+    def _late_us(self, name: str, machine: Machine, now_us: int) -> int:
+        """Who was slow until now has still to take what came meanwhile."""
+        if machine.step_takes_ms:
+            self._late[name] = (BATCH_MAX * machine.step_takes_ms * 1_000, now_us)
+        late_us, slow_us = self._late.get(name, (0, 0))
+        return late_us if now_us - slow_us < SLACK_US else 0
