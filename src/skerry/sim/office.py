@@ -23,12 +23,13 @@ from skerry.core.stages.intent.events import LocalIntent, LocalIntentGiven
 from skerry.core.stages.intent.local import RIGHT
 from skerry.core.stages.intent.model import Catalogue, Intent, Site
 from skerry.core.stages.intent.model.quantities import parse
+from skerry.core.stages.intent.model.site_kinds import Uplink
 from skerry.core.stages.ir.issuing import Applied, Held, Word, words_for
 from skerry.core.stages.ir.model import IntermediateRepresentation, Operator
 from skerry.core.stages.ir.rules import translate
 from skerry.sim.chance import Chance
 from skerry.sim.keys import StandInSigner
-from skerry.sim.options import LEASES_MS, READINGS_MS
+from skerry.sim.options import BACK_AFTER_MS, LEASES_MS, LOST_AFTER_MS, READINGS_MS
 from skerry.sim.written import asked_otherwise, written_otherwise
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class Office:
         """Of all that the site was ever given."""
         self.longest_reading_ms = parse(self.place.spec.reading_every, "duration")
         """Likewise."""
+        self.longest_lost_after_ms = world.options.lost_after_ms
+        """Likewise."""
         self.catalogue = self._as_in_the_book()
         self._chance = world.chance.child(f"writing {owner}")
         self._editions = 0
@@ -82,15 +85,21 @@ class Office:
         self.world.coverage.hit("state.written" if self._editions == 1 else "fault.written_anew")
 
     def settle_anew(self, chance: Chance) -> None:
-        """What grants go by is another: how long they last, and who decides halves; and how often readings are written.
-        The site is told with the next word."""
+        """What grants go by is another: how long they last, and who decides halves; how often readings are written; and
+        for how long a manager has to be silent, or back. The site is told with the next word."""
         lease_ms = chance.pick((self.world.options.lease_ms, chance.pick(LEASES_MS)))
         self.longest_lease_ms = max(self.longest_lease_ms, lease_ms)
         breaker = chance.pick((*self.world.machines, None))
         every_ms = chance.pick(READINGS_MS)
         self.longest_reading_ms = max(self.longest_reading_ms, every_ms)
+        lost_after_ms, back_after_ms = chance.pick(LOST_AFTER_MS), chance.pick(BACK_AFTER_MS)
+        self.longest_lost_after_ms = max(self.longest_lost_after_ms, lost_after_ms)
         spec = msgspec.structs.replace(
-            self.place.spec, run_once_lease=f"{lease_ms}ms", tie_breaker=breaker, reading_every=f"{every_ms}ms"
+            self.place.spec,
+            run_once_lease=f"{lease_ms}ms",
+            tie_breaker=breaker,
+            reading_every=f"{every_ms}ms",
+            uplink=_graces(self.place.spec.uplink, lost_after_ms, back_after_ms),
         )
         self.place = msgspec.structs.replace(self.place, spec=spec)
         self.world.coverage.hit("fault.settled_anew")
@@ -102,9 +111,7 @@ class Office:
     def _placed(self, written: Site) -> Site:
         """The example's site, with this world's times."""
         options = self.world.options
-        uplink = msgspec.structs.replace(
-            written.spec.uplink, lost_after=f"{options.lost_after_ms}ms", back_after=f"{options.back_after_ms}ms"
-        )
+        uplink = _graces(written.spec.uplink, options.lost_after_ms, options.back_after_ms)
         spec = msgspec.structs.replace(
             written.spec, uplink=uplink, tie_breaker=options.tie_breaker, run_once_lease=f"{options.lease_ms}ms"
         )
@@ -198,6 +205,10 @@ class Office:
             kind=kind_of(body), site=self.world.site, signer=name, life=name, number=self._said, body=encode(body)
         )
         return Verified(statement=statement, body=body, sealed=seal(signer, statement))
+
+
+def _graces(uplink: Uplink, lost_after_ms: int, back_after_ms: int) -> Uplink:
+    return msgspec.structs.replace(uplink, lost_after=f"{lost_after_ms}ms", back_after=f"{back_after_ms}ms")
 
 
 def _giving_up(catalogue: Catalogue) -> Catalogue:

@@ -180,8 +180,8 @@ class Metering(Checker):
     def _untold_s(self, instance: str) -> int:
         """How much of it the manager of a site at rest is told of later, while it goes on (decision 0017)."""
         goes_on = any(one[2] == instance for one in self._providing)
-        options = self.world.options
-        return options.retention.untold_for_ms(options.lost_after_ms) // 1_000 + LAG_S if goes_on else 0
+        lost_after_ms = self.world.manager.office.longest_lost_after_ms
+        return self.world.options.retention.untold_for_ms(lost_after_ms) // 1_000 + LAG_S if goes_on else 0
 
     def _told_s(self, held: Held) -> float:
         """For how long it was provided, as far as the manager can know that it began to be."""

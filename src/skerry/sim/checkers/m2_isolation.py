@@ -63,7 +63,7 @@ class Isolation(Checker):
         if manager not in agent.picture.managers():
             return  # it was dismissed: nobody asks it any more
         flap = agent.uplink._flaps.get(manager)
-        grace_us = self.world.options.lost_after_ms * 1_000 * (flap.factor if flap is not None else 1)
+        grace_us = agent.picture.uplink_settings().lost_after_ms * 1_000 * (flap.factor if flap is not None else 1)
         # A link may have worked for less than a look lasts.
         heard_us = [self.manager.heard_by_us.get(n, 0) for n in part]
         silent_us = now_us - max([since_us, *heard_us, *(self._since_us[n] for n in part)])
