@@ -34,6 +34,13 @@ MEASURED_MS = "_ms"
 """How the name of a figure ends that a test records (`record_property`), to be shown whatever the run comes to."""
 
 
+def pytest_configure() -> None:
+    """Hand SIGINT on to what tests start as it is at a terminal: a shell starts what it does not wait for with it
+    ignored, that is inherited, and a command that is to end by Ctrl-C would go on."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Show what was measured."""
     reports = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
