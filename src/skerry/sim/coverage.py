@@ -87,6 +87,7 @@ EXPECTED: tuple[str, ...] = (
     "state.cold_start",
     "state.runs_alone",
     *(f"state.managers.{number}" for number in range(4)),
+    "state.guest.late",
     "state.mode.differs",
     "state.room.lacking",
     "state.room.made",

@@ -110,10 +110,7 @@ class Manager:
             manager_key=self.signer.public_key,
             members={},
             operators=self.office.operators(),
-            guests=tuple(
-                Guest(name=ManagerId(name), public_key=world.managers[name].signer.public_key)
-                for name in world.options.guests
-            ),
+            guests=tuple(self._guest(name) for name in world.options.guests if not world.is_late(name)),
         )
         self.site = ManagerSite.found(roster, self.signer, self._handed_in())
         self.site.acknowledging.every_ms = world.options.acknowledge_every_ms
@@ -121,6 +118,14 @@ class Manager:
         self.apply(next(iter(world.book.intents)), 100)
         members = {m.name: RosterEntry(node=m.name, public_key=m.signer.public_key) for m in world.machines.values()}
         self.say((self.site.next_roster(members=members),), self.manifests)
+
+    def admit(self, name: str) -> None:
+        """A guest belongs to the site from now on (D25)."""
+        assert self.site is not None
+        self.say((self.site.next_roster(guests=(*self.site.roster().guests, self._guest(name))),), self.manifests)
+
+    def _guest(self, name: str) -> Guest:
+        return Guest(name=ManagerId(name), public_key=self.world.managers[name].signer.public_key)
 
     def visit(self) -> None:
         """Be a guest, by what the home manager told; what is wanted from the start waits until a member was heard."""
@@ -132,6 +137,7 @@ class Manager:
         self.roster = self.site.roster()
         name = next(iter(self.world.book.intents))
         self._commit(self.site.founding(), Manifests(intents={name: self.office.asked(name, 100)}))
+        self.review_sessions()
 
     @property
     def is_home(self) -> bool:
@@ -140,7 +146,7 @@ class Manager:
 
     def start(self) -> None:
         """Start again from what the store holds; a manager that never was there does not."""
-        if self.site is None and not self.world.options.absent:
+        if self.site is None and self.store and not self.world.options.absent:
             self._begin_life()
             self._reload()
             self.review_sessions()

@@ -37,6 +37,8 @@ RUNS_ALONE_PERMILLE = 150
 WRITTEN_PERMILLE = 400
 ABSENT_PERMILLE = 40
 GUESTS: tuple[tuple[str, ...], ...] = ((), (), (), ("m2",), ("m2",), ("m2", "m3"))
+LATE_PERMILLE = 400
+LATE_MS = (1_000, 15_000)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,8 @@ class Options:
     """The home manager's name."""
     guests: tuple[str, ...] = ()
     """Further managers, which own intents of their own (D25)."""
+    late_ms: int = 0
+    """When the last of the guests is admitted, after everything was switched on; 0: all belong there from the start."""
     absent: bool = False
     """The home manager is never there: every node has joined, and that was all."""
     nodes: tuple[str, ...]
@@ -106,7 +110,7 @@ HARMLESS: Mapping[str, Mapping[str, Any]] = {
     "graph": {"graph": "mesh"},
     "surrender": {"runs_alone": False},
     "loss": {"loss_permille": 0},
-    "managers": {"guests": (), "absent": False},
+    "managers": {"guests": (), "absent": False, "late_ms": 0},
     "writing": {"written": False},
 }
 """To each thing that a world can be without the options that it then has."""
@@ -160,13 +164,14 @@ def draw_options(seed: int, safety_ms: int, liveness_ms: int) -> Options:
     nodes = tuple(f"n{i + 1}" for i in range(_size(chance)))
     journal = chance.child("journal")
     forgetful = journal.happens(500)
-    managers = chance.child("managers")
+    managers, late = chance.child("managers"), chance.child("late")
     absent = managers.happens(ABSENT_PERMILLE)
     return Options(
         seed=seed,
         nodes=nodes,
         guests=() if absent else managers.pick(GUESTS),
         absent=absent,
+        late_ms=late.between(*LATE_MS) if late.happens(LATE_PERMILLE) else 0,
         tie_breaker=chance.pick(nodes) if chance.happens(700) else None,
         lease_ms=chance.pick(LEASES_MS),
         lost_after_ms=chance.pick(LOST_AFTER_MS),

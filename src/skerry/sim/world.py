@@ -47,6 +47,7 @@ from skerry.sim.trace import Digest, Trace, manager_state
 from skerry.sim.violation import Violation
 
 TICK_US = 250_000
+ADMIT_AGAIN_US = 500_000
 SETTLED_FOR_US = 4_000_000
 """A site that has been settled for so long without a break stays so."""
 LEFT_ALONE_US = 45_000_000
@@ -137,7 +138,8 @@ class World:
         for machine in self.machines.values():
             machine.disk.update(self.manager.join_disk())
         for guest in options.guests:
-            self.managers[guest].visit()
+            if not self.is_late(guest):
+                self.managers[guest].visit()
         if options.absent:
             self.manager.kill()
 
@@ -165,6 +167,25 @@ class World:
         self._boot()
         self._tick()
         self.client.begin()
+        if self.options.guests and self.options.late_ms:
+            self.loop.after(self.options.late_ms * 1_000, self._admit)
+
+    def is_late(self, guest: str) -> bool:
+        """Whether a guest is admitted later on only."""
+        return bool(self.options.late_ms) and guest == self.options.guests[-1]
+
+    def _admit(self) -> None:
+        """The last guest belongs to the site from now on; as soon as somebody is there who can say so, and has."""
+        home, guest = self.manager, self.options.guests[-1]
+        if self.healed_us is not None:
+            return
+        if home.may_speak and guest not in home.roster.managers:
+            home.admit(guest)
+        if not home.may_speak or guest not in home.roster.managers:
+            self.loop.after(ADMIT_AGAIN_US, self._admit)
+            return
+        self.coverage.hit("state.guest.late")
+        self.managers[guest].visit()
 
     def sleep(self, span_us: int) -> None:
         """Let time go by in which nothing happens, beside what the phases have."""

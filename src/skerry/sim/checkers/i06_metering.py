@@ -201,9 +201,11 @@ class Metering(Checker):
         own_s, seen_s = len(client.fine - client.failed), len(client.seen - client.failed)
         known_s = row["connected_s"] + row["isolated_s"] if row is not None else 0
         unknown_s = row["unknown_s"] if row is not None else 0
+        # Of whom no reading has told yet nothing is known to be unknown.
+        lag_s = 0.0 if row is not None else self.world.manager.office.longest_reading_ms / 1_000
         if known_s > own_s:
             self.broken(f"the client was served in {own_s} seconds, and the manager knows of {known_s}")
-        if whole and seen_s > known_s + unknown_s + LAG_S + STINT_S * len(client.served_by):
+        if whole and seen_s > known_s + unknown_s + LAG_S + (STINT_S + lag_s) * len(client.served_by):
             self.broken(
                 f"the client was served in {seen_s} seconds; the manager knows of {known_s}, and of {unknown_s} that "
                 "it knows nothing"
