@@ -116,6 +116,15 @@ def test_j1_whoever_lives_a_life_that_was_written_twice_is_shown_both_entries_by
     assert [note.what for sealed in shown for note in mine.take(reopened(sealed, Entry)).note] == ["journal.fork"]
 
 
+def test_j1_of_a_life_that_went_on_what_is_shown_are_the_two_of_the_number_that_was_written_twice() -> None:
+    mine, fork, theirs = journal(), journal(), journal(B)
+    write(mine, "one", "two", "three")
+    write(fork, "one", "another")
+    copy(mine, theirs, "a/1", 1, 2, 3)
+    theirs.take(reopened(fork.entries("a/1", 1)[0], Entry))
+    assert theirs.written_twice(A, mine.life) == [fork.entries("a/1", 1)[0], mine.entries("a/1", 1)[0]]
+
+
 def test_j1_what_a_finder_hands_on_as_the_other_is_compared_and_never_taken_for_the_one() -> None:
     mine, fork, finder, newcomer = journal(), journal(), journal(B), journal(C)
     write(mine, "one")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from skerry.core.group.granting.model import Electorate
@@ -287,6 +288,33 @@ def test_x4_after_a_start_it_is_not_over_before_the_promises_of_the_earlier_life
     t = talk(Succession.recover(A, kept, HELD), view(LONG, TWO, known_from_ms=LONG_PROMISE_MS))
     assert t >> at(0) >> until(LONG_PROMISE_MS - 1)
     assert t >> at(LONG_PROMISE_MS) << keeps(OVER_KEY)
+
+
+def test_x2_of_several_that_are_over_at_once_the_longest_lease_is_waited_for_whichever_had_it() -> None:
+    t = node_a()
+    longer = edition(2, A, B, C, D, lease_ms=LONG_MS)
+    late = said(*(closing(n, through=2) for n in (A, B, C)))
+    assert t >> sees(editions=held(ONE, longer, THREE), closings=late) << keeps(COUNTING_KEY)
+    assert (t.machine.counting, t.machine.waits_until_ms) == (3, t.at_ms + LONG_PROMISE_MS)
+
+
+def test_x2_it_wakes_when_the_wait_is_over_also_if_there_is_something_to_close_after_that() -> None:
+    t = closed_by_a()
+    assert t >> sees(closings=said(closing(A), closing(B))) << keeps(COUNTING_KEY)
+    over_ms = t.at_ms + PROMISE_MS
+    assert t.machine.next_deadline_ms() == over_ms
+    assert t >> until(over_ms - 1)
+    assert t >> sees(editions=held(ONE, TWO, THREE))
+    assert t.machine.next_deadline_ms() == over_ms
+
+
+def test_x4_a_start_needs_the_rosters_from_the_last_that_was_over_on_and_none_before_them() -> None:
+    """Unless it knows of none that was over: then those from the one that counts on."""
+    assert Succession.recover(A, {COUNTING_KEY: encode(3)}, (3, 4)).over == 0
+    kept = {COUNTING_KEY: encode(3), OVER_KEY: encode(2)}
+    assert Succession.recover(A, kept, (2, 3, 4)).over == 2
+    with pytest.raises(msgspec.DecodeError):
+        Succession.recover(A, kept, (3, 4))
 
 
 # --- who goes on at once ----------------------------------------------------------------------------------------------
