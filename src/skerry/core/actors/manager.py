@@ -20,7 +20,7 @@ from skerry.core.actors.handed_in import HandedIn
 from skerry.core.actors.judging import Judging
 from skerry.core.actors.lapsing import lapse
 from skerry.core.actors.owners import concerns_manager
-from skerry.core.actors.parting import Parting, told
+from skerry.core.actors.parting import Parting, heads_told
 from skerry.core.actors.parts import by_leader, plan_of, plans_in_force, versions_for
 from skerry.core.actors.remembered import pieces, readings
 from skerry.core.actors.restored import RESTORED_KEY, Restored
@@ -335,10 +335,10 @@ class ManagerSite:
 
     def _part(self, at_ms: int) -> Effects:
         """Let those go who said that they leave, and have told what they hold (I5)."""
-        done, heads = NOTHING, self.journal.heads
+        done, heads, members = NOTHING, self.journal.heads, self.roster().members
         leaving = [leave.node for leave in self.values(LEAVE_PREFIX)] if self.may_speak and self.is_home else []
         for one in leaving:
-            if one in self.roster().members and self.parting.may_go(one, told(self._dealings.get(one)), heads, at_ms):
+            if one in members and self.parting.may_go(one, heads_told(self._dealings.get(one)), heads, at_ms):
                 done = done + self._author(self.roster_without(one))
         return done
 

@@ -36,7 +36,7 @@ class Parting:
         return at_ms - self._lacking[node][1] >= FAREWELL_MS
 
 
-def told(dealings: Dealings | None) -> Mapping[str, int] | None:
+def heads_told(dealings: Dealings | None) -> Mapping[str, int] | None:
     """The heads that a node told head office of; none if it never asked there itself."""
     if dealings is None:
         return {}

@@ -69,10 +69,8 @@ class Isolation(Checker):
         silent_us = now_us - max([since_us, *heard_us, *(self._since_us[n] for n in part)])
         if silent_us > grace_us:
             self.premise()
-        if (
-            silent_us > grace_us + SLACK_US + self._late_us(name, machine, now_us)
-            and agent.uplink.mode(manager) != "isolated"
-        ):
+        late_us = self._late_us(name, machine, now_us)
+        if silent_us > grace_us + SLACK_US + late_us and agent.uplink.mode(manager) != "isolated":
             self.broken(f"{name} leads {sorted(part)}, nobody of them reaches {manager} for {silent_us // 1000} ms")
 
     def _late_us(self, name: str, machine: Machine, now_us: int) -> int:
