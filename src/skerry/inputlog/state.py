@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from skerry.core.actors.agent import Agent
+from skerry.core.kernel.values import Value
 
 DIGEST_BYTES = 8
 
@@ -46,16 +47,14 @@ _STATE = msgspec.msgpack.Encoder(enc_hook=_plain, order="deterministic")
 
 def fields_of(value: Any) -> Any:
     """A form that can be encoded in a fixed order whatever its keys are."""
-    if type(value) in _SCALARS:
-        return value
+    if type(value) in _SCALARS or isinstance(value, Value):
+        return value  # a value is encoded in one order already, whatever it holds: most of a state is documents
     if isinstance(value, dict):
         return sorted(([str(key), fields_of(item)] for key, item in value.items()), key=lambda pair: str(pair[0]))
     if isinstance(value, set | frozenset):
         return sorted(str(item) for item in value)
     if isinstance(value, list | tuple | deque):
         return [fields_of(item) for item in value]
-    if isinstance(value, msgspec.Struct):
-        return [fields_of(getattr(value, name)) for name in value.__struct_fields__]
     if hasattr(value, "__dataclass_fields__"):
         return [fields_of(getattr(value, name)) for name in value.__dataclass_fields__]
     return value
