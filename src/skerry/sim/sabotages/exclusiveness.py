@@ -70,11 +70,11 @@ def _fences_are_forgotten(patch: Patch) -> None:
 
 
 SABOTAGES = (
-    Sabotage(name="X2: no drift margin", plant=_no_drift_margin, seeds_known=(1,), noticed_by=("I2",), shape=apart),
+    Sabotage(name="X2: no drift margin", plant=_no_drift_margin, seeds_known=(3,), noticed_by=("I2",), shape=apart),
     Sabotage(
         name="X2: lease counted from the answer",
         plant=_lease_from_the_answer,
-        seeds_known=(9,),
+        seeds_known=(1,),
         noticed_by=("I2",),
         shape=apart,
     ),
@@ -103,7 +103,7 @@ SABOTAGES = (
     Sabotage(
         name="X9: fences are forgotten",
         plant=_fences_are_forgotten,
-        seeds_known=(18,),
+        seeds_known=(4,),
         noticed_by=("I2",),
         shape=restarting,
     ),

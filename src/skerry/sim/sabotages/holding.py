@@ -92,7 +92,7 @@ SABOTAGES = (
     Sabotage(
         name="R4: holds outlast the right to them",
         plant=_holds_outlast_the_right_to_them,
-        seeds_known=(3,),
+        seeds_known=(10,),
         noticed_by=("I12",),
         shape=dismissing,
     ),

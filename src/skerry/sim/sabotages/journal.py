@@ -141,7 +141,7 @@ SABOTAGES = (
     Sabotage(
         name="J3: nothing is asked for again",
         plant=_nothing_is_asked_for_again,
-        seeds_known=(4,),
+        seeds_known=(6,),
         noticed_by=("I5",),
         shape=put_back,
     ),

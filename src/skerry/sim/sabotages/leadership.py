@@ -52,11 +52,17 @@ def _isolation_is_never_declared(patch: Patch) -> None:
 SABOTAGES = (
     Sabotage(name="L1: a vote is not persisted", plant=_vote_is_not_persisted, noticed_by=("I1",)),
     Sabotage(name="L1: a vote is forgotten", plant=_vote_is_forgotten, noticed_by=("I1", "I10"), shape=restarting),
-    Sabotage(name="L5: leaders do not merge", plant=_leaders_do_not_merge, noticed_by=("I12", "I11"), shape=halves),
+    Sabotage(
+        name="L5: leaders do not merge",
+        plant=_leaders_do_not_merge,
+        seeds_known=(7,),
+        noticed_by=("I12", "I11"),
+        shape=halves,
+    ),
     Sabotage(
         name="C1: old lives are believed",
         plant=_old_lives_are_believed,
-        seeds_known=(35,),
+        seeds_known=(34,),
         noticed_by=("U7", "I12"),  # whom a replay is taken for is lost to its peers at once
         shape=haunted,
     ),

@@ -122,7 +122,7 @@ SABOTAGES = (
     Sabotage(
         name="H3: periods are those of today",
         plant=_periods_are_those_of_today,
-        seeds_known=(14,),
+        seeds_known=(58,),
         noticed_by=("I6",),
         shape=resettled,
     ),
