@@ -190,7 +190,7 @@ class Agent:
                 done = done + self._settle_in(self._on_said(self._loop.popleft(), given), given)
         else:
             raise AssertionError("the machines of one agent do not settle")
-        return msgspec.structs.replace(done, cause=given.id)
+        return msgspec.structs.replace(done, cause=given.id) if done is not NOTHING else NOTHING
 
     def next_deadline_ms(self) -> int | None:
         """The earliest of all machines' deadlines."""

@@ -209,6 +209,8 @@ class Journal:
     def written_twice(self, signer: str, life: LifeId) -> list[Sealed]:
         """Both entries of the number that was found to be written twice in this life, for who lives it: it may not be
         given the finder's own entry any more, which everybody has and has had acknowledged (J1)."""
+        if not self.forks.others:
+            return []
         name = chain_name(signer, life)
         other = self.forks.others.get(name)
         return [other, *self.after(name, self.forks.chains[name] - 1, 1)] if other is not None else []
