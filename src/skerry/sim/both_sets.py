@@ -24,7 +24,7 @@ def why_apart(agents: dict[str, Agent]) -> str | None:
     plan = leading.picture.plan() if leading is not None else None
     if leading is None or plan is None or not set(plan.members) <= set(agents):
         return None
-    refused = {key for agent in agents.values() for key in agent.monitoring.experience()}
+    refused = {key for agent in agents.values() for key in agent.monitoring.experience(agent.picture.at_ms)}
     for intent, section in plan.sections.items():
         if intent == SITE:
             continue

@@ -7,7 +7,12 @@ from typing import Any
 from skerry.core.kernel.effects import CheckInstance, MeasureInstance
 from skerry.core.stages.monitoring.events import InstanceChecked, InstanceMeasured
 from skerry.core.stages.monitoring.machine import Monitoring, MonitoringView
-from skerry.core.stages.monitoring.model import EXPERIENCE_MAX, EXPERIENCE_NEEDED, MEASURE_GAP_MS
+from skerry.core.stages.monitoring.model import (
+    EXPERIENCE_FOR_MS,
+    EXPERIENCE_MAX,
+    EXPERIENCE_NEEDED,
+    MEASURE_GAP_MS,
+)
 from tests.core.things import SHOP, STACK, A, B, C, configuration, element, instance, ir, running
 from tests.support.conversation import Talk, anything, at, does, notes, sees, talk, writes
 
@@ -194,9 +199,9 @@ def test_d24_a_result_says_what_it_is_measured_against() -> None:
 def test_p5_a_no_needs_five_figures() -> None:
     t = validator()
     for number in range(1, EXPERIENCE_NEEDED + 1):
-        assert t.machine.experience() == {}
+        assert t.machine.experience(number * 2_000) == {}
         assert t >> at(number * 2_000, measured(500)) << anything >> at(number * 2_000 + 1_500) << anything
-    no = t.machine.experience()[f"{B} {STACK.digest}"]
+    no = t.machine.experience(EXPERIENCE_NEEDED * 2_000)[f"{B} {STACK.digest}"]
     assert no.reason == "5 measurements, median fit 0.50 of the floor"
     assert no.evidence == "a/1#7"
 
@@ -206,8 +211,18 @@ def test_p5_experience_is_the_last_twenty_figures() -> None:
     for number in range(1, EXPERIENCE_MAX + 12):
         fit = 500 if number <= 8 else 2_000
         assert t >> at(number * 6_000, measured(fit)) << anything >> at(number * 6_000 + 5_500) << anything
-    assert t.machine.experience() == {}
+    assert t.machine.experience((EXPERIENCE_MAX + 11) * 6_000) == {}
     assert t.machine.verified[STORE].count == EXPERIENCE_MAX
+
+
+def test_p5_what_was_measured_long_ago_says_nothing_of_today() -> None:
+    t = validator()
+    for number in range(1, EXPERIENCE_NEEDED + 1):
+        assert t >> at(number * 2_000, measured(500)) << anything >> at(number * 2_000 + 1_500) << anything
+    later_ms = EXPERIENCE_NEEDED * 2_000 + EXPERIENCE_FOR_MS
+    assert t >> at(later_ms, measured(500)) << anything
+    assert t.machine.experience(later_ms) == {}
+    assert t.machine.verified[STORE].count == 1
 
 
 def test_d24_a_role_that_falls_under_its_floor_is_contradicted_once_and_a_single_bad_figure_is_not_enough() -> None:

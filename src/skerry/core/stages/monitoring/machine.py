@@ -3,12 +3,11 @@
 Metering: every second an active instance is checked; the second counts as provided, and as compliant if the check was
 good. A cumulative reading goes into the journal every so many seconds, and before an instance that has ended is
 forgotten. Measuring: one probe at a time, short, the least known first; each result is a reading in the measurer's own
-chain, and the last twenty per node and configuration are its experience (P5).
+chain, and the last twenty per node and configuration are its experience (P5), for an hour after the last.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +21,8 @@ from skerry.core.kernel.values import Value
 from skerry.core.stages.fit.model import fit_permille
 from skerry.core.stages.ir.model import ElementSpec, IntermediateRepresentation, Mode
 from skerry.core.stages.monitoring.events import InstanceChecked, InstanceMeasured, MonitoringEvent
+from skerry.core.stages.monitoring.experience import Experience
 from skerry.core.stages.monitoring.model import (
-    EXPERIENCE_MAX,
     EXPERIENCE_NEEDED,
     MEASURE_FOR_MS,
     MEASURE_GAP_MS,
@@ -31,7 +30,7 @@ from skerry.core.stages.monitoring.model import (
     Meter,
     Verification,
 )
-from skerry.core.stages.monitoring.rules import configured, intent_of, measurer, median, says_no
+from skerry.core.stages.monitoring.rules import configured, intent_of, measurer
 from skerry.core.stages.negotiation.model import No
 from skerry.core.stages.subscription.model import Instance
 
@@ -87,8 +86,7 @@ class Monitoring:
     """Grows when a verification changes its verdict."""
     _accounts: dict[InstanceId, _Account] = field(default_factory=dict)
     _activations: dict[InstanceId, int] = field(default_factory=dict)
-    _experience: dict[str, deque[int]] = field(default_factory=dict)
-    _evidence: dict[str, str] = field(default_factory=dict)
+    _experience: Experience = field(default_factory=Experience)
     _measuring: InstanceId | None = None
     _doubted: InstanceId | None = None
     """Its last figure contradicts what stands, or it was found wanting and too few figures say so yet: it is looked at
@@ -121,16 +119,9 @@ class Monitoring:
             assert meter.connected_compliant_s <= meter.connected_s, "H2: more compliant seconds than seconds"
             assert meter.isolated_compliant_s <= meter.isolated_s, "H2: more compliant seconds than seconds"
 
-    def experience(self) -> dict[str, No]:
-        """What I would say against a node with a configuration, by `<node> <digest>` (P5)."""
-        return {
-            key: No(
-                reason=f"{len(figures)} measurements, median fit {median(figures) / 1000:.2f} of the floor",
-                evidence=self._evidence[key],
-            )
-            for key, figures in sorted(self._experience.items())
-            if says_no(figures)
-        }
+    def experience(self, at_ms: int) -> dict[str, No]:
+        """What I would say now against a node with a configuration, by `<node> <digest>` (P5)."""
+        return self._experience.against(at_ms)
 
     # --- metering my own ------------------------------------------------------------------------------------------
 
@@ -261,15 +252,13 @@ class Monitoring:
         if spec is None:
             return NOTHING
         fit = 0 if measured.failure is not None else fit_permille(spec.standards, measured.figures_milli, lowered=True)
-        key = f"{measured.holder} {measured.digest}"
-        figures = self._experience.setdefault(key, deque(maxlen=EXPERIENCE_MAX))
-        figures.append(fit)
-        self._evidence[key] = f"{view.chain}#{view.head + 1}"
+        key, evidence = f"{measured.holder} {measured.digest}", f"{view.chain}#{view.head + 1}"
+        known = self._experience.add(key, fit, evidence, at_ms)
         verification = Verification(
             instance=measured.instance,
             holder=measured.holder,
-            ok=max(fit, median(figures)) >= 1_000,
-            count=len(figures),
+            ok=max(fit, known.median_permille) >= 1_000,
+            count=len(known.figures),
         )
         before = self.verified.get(measured.instance)
         self.verified = {**self.verified, measured.instance: verification}

@@ -12,6 +12,8 @@ EXPERIENCE_MAX = 20
 """Figures that are kept for each node and configuration (P5)."""
 EXPERIENCE_NEEDED = 5
 """Figures that a no from experience needs."""
+EXPERIENCE_FOR_MS = 3_600_000
+"""How long after its last figure an experience counts (decision 0028)."""
 MEASURE_FOR_MS = 250
 MEASURE_GAP_MS = 1_000
 """Between two measurements while something is not yet verified or little known."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from skerry.core.kernel.ids import InstanceId, IntentId, NodeId
 from skerry.core.stages.ir.model import Configuration, ElementSpec, IntermediateRepresentation
-from skerry.core.stages.monitoring.model import EXPERIENCE_NEEDED
 from skerry.core.stages.subscription.model import Instance
 
 
@@ -22,11 +21,6 @@ def measurer(holder: NodeId, validators: Sequence[NodeId], reporters: Sequence[N
 def median(figures: Sequence[int]) -> int:
     """The middle figure; of an even number the lower of the two, so that doubt counts against."""
     return sorted(figures)[(len(figures) - 1) // 2]
-
-
-def says_no(figures: Sequence[int]) -> bool:
-    """P5: five figures at least, and a median under the floor."""
-    return len(figures) >= EXPERIENCE_NEEDED and median(figures) < 1_000
 
 
 def intent_of(instance: InstanceId) -> IntentId:
