@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from skerry.core.kernel.effects import Effects
 from skerry.core.kernel.ids import IntentId
 from skerry.core.kernel.inputs import Input
 from skerry.core.stages.ir.model import AssentClause, Governance, ManagementRole, ManagementRow, SiteDocument
+from skerry.core.stages.monitoring import experience
 from skerry.core.stages.negotiation.wire import Ballot
 from tests.core.things import STACK, element, ir
 from tests.scenarios.world import Node, World
@@ -40,8 +43,9 @@ class Listener:
                 self.noes += [(node.name, no.reason, no.evidence) for no in send.message.no.values()]
 
 
-def noes_when_the_holder_serves(ops: int) -> tuple[World, list[tuple[str, str, str]]]:
-    """What voters refuse, from the first start until the second intent is agreed."""
+def noes_when_the_holder_serves(ops: int, until_asked_ms: int = 0) -> tuple[World, list[tuple[str, str, str]]]:
+    """What voters refuse, from the first start until the second intent is agreed. Whoever is asked a while later serves
+    well again."""
     listener = Listener()
     world = World("abc", ir(element("store"), governance=GOVERNANCE), watch=listener)
     world.issue(SiteDocument(name="shop", generation=2, governance=GOVERNANCE))
@@ -51,6 +55,10 @@ def noes_when_the_holder_serves(ops: int) -> tuple[World, list[tuple[str, str, s
     assert holder.name == "c", "the best fit"
     holder.serves_ops = ops
     world.run(30_000)
+    if until_asked_ms:
+        holder.serves_ops = FLOOR_OPS * 2
+        world.run(until_asked_ms)
+        listener.noes.clear()
     world.issue(ir(element("store"), intent=NOTES, governance=GOVERNANCE))
     world.run(10_000)
     return world, listener.noes
@@ -74,3 +82,11 @@ def test_without_a_slowed_workload_there_is_no_no() -> None:
     assert noes == []
     assert holder_of(world, NOTES) == "c"
     assert all(STACK.digest == w.digest for n in world.nodes.values() for w in n.workloads.values())
+
+
+@pytest.mark.parametrize(("after_ms", "refused"), [(20_000, True), (150_000, False)])
+def test_who_did_badly_for_a_while_is_refused_for_a_while(monkeypatch, after_ms: int, refused: bool) -> None:
+    monkeypatch.setattr(experience, "EXPERIENCE_FOR_MS", 120_000)  # an hour here is two minutes
+    world, noes = noes_when_the_holder_serves(FLOOR_OPS // 2, after_ms)
+    assert bool(noes) == refused
+    assert (holder_of(world, NOTES) != "c") == refused
