@@ -62,7 +62,8 @@ class Client:
         self.world = world
         self.fine: set[int] = set()
         self.seen: set[int] = set()
-        """Those of them in which an agent was there to see it."""
+        """Those of them in which a member's agent was there to see it: whoever was taken out, and has not heard of it,
+        is at work for nobody's account."""
         self.failed: set[int] = set()
         self.served_by: set[int] = set()
         """Process ids."""
@@ -119,6 +120,7 @@ class Client:
         workload.use.fine.add(its_second)
         self.fine.add(second)
         self.served_by.add(workload.pid)
-        if machine.answers and machine.shell is not None and not machine.shell.hung:
+        told = machine.answers and machine.shell is not None and not machine.shell.hung
+        if told and node in world.members():
             self.seen.add(second)
         world.coverage.hit("state.client.served")
