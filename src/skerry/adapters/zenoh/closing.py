@@ -9,11 +9,13 @@ by it: the kernel goes on delivering after a close, and no step of ours hangs on
 
 from __future__ import annotations
 
-import os
 import socket
 import struct
+from contextlib import suppress
 
 import zenoh
+
+from skerry.adapters.zenoh.sockets import own_sockets
 
 _OFF = struct.pack("ii", 0, 0)
 
@@ -26,17 +28,7 @@ def close_at_once(session: zenoh.Session) -> object:
 
 def hold_up_no_close() -> None:
     """Take the option back on every socket of this process; only the library ever sets it."""
-    for name in os.listdir("/proc/self/fd"):
-        try:
-            if not os.readlink(f"/proc/self/fd/{name}").startswith("socket:"):
-                continue
-            # A copy, so that nobody else's file is touched if this one is closed meanwhile and its number used again.
-            copy = os.dup(int(name))
-        except OSError:
-            continue  # closed since it was listed
-        try:
-            with socket.socket(fileno=copy) as own:
-                if own.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(_OFF)) != _OFF:
-                    own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _OFF)
-        except OSError:
-            os.close(copy)  # the number belongs to something else by now that is no socket
+    for own in own_sockets():
+        with suppress(OSError):  # closed by its owner meanwhile
+            if own.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(_OFF)) != _OFF:
+                own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _OFF)

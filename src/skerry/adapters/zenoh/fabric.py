@@ -5,14 +5,14 @@ proves nothing (C1). What cannot be sent at once is lost and counted (C2: no ste
 to one and what goes to all arrives by two threads, and the one may overtake the other. A silent fault (link down, far
 process stopped) shows as absence within a lease.
 Still ugly: where two sessions dial each other at once, by lists or by scouting besides, a second link stands idle with
-keep-alives of its own, and now and then one end knows nothing of what the other declares, for good. So joining makes
-lists in which only the later one dials, and scouting stays off (docs/decisions/0016).
+keep-alives of its own, and now and then one end knows nothing of what the other declares. So joining makes lists in
+which only the later one dials, and scouting stays off (docs/decisions/0016). What is deaf all the same is broken off,
+to be dialed anew (`deaf`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -21,6 +21,7 @@ import zenoh
 from skerry.adapters.keys.tls import TlsFiles
 from skerry.adapters.zenoh import config, keys
 from skerry.adapters.zenoh.closing import close_at_once
+from skerry.adapters.zenoh.deaf import DeafLinks
 from skerry.adapters.zenoh.handover import Handover
 from skerry.core.kernel.ids import NodeId
 from skerry.ports.transport import PAYLOAD_LIMIT_BYTES
@@ -64,7 +65,9 @@ class ZenohFabric:
         self._message: Callable[[bytes], None] = lambda payload: None
         self._presence: Callable[[NodeId, bool], None] = lambda node, present: None
         self._present: dict[NodeId, set[str]] = {}
-        self._incarnation = secrets.token_hex(8)
+        self._incarnation = ""
+        """The session's own number."""
+        self._deaf: DeafLinks | None = None
         self._session: zenoh.Session | None = None
         self._publishers: dict[NodeId | None, zenoh.Publisher] = {}
         self._held: list[object] = []
@@ -91,7 +94,9 @@ class ZenohFabric:
         self._handover = Handover(lambda key, payload: self._message(payload), self._token)
         try:
             self._session = await asyncio.to_thread(zenoh.open, settings)
+            self._incarnation = str(self._session.info.zid())
             self._held = self._declare(self._session, self._handover)
+            self._deaf = DeafLinks(self._session, self._incarnations)
         except zenoh.ZError as error:
             await self.close()
             raise config.not_opened(self._link, f"join site {self._site}", error) from error
@@ -113,6 +118,9 @@ class ZenohFabric:
             # Last, so that who sees the token can already be heard.
             liveliness.declare_token(keys.alive(self._site, self._node, self._incarnation)),
         ]
+
+    def _incarnations(self) -> list[str]:
+        return [one for incarnations in self._present.values() for one in incarnations]
 
     def _token(self, key: str, present: bool) -> None:
         node, _, incarnation = key.removeprefix(keys.alive(self._site, "", "")[:-1]).partition("/")
@@ -153,6 +161,9 @@ class ZenohFabric:
     async def close(self) -> None:
         """Leave; the others see the token go at once."""
         session, self._session = self._session, None
+        if self._deaf is not None:
+            self._deaf.close()
+            self._deaf = None
         if self._handover is not None:
             self._lost += self._handover.dropped
             self._handover.close()

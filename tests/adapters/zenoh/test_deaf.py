@@ -1,0 +1,158 @@
+"""A link over which nothing is known of the far end is broken off, to be dialed anew; no other is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import zenoh
+
+from skerry.adapters.zenoh import config, deaf, keys
+from skerry.adapters.zenoh.deaf import PATIENCE_LONGEST_S, PATIENCE_S, DeafLinks
+from skerry.adapters.zenoh.fabric import ZenohFabric
+from skerry.core.kernel.ids import NodeId
+from tests.contracts.transport.test_fabric import Member
+from tests.contracts.transport.world import Papers, endpoint, until
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch) -> None:
+    monkeypatch.setattr(deaf, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(deaf, "PATIENCE_S", 0.5)
+
+
+class Looking:
+    """A member, and how often it broke a link off."""
+
+    def __init__(self, papers: Papers, name: str, own: str, *peers: str) -> None:
+        tls = papers.node("alpha", name)
+        self.fabric = ZenohFabric(site="alpha", node=NodeId(name), listen=[own], peers=peers, tls=tls, gossip=False)
+        self.member = Member(self.fabric)
+
+    @property
+    def broken_off(self) -> int:
+        assert self.fabric._deaf is not None
+        return self.fabric._deaf.broken_off
+
+    @property
+    def links(self) -> set[tuple[str, str]]:
+        assert self.fabric._session is not None
+        return {(link.src, link.dst) for link in self.fabric._session.info.links()}
+
+
+async def opened(stack: AsyncExitStack, looking: Looking) -> Looking:
+    stack.push_async_callback(looking.fabric.close)
+    await looking.fabric.open()
+    return looking
+
+
+def session_at(papers: Papers, place: str) -> zenoh.Session:
+    """Of the site's by its certificate; it declares nothing."""
+    tls = papers.node("alpha", "n9")
+    link = config.Link(mode="peer", tls=tls, connect=(place,), lease_ms=1_000, setup_within_ms=3_000)
+    return zenoh.open(config.settings(link, keys.fabric_access("alpha")))
+
+
+def play(scene: Callable[[AsyncExitStack], Any]) -> None:
+    async def within() -> None:
+        async with AsyncExitStack() as stack:
+            await scene(stack)
+
+    asyncio.run(within())
+
+
+def test_who_is_linked_and_has_declared_nothing_is_broken_off_and_may_dial_anew(papers: Papers) -> None:
+    async def scene(stack: AsyncExitStack) -> None:
+        place = endpoint()
+        n1 = await opened(stack, Looking(papers, "n1", place))
+        silent = await asyncio.to_thread(session_at, papers, place)
+        stack.callback(silent.close)
+        await until(lambda: n1.links != set(), "it is linked")
+        first = n1.links
+        await until(lambda: n1.broken_off > 0, "it is broken off")
+        await until(lambda: n1.links not in (first, set()), "it has dialed again")
+
+    play(scene)
+
+
+def test_members_that_see_each_other_keep_their_links(papers: Papers) -> None:
+    async def scene(stack: AsyncExitStack) -> None:
+        places = [endpoint(), endpoint()]
+        n1 = await opened(stack, Looking(papers, "n1", places[0]))
+        n2 = await opened(stack, Looking(papers, "n2", places[1], places[0]))
+        await until(lambda: n1.member.present == {"n2"} and n2.member.present == {"n1"}, "each sees the other")
+        first = n1.links, n2.links
+        silent = await asyncio.to_thread(session_at, papers, places[0])  # for which it breaks something off meanwhile
+        stack.callback(silent.close)
+        await until(lambda: n1.broken_off > 0, "it has looked for long enough")
+        assert first[0] <= n1.links and first[1] == n2.links
+        assert n2.broken_off == 0
+        assert n1.member.seen == [("n2", True)]
+
+    play(scene)
+
+
+@dataclass(frozen=True)
+class Ring:
+    """As much of a link as is looked at."""
+
+    zid: str
+    src: str = ""
+    dst: str = ""
+
+
+@pytest.fixture
+def loop_only(monkeypatch) -> DeafLinks:
+    monkeypatch.setattr(deaf, "PATIENCE_S", PATIENCE_S)
+
+    async def made() -> DeafLinks:
+        found = DeafLinks(None, lambda: TOKENS)  # type: ignore[arg-type]  # asked for links only by its timer
+        found.close()
+        return found
+
+    TOKENS.clear()
+    return asyncio.run(made())
+
+
+TOKENS: set[str] = set()
+
+
+def test_each_time_it_waits_twice_as_long_up_to_a_bound(loop_only: DeafLinks) -> None:
+    broken_off = [s for s in range(200) if loop_only._overdue([Ring("a1")], float(s))]  # type: ignore[list-item]
+    waits = [after - before for before, after in zip([0, *broken_off], broken_off, strict=False)]
+    assert waits[0] == PATIENCE_S
+    assert waits[1] == 2 * PATIENCE_S + 1, "counted from when it is seen again"
+    assert waits[2:] == [PATIENCE_LONGEST_S + 1] * len(waits[2:]) and waits[2:]
+
+
+def test_with_its_token_it_is_deaf_no_more_and_forgiven(loop_only: DeafLinks) -> None:
+    linked: Any = [Ring("a1"), Ring("b2")]
+    assert loop_only._overdue(linked, 0.0) == []
+    TOKENS.update({"a1"})
+    assert loop_only._overdue(linked, PATIENCE_S) == [Ring("b2")]
+    TOKENS.update({"b2"})
+    assert loop_only._overdue(linked, 3 * PATIENCE_S) == []
+    TOKENS.clear()
+    assert loop_only._overdue(linked, 4 * PATIENCE_S) == []
+    assert loop_only._overdue(linked, 5 * PATIENCE_S) == linked
+
+
+def test_a_token_that_names_no_session_could_be_anybodys(loop_only: DeafLinks) -> None:
+    TOKENS.update({"of an older version"})
+    assert all(loop_only._overdue([Ring("a1")], float(s)) == [] for s in range(100))  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "address"),
+    [
+        ("tls/192.0.2.7:7447", ("192.0.2.7", 7447)),
+        ("tls/[2001:DB8::7]:7447", ("2001:db8::7", 7447)),
+        ("tls/[fe80::1%2]:7447", ("fe80::1", 7447)),
+    ],
+)
+def test_an_endpoint_is_compared_by_its_address(endpoint: str, address: tuple[str, int]) -> None:
+    assert deaf._address(endpoint) == address
