@@ -15,7 +15,7 @@ import msgspec
 from skerry.core.actors.dealings import Dealings, Stock
 from skerry.core.actors.editions import edition_of, highest_fences
 from skerry.core.actors.facets import Facets, carried_by
-from skerry.core.actors.forgotten import told_plan
+from skerry.core.actors.forgotten import forgotten_term, told_plan
 from skerry.core.actors.owners import concerns_manager
 from skerry.core.actors.parting import Parting
 from skerry.core.actors.relaying import Relay
@@ -180,6 +180,10 @@ class Picture:
         """The plan that this node holds."""
         kept = self.custody.kept.get("plan")
         return kept.value if kept is not None else None
+
+    def forgotten_term(self) -> int:
+        """The highest term of plans of mine that managers hold and that are later than this one; 0: there is none."""
+        return forgotten_term(self.me, self.plan(), self.dealings.values())
 
     def verdicts(self) -> dict[IntentId, Verdict]:
         """The managers' words that apply: those that name the plan in force and its section (R1)."""

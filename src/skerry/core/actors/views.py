@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from skerry.core.actors.forgotten import forgotten_term, is_misjudged
+from skerry.core.actors.forgotten import is_misjudged
 from skerry.core.actors.picture import Picture
 from skerry.core.group.custody.machine import KINDS
 from skerry.core.group.election.model import INELIGIBLE, ElectionView
@@ -93,7 +93,7 @@ WATCHES: Mapping[str, tuple[str, ...]] = {
     "uplink": ("uplinks", "election", "roster", "site", "intent"),
     "fitting": ("intent", "roster", "own", "hold", "picture"),
     "voter": ("election", "plan", "hold"),
-    "chair": ("work", "unattended", "election", "uplink", "custody", "keeper", "monitoring"),
+    "chair": ("work", "unattended", "election", "uplink", "custody", "keeper", "monitoring", "picture"),
     "succession": ("roster", "site", "closing", "dead", "granting"),
     "granting": ("lives", "roster", "site", "intent", "dead", "closing", "keeper", "succession"),
     "keeper": ("running", "unattended", "election", "uplink", "granting", "plan", "intent", "roster", "leave", "hold"),
@@ -128,7 +128,7 @@ def election_view(picture: Picture) -> ElectionView:
         fit_permille=_leader_fit(picture),
         woke_ms=picture.agent.membership.woke_ms,
         plan=(plan.id.term, plan.id.leader) if plan is not None else (0, NodeId("")),
-        forgotten_term=forgotten_term(picture.me, plan, picture.dealings.values()),
+        forgotten_term=picture.forgotten_term(),
         misjudged=is_misjudged(picture.me, plan, judged, picture.verdicts()),
     )
 
@@ -338,6 +338,7 @@ def chair_view(picture: Picture) -> ChairView:
         review=_to_review(picture),
         insists=frozenset(i for i, ir in survey.irs.items() if ir.governance.last == "unfilled"),
         isolated_from=tuple(sorted(m for m in picture.managers() if picture.agent.uplink.mode(m) == "isolated")),
+        forgotten=(forgotten := 0 < picture.forgotten_term() < leadership.term),
         hold_ms=HOLD_MS + _longest_start_ms(picture),
         stamp=(
             members,
@@ -349,6 +350,7 @@ def chair_view(picture: Picture) -> ChairView:
             survey.present,
             survey.silent,
             modes,
+            forgotten,
         ),
     )
 

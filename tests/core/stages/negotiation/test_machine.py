@@ -94,7 +94,8 @@ def keep_plan(seen: ChairView, done: Effects) -> ChairView:
     if not done.publish:
         return seen
     committed = done.publish[-1].value
-    return msgspec.structs.replace(seen, plan=committed, stamp=(*seen.stamp, str(committed.id)))
+    stamp = (*seen.stamp, str(committed.id))
+    return msgspec.structs.replace(seen, plan=committed, forgotten=False, stamp=stamp)
 
 
 def chair(*irs: IntermediateRepresentation, **fields: Any) -> Talk:
@@ -394,6 +395,15 @@ def test_i7_a_settled_site_commits_nothing_new() -> None:
     assert t.said.empty
     for number in range(5):
         assert t >> at(number * 10_000) >> sees(stamp=(number,))
+
+
+def test_p1_a_plan_that_this_node_has_forgotten_is_replaced_by_the_same_under_a_later_name() -> None:
+    t = chair(plan=plan(assigned(A, agreed="x")), term=2)
+    assert t.said.empty
+    assert t >> sees(forgotten=True, stamp=("told",)) << writes("plan.committed") << publishes("plan")
+    (committed,) = t.said.publish
+    assert committed.value.id.term == 2
+    assert committed.value.sections == plan(assigned(A, agreed="x")).sections
 
 
 def test_a_withdrawn_intent_leaves_the_plan_without_a_question() -> None:

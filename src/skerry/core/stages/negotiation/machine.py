@@ -80,6 +80,8 @@ class ChairView(Value, frozen=True, kw_only=True):
     insists: frozenset[IntentId]
     """Intents whose governance ends in `unfilled` rather than `assignee`."""
     isolated_from: tuple[str, ...]
+    forgotten: bool = False
+    """A manager holds a plan of mine of an earlier term that I do not know any more, and takes it for later."""
     hold_ms: int
     stamp: tuple[Any, ...]
     """Changes when anything of the survey that matters has."""
@@ -459,10 +461,9 @@ class Chair:
         plan_id: PlanId | None = None,
     ) -> Effects:
         """Publish the plan if it says something new."""
-        if plan_id is None:
-            plan_id = PlanId(term=view.term, leader=self.me, number=self._number + 1)
+        plan_id = plan_id or PlanId(term=view.term, leader=self.me, number=self._number + 1)
         sections = agreed(draft.finished(), won, plan_id)
-        if not is_news(sections, view.plan, draft.survey):
+        if not view.forgotten and not is_news(sections, view.plan, draft.survey):
             return NOTHING
         self._number = plan_id.number
         self._drafted = None
