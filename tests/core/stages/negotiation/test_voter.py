@@ -7,11 +7,11 @@ from typing import Any
 from skerry.core.kernel.ids import NodeId, PlanId
 from skerry.core.kernel.values import digest
 from skerry.core.stages.capability.model import Resources, Usage
-from skerry.core.stages.negotiation.model import Assignment, No, Slot
+from skerry.core.stages.negotiation.model import NO_PLAN, ROUND_MS, Assignment, No, Slot
 from skerry.core.stages.negotiation.voter import Voter, VoterView
 from skerry.core.stages.negotiation.wire import Ballot, Proposal, Proposed
 from tests.core.things import STACK, A, B, C, D, assigned, configuration, mib, plan, slot
-from tests.support.conversation import Talk, at, heard, meanwhile, notes, says, talk
+from tests.support.conversation import Talk, at, heard, meanwhile, notes, says, sees, talk
 
 HOLD_MS = 10_000
 
@@ -31,7 +31,12 @@ def node_b(**fields: Any) -> Talk:
 
 
 def proposal(
-    *asked: Assignment, number: int = 1, term: int = 1, leader: NodeId = A, isolated: tuple[Assignment, ...] = ()
+    *asked: Assignment,
+    number: int = 1,
+    term: int = 1,
+    leader: NodeId = A,
+    isolated: tuple[Assignment, ...] = (),
+    base: PlanId = NO_PLAN,
 ) -> Proposal:
     slots = [(Slot(set="connected", instance=a.instance), a) for a in asked]
     slots += [(Slot(set="isolated", instance=a.instance), a) for a in isolated]
@@ -40,6 +45,7 @@ def proposal(
         members=(A, B, C),
         asked=tuple(Proposed(slot=s, assignment=a) for s, a in slots),
         hold_ms=HOLD_MS,
+        base=base,
     )
 
 
@@ -179,3 +185,35 @@ def test_i8_a_proposal_is_answered_once_and_an_older_one_not_at_all() -> None:
 def test_a_management_role_needs_no_software_and_is_assented_to() -> None:
     duty = Assignment(instance=slot("validator").instance, element=assigned(B).element, holder=B)
     assert node_b(able=frozenset(), caps=mib(0)) >> heard(A, proposal(duty)) << says(A, yes(slot("validator")))
+
+
+FREED = plan(assigned(C), number=3)
+FULL = plan(assigned(B), number=2)
+
+
+def test_p3_what_goes_on_from_a_plan_that_is_not_here_yet_is_answered_once_it_is() -> None:
+    t = node_b(plan=FULL, caps=mib(100))
+    assert t >> heard(A, proposal(assigned(B, "db"), number=4, base=FREED.id))
+    assert t >> sees(plan=FREED) << says(A, yes(slot("db"), number=4))
+    assert t >> sees(term=1), "once"
+
+
+def test_p3_what_waits_is_answered_by_the_plan_it_goes_on_from_and_by_no_earlier() -> None:
+    t = node_b(plan=FULL, caps=mib(100))
+    assert t >> heard(A, proposal(assigned(B, "db"), number=5, base=FREED.id))
+    assert t >> sees(drained="ann")
+    assert t >> sees(drained=None, plan=FREED) << says(A, yes(slot("db"), number=5))
+
+
+def test_p2_after_its_round_nobody_waits_for_an_answer_and_nothing_is_held() -> None:
+    t = node_b(plan=FULL)
+    assert t >> heard(A, proposal(assigned(B), number=4, base=FREED.id))
+    assert t >> at(ROUND_MS)
+    assert t >> sees(plan=FREED)
+    assert t.machine.reserved(FREED) == Resources()
+
+
+def test_i8_what_waits_is_of_no_use_in_a_later_term() -> None:
+    t = node_b(plan=FULL)
+    assert t >> heard(A, proposal(assigned(B), number=4, base=FREED.id))
+    assert t >> sees(leader=C, term=2, plan=FREED)

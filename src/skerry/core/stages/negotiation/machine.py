@@ -199,6 +199,7 @@ class Chair:
             members=view.members,
             asked=tuple(Proposed(slot=slot, assignment=a) for slot, (_, a) in asked.items()),
             hold_ms=view.hold_ms,
+            base=view.plan.id if view.plan is not None else NO_PLAN,
         )
         note = Note(what="plan.proposed", about=str(plan), data={str(s): a.holder for s, (_, a) in asked.items()})
         return Effects(send=tuple(Send(to=n, message=proposal) for n in view.members), note=(note,))
@@ -465,8 +466,7 @@ class Chair:
         sections = agreed(draft.finished(), won, plan_id)
         if not view.forgotten and not is_news(sections, view.plan, draft.survey):
             return NOTHING
-        self._number = plan_id.number
-        self._drafted = None
+        self._number, self._drafted = plan_id.number, None
         plan = Plan(
             id=plan_id,
             members=view.members,

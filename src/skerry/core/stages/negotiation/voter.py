@@ -15,7 +15,7 @@ from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Verified
 from skerry.core.kernel.values import Value, digest
 from skerry.core.stages.capability.model import Resources, Usage
-from skerry.core.stages.negotiation.model import NO_PLAN, Assignment, No, Plan, Slot
+from skerry.core.stages.negotiation.model import NO_PLAN, ROUND_MS, Assignment, No, Plan, Slot
 from skerry.core.stages.negotiation.wire import Ballot, Proposal
 
 VoterEvent = Verified[Proposal] | DeadlinePassed | Reconsider
@@ -47,11 +47,21 @@ class _Assent:
 
 
 @dataclass
+class _Early:
+    """A proposal that goes on from a plan which is not here yet."""
+
+    peer: NodeId
+    proposal: Proposal
+    until_ms: int
+
+
+@dataclass
 class Voter:
     """One node as a member, and its ledger."""
 
     me: NodeId
     _assent: _Assent | None = None
+    _early: _Early | None = None
     _seen: PlanId = NO_PLAN
 
     def step(self, given: Input[VoterEvent], view: VoterView) -> Effects:
@@ -61,7 +71,7 @@ class Voter:
             case Verified(statement=statement, body=Proposal() as proposal):
                 return self._on_proposal(NodeId(statement.signer), proposal, given.at_ms, view)
             case DeadlinePassed() | Reconsider():
-                return NOTHING
+                return self._catch_up(given.at_ms, view)
 
     def next_deadline_ms(self) -> int | None:
         """The end of what an assent holds (I13)."""
@@ -82,12 +92,26 @@ class Voter:
         if at_ms >= self._assent.until_ms or committed or view.term > self._assent.plan.term:
             self._assent = None
 
+    def _catch_up(self, at_ms: int, view: VoterView) -> Effects:
+        """By the plan of before, what the new one frees is taken (P3): an answer by that would be a no for half a
+        minute. After a round nobody waits for it any more."""
+        early, self._early = self._early, None
+        if early is None or at_ms >= early.until_ms:
+            return NOTHING
+        if _is_early(early.proposal, view):
+            self._early = early
+            return NOTHING
+        return self._on_proposal(early.peer, early.proposal, at_ms, view)
+
     def _on_proposal(self, peer: NodeId, proposal: Proposal, at_ms: int, view: VoterView) -> Effects:
         plan = proposal.plan
         if peer != view.leader or plan.leader != peer or plan.term != view.term or self.me not in proposal.members:
             return NOTHING  # I8: not of the leader and term in force
         if plan <= self._seen:
             return NOTHING  # one answer to each, and one deadline
+        if _is_early(proposal, view):
+            self._early = _Early(peer, proposal, at_ms + ROUND_MS)
+            return NOTHING
         self._seen = plan
         held: dict[Slot, Assignment] = {}
         yes: list[Slot] = []
@@ -126,6 +150,10 @@ class Voter:
     def reserved_with(self, slots: dict[Slot, Assignment], plan: Plan | None) -> Resources:
         """What would be reserved with these on top of the plan in force."""
         return _reserved(self.me, plan, slots)
+
+
+def _is_early(proposal: Proposal, view: VoterView) -> bool:
+    return proposal.base > (view.plan.id if view.plan is not None else NO_PLAN)
 
 
 def _reserved(me: NodeId, plan: Plan | None, slots: dict[Slot, Assignment]) -> Resources:

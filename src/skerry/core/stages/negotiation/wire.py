@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from skerry.core.kernel.ids import NodeId, PlanId
 from skerry.core.kernel.values import Value
-from skerry.core.stages.negotiation.model import Assignment, No, Slot
+from skerry.core.stages.negotiation.model import NO_PLAN, Assignment, No, Slot
 
 
 class Proposed(Value, frozen=True, kw_only=True, array_like=True):
@@ -22,6 +22,8 @@ class Proposal(Value, frozen=True, kw_only=True, tag="proposal"):
     asked: tuple[Proposed, ...]
     hold_ms: int
     """How long an assent holds resources if no commit comes (P2, I13)."""
+    base: PlanId = NO_PLAN
+    """The plan that this goes on from. It is on its way by itself, and may be overtaken."""
 
 
 class Ballot(Value, frozen=True, kw_only=True, tag="ballot"):
