@@ -79,6 +79,20 @@ def test_who_is_linked_and_has_declared_nothing_is_broken_off_and_may_dial_anew(
     play(scene)
 
 
+def test_who_has_a_token_and_subscribes_to_nothing_is_broken_off_too(papers: Papers) -> None:
+    async def scene(stack: AsyncExitStack) -> None:
+        place = endpoint()
+        n1 = await opened(stack, Looking(papers, "n1", place))
+        silent = await asyncio.to_thread(session_at, papers, place)
+        stack.callback(silent.close)
+        token = silent.liveliness().declare_token(keys.alive("alpha", "n9", str(silent.info.zid())))
+        await until(lambda: n1.member.present == {"n9"}, "it is seen")
+        await until(lambda: n1.broken_off > 0, "it is broken off")
+        token.undeclare()
+
+    play(scene)
+
+
 def test_members_that_see_each_other_keep_their_links(papers: Papers) -> None:
     async def scene(stack: AsyncExitStack) -> None:
         places = [endpoint(), endpoint()]
@@ -111,15 +125,17 @@ def loop_only(monkeypatch) -> DeafLinks:
 
     async def made() -> DeafLinks:
         nobody: Any = None  # it is asked for its links by the timer alone
-        found = DeafLinks(nobody, lambda: TOKENS)
+        found = DeafLinks(nobody, lambda: TOKENS, lambda: UNREACHED)
         found.close()
         return found
 
     TOKENS.clear()
+    UNREACHED.clear()
     return asyncio.run(made())
 
 
 TOKENS: set[str] = set()
+UNREACHED: set[str] = set()
 
 
 def test_each_time_it_waits_twice_as_long_up_to_a_bound(loop_only: DeafLinks) -> None:
@@ -141,6 +157,16 @@ def test_with_its_token_it_is_deaf_no_more_and_forgiven(loop_only: DeafLinks) ->
     TOKENS.clear()
     assert loop_only._overdue(linked, 4 * PATIENCE_S) == []
     assert loop_only._overdue(linked, 5 * PATIENCE_S) == linked
+
+
+def test_what_cannot_be_reached_is_deaf_though_its_token_is_here(loop_only: DeafLinks) -> None:
+    linked: Any = [Ring("a1"), Ring("b2")]
+    TOKENS.update({"a1", "b2", "of an older version"})
+    UNREACHED.update({"b2"})
+    assert loop_only._overdue(linked, 0.0) == []
+    assert loop_only._overdue(linked, PATIENCE_S) == [Ring("b2")]
+    UNREACHED.clear()
+    assert loop_only._overdue(linked, 9 * PATIENCE_S) == []
 
 
 def test_a_token_that_names_no_session_could_be_anybodys(loop_only: DeafLinks) -> None:

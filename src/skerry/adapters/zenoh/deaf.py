@@ -2,9 +2,9 @@
 
 Where a handshake outlasts its time, because twenty agents start on two processors, or where two sessions dial each
 other at once, the library now and then ends up with a link whose one end never learns what the other has declared:
-neither its token nor its subscriptions, so the deaf end sends it nothing (docs/decisions/0016, 0029). That never heals
-by itself; keep-alives go on. Every member declares a token with its session's number, so a link to a session of which
-no token has come can be told, and is broken off: whoever dialed dials again.
+its token, its subscriptions, or both, so the deaf end sends it nothing (docs/decisions/0016, 0029). That never heals by
+itself; keep-alives go on. Every member declares a token with its session's number, and subscribes to what is sent to
+it: a link to a session of which either is not known here can be told, and is broken off; whoever dialed dials again.
 """
 
 from __future__ import annotations
@@ -31,10 +31,17 @@ Address = tuple[str, int]
 class DeafLinks:
     """Watches the links of one session, every few seconds, on the loop's own thread."""
 
-    def __init__(self, session: zenoh.Session, tokens: Callable[[], Collection[str]]) -> None:
-        """`tokens`: the numbers that the tokens of other sessions bear."""
+    def __init__(
+        self,
+        session: zenoh.Session,
+        tokens: Callable[[], Collection[str]],
+        unreached: Callable[[], Collection[str]],
+    ) -> None:
+        """`tokens`: the numbers that the tokens of other sessions bear. `unreached`: of those the ones whose
+        subscriptions are not known here."""
         self._session = session
         self._tokens = tokens
+        self._unreached = unreached
         self._loop = asyncio.get_running_loop()
         self._next = self._loop.call_later(LOOK_EVERY_S, self._look)
         self._deaf_since_s: dict[str, float] = {}
@@ -55,9 +62,11 @@ class DeafLinks:
         """Of each session that has been deaf for too long its links. A token that fits no session is of an older
         version, which names them otherwise: while there is one, it could be anybody's."""
         linked, tokens = {str(link.zid) for link in links}, set(self._tokens())
-        deaf = linked - tokens if tokens <= linked else set()
+        deaf = (linked - tokens if tokens <= linked else set()) | (linked & set(self._unreached()))
         self._deaf_since_s = {number: self._deaf_since_s.get(number, now_s) for number in deaf}
-        self._patience_s = {number: s for number, s in self._patience_s.items() if number not in tokens}
+        self._patience_s = {
+            number: s for number, s in self._patience_s.items() if number in deaf or number not in linked
+        }
         overdue = {n for n, since_s in self._deaf_since_s.items() if now_s - since_s >= self._patience(n)}
         for number in overdue:
             self._patience_s[number] = min(2 * self._patience(number), PATIENCE_LONGEST_S)

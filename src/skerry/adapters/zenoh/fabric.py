@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import cast
 
 import zenoh
 
@@ -96,7 +97,7 @@ class ZenohFabric:
             self._session = await asyncio.to_thread(zenoh.open, settings)
             self._incarnation = str(self._session.info.zid())
             self._held = self._declare(self._session, self._handover)
-            self._deaf = DeafLinks(self._session, self._incarnations)
+            self._deaf = DeafLinks(self._session, self._incarnations, self._unreached)
         except zenoh.ZError as error:
             await self.close()
             raise config.not_opened(self._link, f"join site {self._site}", error) from error
@@ -121,6 +122,16 @@ class ZenohFabric:
 
     def _incarnations(self) -> list[str]:
         return [one for incarnations in self._present.values() for one in incarnations]
+
+    def _unreached(self) -> list[str]:
+        """Of the incarnations those to whose node nothing that is sent would go."""
+        return [one for node, incarnations in self._present.items() if not self._reaches(node) for one in incarnations]
+
+    def _reaches(self, node: NodeId) -> bool:
+        if self._session is None:
+            return True
+        status = cast(zenoh.MatchingStatus, self._publisher(self._session, node).matching_status)  # its stub says bool
+        return status.matching
 
     def _token(self, key: str, present: bool) -> None:
         node, _, incarnation = key.removeprefix(keys.alive(self._site, "", "")[:-1]).partition("/")
