@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import pytest
 import zenoh
 
 from skerry.adapters.zenoh import config, deaf, keys
-from skerry.adapters.zenoh.deaf import PATIENCE_LONGEST_S, PATIENCE_S, DeafLinks
+from skerry.adapters.zenoh.deaf import PATIENCE_LONGEST_S, PATIENCE_S, REMEMBERED_FOR_S, DeafLinks
 from skerry.adapters.zenoh.fabric import ZenohFabric
 from skerry.core.kernel.ids import NodeId
 from tests.contracts.transport.test_fabric import Member
@@ -50,11 +51,18 @@ async def opened(stack: AsyncExitStack, looking: Looking) -> Looking:
     return looking
 
 
-def session_at(papers: Papers, place: str) -> zenoh.Session:
-    """Of the site's by its certificate; it declares nothing."""
+async def silent_at(stack: AsyncExitStack, papers: Papers, place: str) -> zenoh.Session:
+    """A session of the site's by its certificate; it declares nothing."""
     tls = papers.node("alpha", "n9")
     link = config.Link(mode="peer", tls=tls, connect=(place,), lease_ms=1_000, setup_within_ms=3_000)
-    return zenoh.open(config.settings(link, keys.fabric_access("alpha")))
+    silent = await asyncio.to_thread(zenoh.open, config.settings(link, keys.fabric_access("alpha")))
+    stack.callback(silent.close)
+    return silent
+
+
+async def with_a_silent_one(stack: AsyncExitStack, papers: Papers, place: str) -> tuple[Looking, zenoh.Session]:
+    """A member, and such a session that has dialed it."""
+    return await opened(stack, Looking(papers, "n1", place)), await silent_at(stack, papers, place)
 
 
 def play(scene: Callable[[AsyncExitStack], Any]) -> None:
@@ -67,10 +75,7 @@ def play(scene: Callable[[AsyncExitStack], Any]) -> None:
 
 def test_who_is_linked_and_has_declared_nothing_is_broken_off_and_may_dial_anew(papers: Papers) -> None:
     async def scene(stack: AsyncExitStack) -> None:
-        place = endpoint()
-        n1 = await opened(stack, Looking(papers, "n1", place))
-        silent = await asyncio.to_thread(session_at, papers, place)
-        stack.callback(silent.close)
+        n1, _ = await with_a_silent_one(stack, papers, endpoint())
         await until(lambda: n1.links != set(), "it is linked")
         first = n1.links
         await until(lambda: n1.broken_off > 0, "it is broken off")
@@ -81,11 +86,8 @@ def test_who_is_linked_and_has_declared_nothing_is_broken_off_and_may_dial_anew(
 
 def test_who_has_a_token_and_subscribes_to_nothing_is_broken_off_too(papers: Papers) -> None:
     async def scene(stack: AsyncExitStack) -> None:
-        place = endpoint()
-        n1 = await opened(stack, Looking(papers, "n1", place))
-        silent = await asyncio.to_thread(session_at, papers, place)
-        stack.callback(silent.close)
-        token = silent.liveliness().declare_token(keys.alive("alpha", "n9", str(silent.info.zid())))
+        n1, silent = await with_a_silent_one(stack, papers, endpoint())
+        token = silent.liveliness().declare_token(keys.alive("alpha", "n9", deaf.incarnation_of(silent)))
         await until(lambda: n1.member.present == {"n9"}, "it is seen")
         await until(lambda: n1.broken_off > 0, "it is broken off")
         token.undeclare()
@@ -100,8 +102,7 @@ def test_members_that_see_each_other_keep_their_links(papers: Papers) -> None:
         n2 = await opened(stack, Looking(papers, "n2", places[1], places[0]))
         await until(lambda: n1.member.present == {"n2"} and n2.member.present == {"n1"}, "each sees the other")
         first = n1.links, n2.links
-        silent = await asyncio.to_thread(session_at, papers, places[0])  # for which it breaks something off meanwhile
-        stack.callback(silent.close)
+        await silent_at(stack, papers, places[0])  # for which it breaks something off meanwhile
         await until(lambda: n1.broken_off > 0, "it has looked for long enough")
         assert first[0] <= n1.links and first[1] == n2.links
         assert n2.broken_off == 0
@@ -119,60 +120,77 @@ class Ring:
     dst: str = ""
 
 
+class Watched:
+    """What is known of the sessions at the other ends, looked at by hand."""
+
+    def __init__(self, *numbers: str) -> None:
+        self.links: Any = [Ring(number) for number in numbers]
+        self.tokens: set[str] = set()
+        self.unreached: set[str] = set()
+        self._deaf = asyncio.run(self._made())
+
+    async def _made(self) -> DeafLinks:
+        nobody: Any = None  # it is asked for its links by the timer alone
+        made = DeafLinks(nobody, lambda: self.tokens, lambda: self.unreached)
+        made.close()
+        return made
+
+    def overdue(self, at_s: float) -> list[str]:
+        return [str(link.zid) for link in self._deaf._overdue(self.links, at_s)]
+
+
 @pytest.fixture
-def loop_only(monkeypatch) -> DeafLinks:
+def patient(monkeypatch) -> None:
     monkeypatch.setattr(deaf, "PATIENCE_S", PATIENCE_S)
 
-    async def made() -> DeafLinks:
-        nobody: Any = None  # it is asked for its links by the timer alone
-        found = DeafLinks(nobody, lambda: TOKENS, lambda: UNREACHED)
-        found.close()
-        return found
 
-    TOKENS.clear()
-    UNREACHED.clear()
-    return asyncio.run(made())
+@pytest.mark.usefixtures("patient")
+class TestWhatIsOverdue:
+    def test_each_time_it_is_waited_for_twice_as_long_up_to_a_bound(self) -> None:
+        watched = Watched("a1")
+        broken_off = [s for s in range(200) if watched.overdue(s)]
+        waits = [after - before for before, after in pairwise([0, *broken_off])]
+        assert waits[0] == PATIENCE_S
+        assert waits[1] == 2 * PATIENCE_S + 1, "counted from when it is seen again"
+        assert waits[2:] == [PATIENCE_LONGEST_S + 1] * len(waits[2:]) and waits[2:]
 
+    def test_with_its_token_it_is_deaf_no_more_and_after_a_while_forgiven(self) -> None:
+        watched = Watched("a1", "b2")
+        assert watched.overdue(0) == []
+        watched.tokens = {"sa1"}
+        assert watched.overdue(PATIENCE_S) == ["b2"]
+        watched.tokens = {"sa1", "sb2"}
+        assert watched.overdue(PATIENCE_S + REMEMBERED_FOR_S) == []
+        watched.tokens = set()
+        assert watched.overdue(200) == []
+        assert watched.overdue(200 + PATIENCE_S) == ["a1", "b2"]
 
-TOKENS: set[str] = set()
-UNREACHED: set[str] = set()
+    def test_no_more_is_remembered_than_was_broken_off_lately(self) -> None:
+        watched = Watched()
+        for number in range(500):
+            watched.links = [Ring(f"{number:x}")]
+            for at_s in (0, PATIENCE_S):
+                watched.overdue(number * PATIENCE_S * 2 + at_s)
+        assert len(watched._deaf._broken_off) <= REMEMBERED_FOR_S / (2 * PATIENCE_S) + 1
 
+    def test_a_token_of_an_older_version_could_be_anybodys(self) -> None:
+        watched = Watched("a1")
+        watched.tokens = {"0123456789abcdef"}
+        assert all(watched.overdue(s) == [] for s in range(100))
 
-def test_each_time_it_waits_twice_as_long_up_to_a_bound(loop_only: DeafLinks) -> None:
-    linked: Any = [Ring("a1")]
-    broken_off = [s for s in range(200) if loop_only._overdue(linked, float(s))]
-    waits = [after - before for before, after in zip([0, *broken_off], broken_off, strict=False)]
-    assert waits[0] == PATIENCE_S
-    assert waits[1] == 2 * PATIENCE_S + 1, "counted from when it is seen again"
-    assert waits[2:] == [PATIENCE_LONGEST_S + 1] * len(waits[2:]) and waits[2:]
+    def test_a_token_of_a_session_that_is_linked_no_more_is_nobodys_else(self) -> None:
+        watched = Watched("a1")
+        watched.tokens = {"sb2"}
+        assert watched.overdue(0) == []
+        assert watched.overdue(PATIENCE_S) == ["a1"]
 
-
-def test_with_its_token_it_is_deaf_no_more_and_forgiven(loop_only: DeafLinks) -> None:
-    linked: Any = [Ring("a1"), Ring("b2")]
-    assert loop_only._overdue(linked, 0.0) == []
-    TOKENS.update({"a1"})
-    assert loop_only._overdue(linked, PATIENCE_S) == [Ring("b2")]
-    TOKENS.update({"b2"})
-    assert loop_only._overdue(linked, 3 * PATIENCE_S) == []
-    TOKENS.clear()
-    assert loop_only._overdue(linked, 4 * PATIENCE_S) == []
-    assert loop_only._overdue(linked, 5 * PATIENCE_S) == linked
-
-
-def test_what_cannot_be_reached_is_deaf_though_its_token_is_here(loop_only: DeafLinks) -> None:
-    linked: Any = [Ring("a1"), Ring("b2")]
-    TOKENS.update({"a1", "b2", "of an older version"})
-    UNREACHED.update({"b2"})
-    assert loop_only._overdue(linked, 0.0) == []
-    assert loop_only._overdue(linked, PATIENCE_S) == [Ring("b2")]
-    UNREACHED.clear()
-    assert loop_only._overdue(linked, 9 * PATIENCE_S) == []
-
-
-def test_a_token_that_names_no_session_could_be_anybodys(loop_only: DeafLinks) -> None:
-    TOKENS.update({"of an older version"})
-    linked: Any = [Ring("a1")]
-    assert all(loop_only._overdue(linked, float(s)) == [] for s in range(100))
+    def test_what_cannot_be_reached_is_deaf_though_its_token_is_here(self) -> None:
+        watched = Watched("a1", "b2")
+        watched.tokens, watched.unreached = {"sa1", "sb2", "0123456789abcdef"}, {"sb2"}
+        assert watched.overdue(0) == []
+        assert watched.overdue(PATIENCE_S) == ["b2"]
+        watched.unreached = set()
+        assert watched.overdue(9 * PATIENCE_S) == []
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,25 @@ from skerry.adapters.zenoh.sockets import own_sockets
 
 LOOK_EVERY_S = 5.0
 PATIENCE_S = 10.0
-"""After a link is first seen; twice as long each time that a session is dialed anew. A machine that is out of breath is
-not to be kept busy with handshakes."""
+"""After a link is first seen to be deaf; twice as long each time that it was broken off shortly before. A machine
+that is out of breath is not to be kept busy with handshakes."""
 PATIENCE_LONGEST_S = 40.0
+REMEMBERED_FOR_S = 2 * PATIENCE_LONGEST_S
 
 Address = tuple[str, int]
+
+_MARK = "s"
+"""No hexadecimal digit, as older versions' are."""
+
+
+def incarnation_of(session: zenoh.Session) -> str:
+    """What a session's token says of it: a mark that no older version's has, and its number."""
+    return f"{_MARK}{session.info.zid()}"
+
+
+def number_in(incarnation: str) -> str | None:
+    """Of which session that is; None if an older version said it."""
+    return incarnation.removeprefix(_MARK) if incarnation.startswith(_MARK) else None
 
 
 class DeafLinks:
@@ -37,7 +51,7 @@ class DeafLinks:
         tokens: Callable[[], Collection[str]],
         unreached: Callable[[], Collection[str]],
     ) -> None:
-        """`tokens`: the numbers that the tokens of other sessions bear. `unreached`: of those the ones whose
+        """`tokens`: what the tokens of other sessions say of them, by `number_in`. `unreached`: of those the ones whose
         subscriptions are not known here."""
         self._session = session
         self._tokens = tokens
@@ -45,7 +59,8 @@ class DeafLinks:
         self._loop = asyncio.get_running_loop()
         self._next = self._loop.call_later(LOOK_EVERY_S, self._look)
         self._deaf_since_s: dict[str, float] = {}
-        self._patience_s: dict[str, float] = {}
+        self._broken_off: dict[str, tuple[float, float]] = {}
+        """To each session's number when that was, and how long it is waited for next time."""
         self.broken_off = 0
         """Links, so far."""
 
@@ -59,22 +74,22 @@ class DeafLinks:
             self.broken_off += break_off(link)
 
     def _overdue(self, links: list[zenoh.Link], now_s: float) -> list[zenoh.Link]:
-        """Of each session that has been deaf for too long its links. A token that fits no session is of an older
-        version, which names them otherwise: while there is one, it could be anybody's."""
-        linked, tokens = {str(link.zid) for link in links}, set(self._tokens())
-        deaf = (linked - tokens if tokens <= linked else set()) | (linked & set(self._unreached()))
+        """Of each session that has been deaf for too long its links. A token without a number is of an older version:
+        while there is one, it could be anybody's."""
+        linked, numbers = {str(link.zid) for link in links}, {number_in(token) for token in self._tokens()}
+        deaf = linked & {number_in(token) for token in self._unreached()}
+        if None not in numbers:
+            deaf |= {number for number in linked if number not in numbers}
+        self._broken_off = {n: one for n, one in self._broken_off.items() if now_s - one[0] < REMEMBERED_FOR_S}
         self._deaf_since_s = {number: self._deaf_since_s.get(number, now_s) for number in deaf}
-        self._patience_s = {
-            number: s for number, s in self._patience_s.items() if number in deaf or number not in linked
-        }
-        overdue = {n for n, since_s in self._deaf_since_s.items() if now_s - since_s >= self._patience(n)}
+        overdue = {n for n, since_s in self._deaf_since_s.items() if now_s - since_s >= self._patience_s(n)}
         for number in overdue:
-            self._patience_s[number] = min(2 * self._patience(number), PATIENCE_LONGEST_S)
+            self._broken_off[number] = (now_s, min(2 * self._patience_s(number), PATIENCE_LONGEST_S))
             del self._deaf_since_s[number]
         return [link for link in links if str(link.zid) in overdue]
 
-    def _patience(self, number: str) -> float:
-        return self._patience_s.get(number, PATIENCE_S)
+    def _patience_s(self, number: str) -> float:
+        return self._broken_off.get(number, (0.0, PATIENCE_S))[1]
 
 
 def break_off(link: zenoh.Link) -> bool:

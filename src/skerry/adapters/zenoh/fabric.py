@@ -22,7 +22,7 @@ import zenoh
 from skerry.adapters.keys.tls import TlsFiles
 from skerry.adapters.zenoh import config, keys
 from skerry.adapters.zenoh.closing import close_at_once
-from skerry.adapters.zenoh.deaf import DeafLinks
+from skerry.adapters.zenoh.deaf import DeafLinks, incarnation_of
 from skerry.adapters.zenoh.handover import Handover
 from skerry.core.kernel.ids import NodeId
 from skerry.ports.transport import PAYLOAD_LIMIT_BYTES
@@ -67,7 +67,7 @@ class ZenohFabric:
         self._presence: Callable[[NodeId, bool], None] = lambda node, present: None
         self._present: dict[NodeId, set[str]] = {}
         self._incarnation = ""
-        """The session's own number."""
+        """Of this session, as its token names it."""
         self._deaf: DeafLinks | None = None
         self._session: zenoh.Session | None = None
         self._publishers: dict[NodeId | None, zenoh.Publisher] = {}
@@ -95,7 +95,7 @@ class ZenohFabric:
         self._handover = Handover(lambda key, payload: self._message(payload), self._token)
         try:
             self._session = await asyncio.to_thread(zenoh.open, settings)
-            self._incarnation = str(self._session.info.zid())
+            self._incarnation = incarnation_of(self._session)
             self._held = self._declare(self._session, self._handover)
             self._deaf = DeafLinks(self._session, self._incarnations, self._unreached)
         except zenoh.ZError as error:

@@ -2,7 +2,7 @@
 
 Within a site: `skerry/<site>/to/<node>`, `skerry/<site>/all`, and one liveliness token a process,
 `skerry/<site>/alive/<node>/<incarnation>`: with the node's name alone, a successor and its frozen predecessor would
-hold one token, and the predecessor's end would look like the successor's. The incarnation is the session's own number,
+hold one token, and the predecessor's end would look like the successor's. The incarnation bears the session's number,
 so that it can be told of which session a token is missing. With a manager: `skerry/<site>/up/<node>`,
 `skerry/<site>/down/<node>` and its token `skerry/<site>/manager`.
 """
