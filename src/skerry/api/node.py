@@ -90,7 +90,7 @@ class NodeApi:
         )
 
     async def _status(self, request: Request) -> Response:
-        return _json(report.status(self._agent, boot_ms(), self._shell.cannot_write))
+        return _json(report.status(self._agent, boot_ms(), self._shell.cannot_write, self._shell.lost))
 
     async def _lookup(self, request: Request) -> Response:
         """`?interface=`: where it is offered, best first. A node that takes in nothing new does not know (U6)."""

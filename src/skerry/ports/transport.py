@@ -28,6 +28,16 @@ class Fabric(Protocol):
         another process has its name."""
         ...
 
+    def on_broken_off(self, handler: Callable[[str], None]) -> None:
+        """Call `handler(end)` when a link over which one end hears nothing was ended, to be set up anew. `end`: the
+        node, or its address while it is not known."""
+        ...
+
+    @property
+    def lost(self) -> int:
+        """Messages that could not be sent, or not be taken in time."""
+        ...
+
     async def open(self) -> None:
         """Join the fabric. Raises `TransportError` (port taken, bad certificate)."""
         ...

@@ -91,8 +91,7 @@ class AgentShell:
         self.settings = settings
         self.outside = outside
         self.stream = EventStream(settings.node)
-        self.lost = 0
-        """Events that came while the queue was full, and messages while nothing could be decided."""
+        self._lost = 0
         self.cannot_write = ""
         """Why the disk takes nothing; empty: it does. Meanwhile nothing is decided, and all that is known gets old."""
         self.agent: Agent
@@ -155,10 +154,16 @@ class AgentShell:
         self._stopping = True
         self._wakeup.set()
 
+    @property
+    def lost(self) -> int:
+        """Messages of the fabric's that were lost at this end, also as nothing could be decided, and events that came
+        while too many waited."""
+        return self._lost + self.outside.fabric.lost
+
     def post(self, event: AgentEvent) -> None:
         """Queue an event; lost and counted if too many wait."""
         if len(self._queue) >= QUEUE_MAX:
-            self.lost += 1
+            self._lost += 1
             return
         self._queue.append(event)
         self._wakeup.set()
@@ -226,6 +231,7 @@ class AgentShell:
                 self.post(PresenceChanged(node=node, present=present))
 
         self.outside.fabric.on_presence(presence)
+        self.outside.fabric.on_broken_off(lambda end: self.note(Note(what="link.broken_off", about=end)))
         await self.outside.fabric.open()
         self._supervisor.start(twin.watch(), "twin")
 
@@ -359,7 +365,7 @@ class AgentShell:
     def _on_payload(self, payload: bytes) -> None:
         """From a peer or the manager: nothing reaches a machine before its signature was checked (N6)."""
         if self.cannot_write:
-            self.lost += 1  # as on any network; it comes again (C2), and the queue is for what does not
+            self._lost += 1  # as on any network; it comes again (C2), and the queue is for what does not
             return
         try:
             sealed = decode(payload, Sealed)

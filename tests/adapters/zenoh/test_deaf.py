@@ -27,17 +27,14 @@ def impatient(monkeypatch) -> None:
 
 
 class Looking:
-    """A member, and how often it broke a link off."""
+    """A member, and to whom it broke a link off."""
 
     def __init__(self, papers: Papers, name: str, own: str, *peers: str) -> None:
         tls = papers.node("alpha", name)
         self.fabric = ZenohFabric(site="alpha", node=NodeId(name), listen=[own], peers=peers, tls=tls, gossip=False)
         self.member = Member(self.fabric)
-
-    @property
-    def broken_off(self) -> int:
-        assert self.fabric._deaf is not None
-        return self.fabric._deaf.broken_off
+        self.broken_off: list[str] = []
+        self.fabric.on_broken_off(self.broken_off.append)
 
     @property
     def links(self) -> set[tuple[str, str]]:
@@ -78,7 +75,8 @@ def test_who_is_linked_and_has_declared_nothing_is_broken_off_and_may_dial_anew(
         n1, _ = await with_a_silent_one(stack, papers, endpoint())
         await until(lambda: n1.links != set(), "it is linked")
         first = n1.links
-        await until(lambda: n1.broken_off > 0, "it is broken off")
+        await until(lambda: n1.broken_off != [], "it is broken off")
+        assert n1.broken_off[0] in {far for _, far in first}, "whoever it is, it is known from where"
         await until(lambda: n1.links not in (first, set()), "it has dialed again")
 
     play(scene)
@@ -87,9 +85,11 @@ def test_who_is_linked_and_has_declared_nothing_is_broken_off_and_may_dial_anew(
 def test_who_has_a_token_and_subscribes_to_nothing_is_broken_off_too(papers: Papers) -> None:
     async def scene(stack: AsyncExitStack) -> None:
         n1, silent = await with_a_silent_one(stack, papers, endpoint())
-        token = silent.liveliness().declare_token(keys.alive("alpha", "n9", deaf.incarnation_of(silent)))
+        token = silent.liveliness().declare_token(
+            keys.alive("alpha", "n9", deaf.incarnation_of(str(silent.info.zid())))
+        )
         await until(lambda: n1.member.present == {"n9"}, "it is seen")
-        await until(lambda: n1.broken_off > 0, "it is broken off")
+        await until(lambda: n1.broken_off[:1] == ["n9"], "it is broken off")
         token.undeclare()
 
     play(scene)
@@ -103,9 +103,9 @@ def test_members_that_see_each_other_keep_their_links(papers: Papers) -> None:
         await until(lambda: n1.member.present == {"n2"} and n2.member.present == {"n1"}, "each sees the other")
         first = n1.links, n2.links
         await silent_at(stack, papers, places[0])  # for which it breaks something off meanwhile
-        await until(lambda: n1.broken_off > 0, "it has looked for long enough")
+        await until(lambda: n1.broken_off != [], "it has looked for long enough")
         assert first[0] <= n1.links and first[1] == n2.links
-        assert n2.broken_off == 0
+        assert n2.broken_off == []
         assert n1.member.seen == [("n2", True)]
 
     play(scene)
@@ -131,7 +131,7 @@ class Watched:
 
     async def _made(self) -> DeafLinks:
         nobody: Any = None  # it is asked for its links by the timer alone
-        made = DeafLinks(nobody, lambda: self.tokens, lambda: self.unreached)
+        made = DeafLinks(nobody, lambda: self.tokens, lambda: self.unreached, lambda number, address: None)
         made.close()
         return made
 

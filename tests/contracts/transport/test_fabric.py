@@ -123,6 +123,7 @@ def test_a_megabyte_arrives_whole_and_what_is_over_the_limit_is_lost_without_har
             members["n1"].fabric.send(NodeId("n2"), bytes(range(256)) * 4096)
             await until(lambda: bool(members["n2"].heard), "the megabyte arrived")
             assert members["n2"].heard == [bytes(range(256)) * 4096]
+            assert (members["n1"].fabric.lost, members["n2"].fabric.lost) == (1, 0)
 
     asyncio.run(scene())
 

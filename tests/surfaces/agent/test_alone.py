@@ -12,7 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import zenoh
 
+from skerry.adapters.keys.tls import TlsFiles
+from skerry.adapters.zenoh import config, keys
 from skerry.guard.client import GuardClient, GuardError
 from tests.support.command import skerry
 from tests.support.lone_node import NOBODY, WITHIN_S, Node, run
@@ -77,6 +80,19 @@ def test_an_owners_word_that_cannot_be_read_changes_nothing_and_is_told(node: No
         place.write_text(before)
     assert "node.yaml" in told[0] and "expected a size" in told[0]
     assert (node.agent.poll(), node.pid_of(HELLO)) == (None, pid)
+
+
+def test_a_link_of_the_sites_over_which_nothing_is_known_is_broken_off_and_told(node: Node) -> None:
+    """As when a handshake went wrong: a session with the site's papers, of which the agent never hears a word."""
+    place = f"tls/{ADDRESS}:{FABRIC_PORT}"
+    papers = TlsFiles.within(node.folder)
+    link = config.Link(mode="peer", tls=papers, connect=(place,), lease_ms=1_000, setup_within_ms=3_000)
+    silent = zenoh.open(config.settings(link, keys.fabric_access("shop")))
+    try:
+        told = node.until(lambda: [line for line in node("events").out.splitlines() if "link.broken_off" in line])
+    finally:
+        silent.close()
+    assert "tls/127." in told[0], "of whom nothing is known, the address is"
 
 
 def test_an_agent_whose_port_is_taken_names_it_and_ends(node: Node, tmp_path: Path) -> None:

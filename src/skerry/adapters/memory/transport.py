@@ -66,6 +66,9 @@ class MemoryFabric:
         """See `Fabric`."""
         self._presence = handler
 
+    def on_broken_off(self, handler: Callable[[str], None]) -> None:
+        """See `Fabric`. Nothing ever is: a path that is not blocked carries everything."""
+
     async def open(self) -> None:
         """See `Fabric`."""
         if (self.site, self.node) in self._ether.fabrics:

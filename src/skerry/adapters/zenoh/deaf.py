@@ -32,9 +32,9 @@ _MARK = "s"
 """No hexadecimal digit, as older versions' are."""
 
 
-def incarnation_of(session: zenoh.Session) -> str:
+def incarnation_of(number: str) -> str:
     """What a session's token says of it: a mark that no older version's has, and its number."""
-    return f"{_MARK}{session.info.zid()}"
+    return _MARK + number
 
 
 def number_in(incarnation: str) -> str | None:
@@ -50,19 +50,20 @@ class DeafLinks:
         session: zenoh.Session,
         tokens: Callable[[], Collection[str]],
         unreached: Callable[[], Collection[str]],
+        broken_off: Callable[[str, str], None],
     ) -> None:
         """`tokens`: what the tokens of other sessions say of them, by `number_in`. `unreached`: of those the ones whose
-        subscriptions are not known here."""
+        subscriptions are not known here. `broken_off` is told the number of a link's session, and its far end's
+        address."""
         self._session = session
         self._tokens = tokens
         self._unreached = unreached
+        self._tell = broken_off
         self._loop = asyncio.get_running_loop()
         self._next = self._loop.call_later(LOOK_EVERY_S, self._look)
         self._deaf_since_s: dict[str, float] = {}
         self._broken_off: dict[str, tuple[float, float]] = {}
         """To each session's number when that was, and how long it is waited for next time."""
-        self.broken_off = 0
-        """Links, so far."""
 
     def close(self) -> None:
         """Look no more."""
@@ -71,7 +72,8 @@ class DeafLinks:
     def _look(self) -> None:
         self._next = self._loop.call_later(LOOK_EVERY_S, self._look)
         for link in self._overdue(self._session.info.links(), self._loop.time()):
-            self.broken_off += break_off(link)
+            if break_off(link):
+                self._tell(str(link.zid), link.dst)
 
     def _overdue(self, links: list[zenoh.Link], now_s: float) -> list[zenoh.Link]:
         """Of each session that has been deaf for too long its links. A token without a number is of an older version:

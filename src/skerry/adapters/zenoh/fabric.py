@@ -65,6 +65,7 @@ class ZenohFabric:
         )
         self._message: Callable[[bytes], None] = lambda payload: None
         self._presence: Callable[[NodeId, bool], None] = lambda node, present: None
+        self._broken_off: Callable[[str], None] = lambda end: None
         self._present: dict[NodeId, set[str]] = {}
         self._incarnation = ""
         """Of this session, as its token names it."""
@@ -88,6 +89,10 @@ class ZenohFabric:
         """See `Fabric`."""
         self._presence = handler
 
+    def on_broken_off(self, handler: Callable[[str], None]) -> None:
+        """See `Fabric`."""
+        self._broken_off = handler
+
     async def open(self) -> None:
         """Join. Returns without waiting for anybody. Raises `TransportError`."""
         config.check(self._link)
@@ -95,9 +100,9 @@ class ZenohFabric:
         self._handover = Handover(lambda key, payload: self._message(payload), self._token)
         try:
             self._session = await asyncio.to_thread(zenoh.open, settings)
-            self._incarnation = incarnation_of(self._session)
+            self._incarnation = incarnation_of(str(self._session.info.zid()))
             self._held = self._declare(self._session, self._handover)
-            self._deaf = DeafLinks(self._session, self._incarnations, self._unreached)
+            self._deaf = DeafLinks(self._session, self._incarnations, self._unreached, self._ended)
         except zenoh.ZError as error:
             await self.close()
             raise config.not_opened(self._link, f"join site {self._site}", error) from error
@@ -126,6 +131,11 @@ class ZenohFabric:
     def _unreached(self) -> list[str]:
         """Of the incarnations those to whose node nothing that is sent would go."""
         return [one for node, incarnations in self._present.items() if not self._reaches(node) for one in incarnations]
+
+    def _ended(self, number: str, address: str) -> None:
+        """A link of a deaf session: say whose it was, as far as its token is known here."""
+        nodes = [node for node, incarnations in self._present.items() if incarnation_of(number) in incarnations]
+        self._broken_off(next(iter(nodes), address))
 
     def _reaches(self, node: NodeId) -> bool:
         if self._session is None:

@@ -27,9 +27,9 @@ from skerry.core.stages.subscription.rules import paused_by, spec_of
 JOURNAL_PAGE_MAX = 500
 
 
-def status(agent: Agent, at_ms: int, cannot_write: str = "") -> dict[str, Any]:
+def status(agent: Agent, at_ms: int, cannot_write: str = "", lost: int = 0) -> dict[str, Any]:
     """One screen: who is there, who leads, which mode since when, what runs, what is given up. `cannot_write` is why
-    the disk takes nothing, if it does not (N5)."""
+    the disk takes nothing, if it does not (N5); `lost` how many messages were lost at this end (C2)."""
     picture, leadership = agent.picture, agent.election.leadership
     plan, roster = picture.plan(), picture.roster()
     contacts = picture.contacts()
@@ -69,6 +69,7 @@ def status(agent: Agent, at_ms: int, cannot_write: str = "") -> dict[str, Any]:
         "journal_bytes": agent.journal.size_bytes,
         "forks": agent.journal.forks.chains,
         "refused": agent.refused,
+        "lost": lost,
         "holds": hold_rows(picture.holds()),
         "given_up": [
             *([f"this node decides nothing, and hears nobody: {cannot_write}"] if cannot_write else []),
