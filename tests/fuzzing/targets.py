@@ -213,6 +213,7 @@ def _check_node(raw: bytes) -> None:
     shell: Any = SimpleNamespace(
         recovered=True,
         cannot_write="",
+        lost=0,
         agent=listener.agent,
         settings=SimpleNamespace(site=world().site, node=ME),
         outside=SimpleNamespace(verifier=world().verifier, expressions=CelExpressions()),
