@@ -24,8 +24,9 @@ setup: $(STAMP) ## build .venv (the others do it when it is needed)
 demo: $(STAMP) ## run the main job on this machine: five nodes, a manager, a client (ARGS="--seed 7")
 	$(BIN)/skerry demo $(ARGS)
 
-# Tests that start nothing and listen nowhere share the processors one by one, those with some processes file by file;
-# those with whole sites have the machine to themselves.
+# Tests that start nothing and listen nowhere share the processors one by one; those with some processes wait for these
+# half of the time, so there are two files at a time for each processor; those with whole sites have the machine to
+# themselves.
 PURE  := tests/core tests/inputlog tests/scenarios tests/simulation
 SITES := tests/e2e tests/netns tests/wheel
 test: lint ## check and test everything (ARGS="-k lease" for some)
@@ -33,7 +34,7 @@ ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(PURE)
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(PURE:%=--ignore=%) $(SITES:%=--ignore=%)
+	$(BIN)/python -m pytest --numprocesses $$((2 * $$(nproc))) --dist loadfile $(PURE:%=--ignore=%) $(SITES:%=--ignore=%)
 	$(BIN)/python -m pytest $(SITES)
 endif
 

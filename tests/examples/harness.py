@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,14 +22,10 @@ from typing import Any
 from skerry.examples.programs.caller import Caller, Reply, Unanswered
 from skerry.examples.programs.messages import Answer, Request, json_answer
 from skerry.examples.programs.server import Server
+from tests.support.ports import free_port
 
 CALL_MS = 3_000
 SOURCE = Path(__file__).parents[2] / "src"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
 
 
 def eventually(what: Callable[[], Any], within_s: float = 10.0) -> Any:

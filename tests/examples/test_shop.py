@@ -17,7 +17,8 @@ import pytest
 from skerry.examples.programs.caller import split_endpoint
 from skerry.examples.programs.messages import Answer, Request
 from skerry.examples.programs.server import Server
-from tests.examples.harness import Directory, Program, Shop, environment, eventually, free_port, module, run, sha
+from tests.examples.harness import Directory, Program, Shop, environment, eventually, module, run, sha
+from tests.support.ports import free_port
 
 
 class Full:

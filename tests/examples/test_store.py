@@ -14,7 +14,8 @@ from skerry.examples.programs.caller import split_endpoint
 from skerry.examples.programs.engine import sha256
 from skerry.examples.programs.engine_log import LogEngine
 from skerry.examples.programs.messages import BODY_BYTES_MAX
-from tests.examples.harness import Program, Shop, environment, eventually, free_port, module, run
+from tests.examples.harness import Program, Shop, environment, eventually, module, run
+from tests.support.ports import free_port
 
 
 def raw_answer(program: Program, text: str) -> bytes:

@@ -12,7 +12,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -38,6 +37,7 @@ from skerry.core.kernel.values import decode, encode
 from skerry.core.stages.ir.model import Roster
 from skerry.core.stages.negotiation.model import Plan
 from skerry.lab.asking import Api, context
+from tests.support.ports import free_port
 
 END_WITHIN_S = 40.0
 ANSWER_WITHIN_S = 30.0
@@ -50,13 +50,6 @@ from skerry.bootstrap.manager import run_manager
 folder, name, api, uplink = sys.argv[1:]
 run_manager(Path(folder), name, api, uplink, None, (), lambda line: print(line, flush=True))
 """
-
-
-def free_port() -> int:
-    """A port that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

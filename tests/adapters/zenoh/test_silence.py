@@ -20,7 +20,8 @@ from skerry.core.kernel.ids import NodeId
 from tests.adapters.zenoh.relay import Relay
 from tests.contracts.transport.test_fabric import Member
 from tests.contracts.transport.test_uplink import Caller, Manager
-from tests.contracts.transport.world import Papers, endpoint, free_port, until
+from tests.contracts.transport.world import Papers, endpoint, until
+from tests.support.ports import free_port
 
 LEASE_S = 1.0
 BUSY_S = 3.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -17,6 +16,7 @@ from skerry.adapters.zenoh.hub import ZenohHub
 from skerry.adapters.zenoh.uplink import ZenohUplink
 from skerry.core.kernel.ids import NodeId
 from skerry.ports.transport import Fabric, Hub, Uplink
+from tests.support.ports import free_port
 
 PATIENCE_S = 20.0
 
@@ -28,13 +28,6 @@ async def until(condition: Callable[[], bool], what: str, within_s: float = PATI
         assert time.monotonic() - began < within_s, f"waited {within_s} s in vain for: {what}"
         await asyncio.sleep(0.005)
     return time.monotonic() - began
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def endpoint() -> str:

@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from tests.support.command import Verbs, skerry
-from tests.support.office import REPOSITORY, RunningManager, free_port
+from tests.support.office import REPOSITORY, RunningManager
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.timeout(180)
 

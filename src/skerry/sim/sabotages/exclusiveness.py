@@ -74,7 +74,7 @@ SABOTAGES = (
     Sabotage(
         name="X2: lease counted from the answer",
         plant=_lease_from_the_answer,
-        seeds_known=(1,),
+        seeds_known=(16,),
         noticed_by=("I2",),
         shape=apart,
     ),
@@ -96,7 +96,7 @@ SABOTAGES = (
     Sabotage(
         name="X7: release before the stop",
         plant=_release_before_the_stop,
-        seeds_known=(4,),
+        seeds_known=(62,),
         noticed_by=("I2",),
         shape=moving,
     ),

@@ -154,7 +154,7 @@ SABOTAGES = (
     Sabotage(
         name="J4: its own word of before is refused",
         plant=_its_own_word_of_before_is_refused,
-        seeds_known=(4,),
+        seeds_known=(58,),
         noticed_by=("I12", "U2"),
         shape=put_back,
     ),

@@ -62,7 +62,7 @@ SABOTAGES = (
     Sabotage(
         name="C1: old lives are believed",
         plant=_old_lives_are_believed,
-        seeds_known=(34,),
+        seeds_known=(62,),
         noticed_by=("U7", "I12"),  # whom a replay is taken for is lost to its peers at once
         shape=haunted,
     ),
