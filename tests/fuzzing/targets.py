@@ -179,7 +179,7 @@ ACTS = {
     "leave": "leave",
 }
 """To each path at which somebody acts what they have to say there."""
-PATHS = ("status", "lookup", "plan", "fits", "explain", "events", "journal", *ACTS, "", "x")
+PATHS = ("status", "lookup", "plan", "fits", "explain", "events", "journal", "metrics", *ACTS, "", "x")
 QUERIES = (
     *(b"", b"interface=object-store.v1", b"instance=hq/shop-files/store%231", b"after=3&follow=false"),
     *(b"after=%c2%b2", b"after=" + b"9" * 5_000),
@@ -194,7 +194,7 @@ def _grow_node(dice: Dice) -> bytes:
     return encode(
         Asked(
             method="POST" if path in ACTS and dice.below(8) else dice.one_of(("GET", "POST", "PUT", "HEAD")),
-            path=f"/v1/{path}",
+            path="/metrics" if path == "metrics" else f"/v1/{path}",
             query=mangled(dice, query) if dice.below(2) else query,
             body=statement_of if dice.below(4) else mangled(dice, statement_of),
         )
@@ -214,6 +214,7 @@ def _check_node(raw: bytes) -> None:
         recovered=True,
         cannot_write="",
         lost=0,
+        broken_off=0,
         agent=listener.agent,
         settings=SimpleNamespace(site=world().site, node=ME),
         outside=SimpleNamespace(verifier=world().verifier, expressions=CelExpressions()),

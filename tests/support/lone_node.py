@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import resource
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from skerry.guard.client import GuardClient
+from skerry.lab.asking import context
 from tests.support.command import Ran, skerry
 from tests.support.office import REPOSITORY
 from tests.support.site_by_hand import API_PORT, Place, make_site
@@ -55,6 +57,17 @@ class Node:
     def __call__(self, *words: str) -> Ran:
         """Run a verb against this node, with its own identity."""
         return skerry(*words, "--server", f"https://{self.address}:{API_PORT}", "--identity", self.folder)
+
+    def metrics(self) -> str:
+        """What Prometheus reads of it."""
+        asking = http.client.HTTPSConnection(self.address, API_PORT, timeout=10, context=context(self.folder))
+        try:
+            asking.request("GET", "/metrics")
+            answer = asking.getresponse()
+            assert answer.status == 200, answer.read()
+            return answer.read().decode()
+        finally:
+            asking.close()
 
     def state_of(self, intent: str) -> str:
         """What status says of an intent."""

@@ -66,8 +66,7 @@ class Correspondence:
         self.store = store
         self.sites: dict[str, ManagerSite] = {}
         self.stream = EventStream(name)
-        self.lost = 0
-        """Messages that came while too many waited."""
+        self._lost = 0
         self._hub = hub
         self._signer = signer
         self._verifier = verifier
@@ -216,9 +215,14 @@ class Correspondence:
 
     # --- listening ------------------------------------------------------------------------------------------------
 
+    @property
+    def lost(self) -> int:
+        """Messages that could not be sent or taken, or came while too many waited."""
+        return self._lost + self._hub.lost
+
     def _on_payload(self, site: str, node: NodeId, payload: bytes) -> None:
         if self._waiting.full():
-            self.lost += 1
+            self._lost += 1
         else:
             self._waiting.put_nowait((site, node, payload))
 

@@ -25,6 +25,7 @@ from skerry.adapters.manifests import ManifestErrors
 from skerry.adapters.store.store import StoreError
 from skerry.api import accounts, metrics, sites
 from skerry.api.enrolling import Joining, certificate_digest
+from skerry.api.exposition import MEDIA_TYPE
 from skerry.api.office import Office
 from skerry.api.refusing import NotDone
 from skerry.api.serving import caller
@@ -217,7 +218,7 @@ def events(request: Ask, after: int = 0, follow: bool = False) -> Response[Any] 
     return Stream(lines(), media_type="application/x-ndjson")
 
 
-@get("/metrics", media_type="text/plain; version=0.0.4", sync_to_thread=False)
+@get("/metrics", media_type=MEDIA_TYPE, sync_to_thread=False)
 def prometheus(request: Ask) -> str:
     """Figures for Prometheus."""
     return metrics.text(_office(request))

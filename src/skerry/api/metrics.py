@@ -1,14 +1,15 @@
-"""A manager's figures as Prometheus reads them, in its text format 0.0.4: gauges and counters with their units."""
+"""A manager's figures, for Prometheus."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from skerry.api.exposition import Sample, exposition
 from skerry.api.office import Office
 from skerry.core.stages.negotiation.model import SITE
 from skerry.shell.clock import wall_ms
 
-_HELP = {
+_MEANING = {
     "skerry_site_nodes": "Nodes in a site's roster.",
     "skerry_site_heard_age_seconds": "Time since a site last asked; absent if it never did.",
     "skerry_site_journal_entries": "Journal entries that are kept of a site.",
@@ -16,23 +17,13 @@ _HELP = {
     "skerry_intent_generation": "The generation of an intent that its site is to have.",
     "skerry_intent_unfilled_slots": "Slots of an intent that its site's plan leaves unfilled.",
     "skerry_verdicts_total": "Verdicts given on a site's plans, by word.",
-    "skerry_manager_messages_lost_total": "Messages of sites that came while too many waited.",
+    "skerry_manager_messages_lost_total": "Messages that could not be sent or taken, or came while too many waited.",
 }
-
-Sample = tuple[str, dict[str, str], float]
 
 
 def text(office: Office) -> str:
-    """All samples, those of one name together."""
-    found: dict[str, list[str]] = {name: [] for name in _HELP}
-    for name, labels, value in _samples(office):
-        shown = ",".join(f'{key}="{_escaped(word)}"' for key, word in labels.items())
-        found[name].append(f"{name}{{{shown}}} {value:g}" if shown else f"{name} {value:g}")
-    lines: list[str] = []
-    for name, samples in found.items():
-        kind = "counter" if name.endswith("_total") else "gauge"
-        lines += [f"# HELP {name} {_HELP[name]}", f"# TYPE {name} {kind}", *samples]
-    return "\n".join(lines) + "\n"
+    """All of them now."""
+    return exposition(_MEANING, _samples(office))
 
 
 def _samples(office: Office) -> Iterable[Sample]:
@@ -53,7 +44,3 @@ def _samples(office: Office) -> Iterable[Sample]:
                 yield "skerry_intent_unfilled_slots", {**here, "intent": intent}, len(section.unfilled)
         for word in ("final", "replaced", "refused"):
             yield "skerry_verdicts_total", {**here, "word": word}, sum(v.word == word for v in site.verdicts)
-
-
-def _escaped(word: str) -> str:
-    return word.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -18,7 +18,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from skerry.adapters.keys.tls import TlsFiles
-from skerry.api import local
+from skerry.api import local, node_metrics
+from skerry.api.exposition import MEDIA_TYPE
 from skerry.api.serving import serving
 from skerry.core.actors import report
 from skerry.core.actors.agent import Agent
@@ -85,12 +86,22 @@ class NodeApi:
                 Route("/v1/holds", self._holds, methods=["GET", "POST"]),
                 Route("/v1/hand-over", self._hand_over, methods=["POST"]),
                 Route("/v1/leave", self._leave, methods=["POST"]),
+                Route("/metrics", self._metrics),
             ],
             exception_handlers={HTTPException: _refused},
         )
 
     async def _status(self, request: Request) -> Response:
-        return _json(report.status(self._agent, boot_ms(), self._shell.cannot_write, self._shell.lost))
+        return _json(self._report())
+
+    def _report(self) -> dict[str, Any]:
+        return report.status(self._agent, boot_ms(), self._shell.cannot_write, self._shell.lost)
+
+    async def _metrics(self, request: Request) -> Response:
+        """Figures for Prometheus."""
+        shell = self._shell
+        found = node_metrics.text(self._report(), cannot_write=bool(shell.cannot_write), broken_off=shell.broken_off)
+        return Response(found, media_type=MEDIA_TYPE)
 
     async def _lookup(self, request: Request) -> Response:
         """`?interface=`: where it is offered, best first. A node that takes in nothing new does not know (U6)."""

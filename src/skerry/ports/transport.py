@@ -28,6 +28,11 @@ class Fabric(Protocol):
         another process has its name."""
         ...
 
+    def on_silence(self, ask: Callable[[], Collection[NodeId]]) -> None:
+        """`ask()` says of whom nothing has been heard for long. If one's token is there all the same, the link to it
+        carries nothing, and may be set up anew."""
+        ...
+
     def on_broken_off(self, handler: Callable[[str], None]) -> None:
         """Call `handler(end)` when a link over which one end hears nothing was ended, to be set up anew. `end`: the
         node, or its address while it is not known."""
@@ -98,6 +103,11 @@ class Hub(Protocol):
 
     def send(self, site: str, node: NodeId, payload: bytes) -> None:
         """Send to one node; lost if it has no session."""
+        ...
+
+    @property
+    def lost(self) -> int:
+        """Messages that could not be sent, or not be taken in time."""
         ...
 
     async def close(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -92,6 +92,8 @@ class AgentShell:
         self.outside = outside
         self.stream = EventStream(settings.node)
         self._lost = 0
+        self.broken_off = 0
+        """Links over which one end heard nothing."""
         self.cannot_write = ""
         """Why the disk takes nothing; empty: it does. Meanwhile nothing is decided, and all that is known gets old."""
         self.agent: Agent
@@ -230,10 +232,19 @@ class AgentShell:
             else:
                 self.post(PresenceChanged(node=node, present=present))
 
+        def broken_off(end: str) -> None:
+            self.broken_off += 1
+            self.note(Note(what="link.broken_off", about=end))
+
         self.outside.fabric.on_presence(presence)
-        self.outside.fabric.on_broken_off(lambda end: self.note(Note(what="link.broken_off", about=end)))
+        self.outside.fabric.on_silence(self._silent)
+        self.outside.fabric.on_broken_off(broken_off)
         await self.outside.fabric.open()
         self._supervisor.start(twin.watch(), "twin")
+
+    def _silent(self) -> Collection[NodeId]:
+        """While nothing is taken in, nobody is."""
+        return () if self.cannot_write else self.agent.membership.silent(clock.boot_ms())
 
     async def _close(self) -> None:
         await self._supervisor.close()

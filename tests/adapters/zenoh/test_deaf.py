@@ -82,14 +82,22 @@ def test_who_is_linked_and_has_declared_nothing_is_broken_off_and_may_dial_anew(
     play(scene)
 
 
-def test_who_has_a_token_and_subscribes_to_nothing_is_broken_off_too(papers: Papers) -> None:
+def test_who_has_a_token_and_is_not_heard_is_broken_off_too(papers: Papers) -> None:
     async def scene(stack: AsyncExitStack) -> None:
         n1, silent = await with_a_silent_one(stack, papers, endpoint())
+        heard: list[bool] = []
+        n1.fabric.on_silence(lambda: [] if heard else [NodeId("n9")])
         token = silent.liveliness().declare_token(
             keys.alive("alpha", "n9", deaf.incarnation_of(str(silent.info.zid())))
         )
         await until(lambda: n1.member.present == {"n9"}, "it is seen")
+        first = n1.links
         await until(lambda: n1.broken_off[:1] == ["n9"], "it is broken off")
+        heard.append(True)
+        await until(lambda: n1.member.present == {"n9"} and n1.links not in (first, set()), "it has dialed again")
+        kept, before = n1.links, len(n1.broken_off)
+        await asyncio.sleep(2 * deaf.PATIENCE_S + 2 * deaf.LOOK_EVERY_S)
+        assert (n1.links, len(n1.broken_off)) == (kept, before), "who is heard is left alone"
         token.undeclare()
 
     play(scene)
@@ -126,12 +134,12 @@ class Watched:
     def __init__(self, *numbers: str) -> None:
         self.links: Any = [Ring(number) for number in numbers]
         self.tokens: set[str] = set()
-        self.unreached: set[str] = set()
+        self.silent: set[str] = set()
         self._deaf = asyncio.run(self._made())
 
     async def _made(self) -> DeafLinks:
         nobody: Any = None  # it is asked for its links by the timer alone
-        made = DeafLinks(nobody, lambda: self.tokens, lambda: self.unreached, lambda number, address: None)
+        made = DeafLinks(nobody, lambda: self.tokens, lambda: self.silent, lambda number, address: None)
         made.close()
         return made
 
@@ -184,12 +192,12 @@ class TestWhatIsOverdue:
         assert watched.overdue(0) == []
         assert watched.overdue(PATIENCE_S) == ["a1"]
 
-    def test_what_cannot_be_reached_is_deaf_though_its_token_is_here(self) -> None:
+    def test_who_is_not_heard_is_deaf_though_its_token_is_here(self) -> None:
         watched = Watched("a1", "b2")
-        watched.tokens, watched.unreached = {"sa1", "sb2", "0123456789abcdef"}, {"sb2"}
+        watched.tokens, watched.silent = {"sa1", "sb2", "0123456789abcdef"}, {"sb2"}
         assert watched.overdue(0) == []
         assert watched.overdue(PATIENCE_S) == ["b2"]
-        watched.unreached = set()
+        watched.silent = set()
         assert watched.overdue(9 * PATIENCE_S) == []
 
 

@@ -100,7 +100,7 @@ def test_a_reading_that_its_author_puts_into_no_sum_is_told_alone_a_little_later
     told.world.run(2 * REST_MS)
     for node in told.world.nodes.values():
         assert node.agent is not None
-        node.agent._fold_ms = 10**9  # as a version that knows of no rest
+        node.agent.folding.next_ms = 10**9  # as a version that knows of no rest
     before = told.held.heads
     told.world.run(UNTOLD_MS + GRACE_MS)
     assert all(told.heads[name] >= number for name, number in before.items())

@@ -70,6 +70,23 @@ def test_each_broken_program_is_named_with_what_is_wrong_and_its_role_stays_unfi
     assert node.pid_of(BROKEN) is None
 
 
+def test_prometheus_reads_what_status_shows(node: Node) -> None:
+    said = node.metrics().splitlines()
+    own, cut_off = 'site="shop",node="n1"', 'site="shop",node="n1",manager="hq"'
+    for sample in (
+        f"skerry_site_nodes{{{own}}} 1",
+        f"skerry_node_leads{{{own}}} 1",
+        f"skerry_node_cut_off{{{cut_off}}} 1",
+        f'skerry_intent_state{{{own},intent="hq/hello",state="satisfied"}} 1',
+        f'skerry_intent_state{{{own},intent="hq/hello",state="not provided"}} 0',
+        f"skerry_node_cannot_write{{{own}}} 0",
+    ):
+        assert sample in said
+    meant = {line.split()[2] for line in said if line.startswith("# TYPE ")}
+    told = {line.partition("{")[0] for line in said if not line.startswith("#")}
+    assert meant - told == {"skerry_node_answered_age_seconds"}, "nobody ever answered it; all else has a value"
+
+
 def test_an_owners_word_that_cannot_be_read_changes_nothing_and_is_told(node: Node) -> None:
     place, pid = node.folder / "node.yaml", node.pid_of(HELLO)
     before = place.read_text()
@@ -93,6 +110,7 @@ def test_a_link_of_the_sites_over_which_nothing_is_known_is_broken_off_and_told(
     finally:
         silent.close()
     assert "tls/127." in told[0], "of whom nothing is known, the address is"
+    assert 'skerry_node_links_broken_off_total{site="shop",node="n1"} 0' not in node.metrics()
 
 
 def test_an_agent_whose_port_is_taken_names_it_and_ends(node: Node, tmp_path: Path) -> None:

@@ -66,6 +66,9 @@ class MemoryFabric:
         """See `Fabric`."""
         self._presence = handler
 
+    def on_silence(self, ask: Callable[[], Collection[NodeId]]) -> None:
+        """See `Fabric`. No path carries tokens alone."""
+
     def on_broken_off(self, handler: Callable[[str], None]) -> None:
         """See `Fabric`. Nothing ever is: a path that is not blocked carries everything."""
 

@@ -1,10 +1,10 @@
-"""Links that are up, and over which nothing is known of the far end.
+"""Links that are up, and over which one end hears nothing.
 
 Where a handshake outlasts its time, because twenty agents start on two processors, or where two sessions dial each
-other at once, the library now and then ends up with a link whose one end never learns what the other has declared:
-its token, its subscriptions, or both, so the deaf end sends it nothing (docs/decisions/0016, 0029). That never heals by
-itself; keep-alives go on. Every member declares a token with its session's number, and subscribes to what is sent to
-it: a link to a session of which either is not known here can be told, and is broken off; whoever dialed dials again.
+other at once, the library now and then ends up with a link whose one end does not send what the other subscribes to,
+or never learns its token (docs/decisions/0016, 0029). That never heals by itself; keep-alives go on. Every member
+declares a token with its session's number, and speaks: a link to a session of which no token is known here, or whose
+token is, and whose node is not heard, can be told, and is broken off; whoever dialed dials again.
 """
 
 from __future__ import annotations
@@ -49,15 +49,14 @@ class DeafLinks:
         self,
         session: zenoh.Session,
         tokens: Callable[[], Collection[str]],
-        unreached: Callable[[], Collection[str]],
+        silent: Callable[[], Collection[str]],
         broken_off: Callable[[str, str], None],
     ) -> None:
-        """`tokens`: what the tokens of other sessions say of them, by `number_in`. `unreached`: of those the ones whose
-        subscriptions are not known here. `broken_off` is told the number of a link's session, and its far end's
-        address."""
+        """`tokens`: what the tokens of other sessions say of them, by `number_in`. `silent`: of those the ones whose
+        nodes are not heard. `broken_off` is told the number of a link's session, and its far end's address."""
         self._session = session
         self._tokens = tokens
-        self._unreached = unreached
+        self._silent = silent
         self._tell = broken_off
         self._loop = asyncio.get_running_loop()
         self._next = self._loop.call_later(LOOK_EVERY_S, self._look)
@@ -79,7 +78,7 @@ class DeafLinks:
         """Of each session that has been deaf for too long its links. A token without a number is of an older version:
         while there is one, it could be anybody's."""
         linked, numbers = {str(link.zid) for link in links}, {number_in(token) for token in self._tokens()}
-        deaf = linked & {number_in(token) for token in self._unreached()}
+        deaf = linked & {number_in(token) for token in self._silent()}
         if None not in numbers:
             deaf |= {number for number in linked if number not in numbers}
         self._broken_off = {n: one for n, one in self._broken_off.items() if now_s - one[0] < REMEMBERED_FOR_S}

@@ -13,9 +13,8 @@ to be dialed anew (`deaf`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from typing import cast
 
 import zenoh
 
@@ -65,6 +64,7 @@ class ZenohFabric:
         )
         self._message: Callable[[bytes], None] = lambda payload: None
         self._presence: Callable[[NodeId, bool], None] = lambda node, present: None
+        self._silence: Callable[[], Collection[NodeId]] = lambda: ()
         self._broken_off: Callable[[str], None] = lambda end: None
         self._present: dict[NodeId, set[str]] = {}
         self._incarnation = ""
@@ -89,6 +89,10 @@ class ZenohFabric:
         """See `Fabric`."""
         self._presence = handler
 
+    def on_silence(self, ask: Callable[[], Collection[NodeId]]) -> None:
+        """See `Fabric`."""
+        self._silence = ask
+
     def on_broken_off(self, handler: Callable[[str], None]) -> None:
         """See `Fabric`."""
         self._broken_off = handler
@@ -102,7 +106,7 @@ class ZenohFabric:
             self._session = await asyncio.to_thread(zenoh.open, settings)
             self._incarnation = incarnation_of(str(self._session.info.zid()))
             self._held = self._declare(self._session, self._handover)
-            self._deaf = DeafLinks(self._session, self._incarnations, self._unreached, self._ended)
+            self._deaf = DeafLinks(self._session, self._incarnations, self._silent, self._ended)
         except zenoh.ZError as error:
             await self.close()
             raise config.not_opened(self._link, f"join site {self._site}", error) from error
@@ -128,20 +132,14 @@ class ZenohFabric:
     def _incarnations(self) -> list[str]:
         return [one for incarnations in self._present.values() for one in incarnations]
 
-    def _unreached(self) -> list[str]:
-        """Of the incarnations those to whose node nothing that is sent would go."""
-        return [one for node, incarnations in self._present.items() if not self._reaches(node) for one in incarnations]
+    def _silent(self) -> list[str]:
+        """Of the incarnations those of whose node nothing is heard."""
+        return [one for node in self._silence() for one in self._present.get(node, ())]
 
     def _ended(self, number: str, address: str) -> None:
         """A link of a deaf session: say whose it was, as far as its token is known here."""
         nodes = [node for node, incarnations in self._present.items() if incarnation_of(number) in incarnations]
         self._broken_off(next(iter(nodes), address))
-
-    def _reaches(self, node: NodeId) -> bool:
-        if self._session is None:
-            return True
-        status = cast(zenoh.MatchingStatus, self._publisher(self._session, node).matching_status)  # its stub says bool
-        return status.matching
 
     def _token(self, key: str, present: bool) -> None:
         node, _, incarnation = key.removeprefix(keys.alive(self._site, "", "")[:-1]).partition("/")

@@ -17,6 +17,7 @@ import msgspec
 
 from skerry.core.actors import views
 from skerry.core.actors.declaring import declare_dead
+from skerry.core.actors.folding import Folding
 from skerry.core.actors.keeping import keep
 from skerry.core.actors.operators import refused_hand_over, take_hold
 from skerry.core.actors.owners import follows
@@ -39,7 +40,7 @@ from skerry.core.group.custody.model import Kept
 from skerry.core.group.election.machine import FOLLOWED_KEY, VOID_KEY, Election
 from skerry.core.group.election.wire import HandOverAsked
 from skerry.core.group.granting.machine import Granting
-from skerry.core.group.journal.chain import Piece, Shelf, piece_of
+from skerry.core.group.journal.chain import Shelf, piece_of
 from skerry.core.group.journal.machine import Journal
 from skerry.core.group.journal.model import AS_SHIPPED, Acknowledgement, Entry, Fold, Retention, chain_name
 from skerry.core.group.journal.retention import Retaining
@@ -58,7 +59,6 @@ from skerry.core.kernel.sealing import Sealed, Signer, Statement, Verified, seal
 from skerry.core.kernel.values import Value, decode, encode
 from skerry.core.stages.capability.events import FactsFound, UsageSampled
 from skerry.core.stages.fit.machine import Fitting
-from skerry.core.stages.history.folding import fold
 from skerry.core.stages.intent.events import LocalIntentGiven
 from skerry.core.stages.intent.holds import HoldAsked
 from skerry.core.stages.intent.local import take
@@ -107,14 +107,12 @@ class Agent:
     monitoring: Monitoring
     unattended: Unattended
     retaining: Retaining
+    folding: Folding
     refused: int = 0
     """Statements that were good in form and changed nothing (I8)."""
     moved: dict[str, Any] = field(default_factory=dict)
     """The machines that the present or last step has moved, by name."""
     _number: int = 0
-    _fold_at: int = 0
-    """The head of my chain at which there may be something to fold."""
-    _fold_ms: int = 0
     _ends: bool = False
     """A new life is asked for."""
     _once: Once = field(default_factory=Once)
@@ -166,6 +164,7 @@ class Agent:
             monitoring=Monitoring(me=me),
             unattended=Unattended(),
             retaining=Retaining(retention),
+            folding=Folding(),
         )
         agent.election.void_term = decode(state.get(VOID_KEY, encode(0)), int)
         for document in documents:
@@ -400,29 +399,10 @@ class Agent:
         return done
 
     def _fold(self, at_ms: int) -> Effects:
-        """J2: while the home manager is out of reach, the newest readings of mine become one sum, again and again; so a
-        site that is cut off for months writes no more of them than one that is for an hour. At a site at rest those
-        since the last sum become the next, before they go up (decision 0017)."""
-        if self.uplink.mode(self.picture.roster().manager) != "isolated":
-            return self._fold_at_rest(at_ms)
-        head, most = self.journal.heads.get(self.journal.own_chain, 0), self.retaining.retention.fold_from
-        if head < self._fold_at:
-            return NOTHING
-        trailing = self.journal.trailing(self.journal.own_chain)
-        self._fold_at = head + max(most - len(trailing), 1)
-        return self._folded(trailing) if len(trailing) >= most else NOTHING
-
-    def _fold_at_rest(self, at_ms: int) -> Effects:
-        if at_ms < self._fold_ms:
-            return NOTHING
-        self._fold_ms = at_ms + self.picture.rest_for_ms()
-        newest = self.journal.trailing(self.journal.own_chain, sums=False) if self.picture.rests(at_ms) else []
-        return self._folded(newest) if len(newest) > 1 else NOTHING
-
-    def _folded(self, trailing: list[tuple[Piece, Entry | Fold]]) -> Effects:
-        self.moved["journal"] = self.journal
-        done, sealed = self.journal.fold([piece for piece, _ in trailing], *fold(body for _, body in trailing))
-        return done + Effects(send=packed(None, [sealed]))
+        done = self.folding.fold(self.picture, at_ms)
+        if done.persist:
+            self.moved["journal"] = self.journal
+        return done
 
     def _take_document(self, said: Verified[Any]) -> Effects:
         """C2: keep what is newer and may be said; a plan only if my leader holds it (P1)."""

@@ -10,6 +10,7 @@ from skerry.core.group.membership.model import (
     BEAT_PERIOD_MS,
     FRESH_MS,
     HUNG_MS,
+    SILENT_MS,
     STOOD_STILL_MS,
     beat_gap_ms,
 )
@@ -121,6 +122,15 @@ def test_c1_a_node_that_keeps_its_token_and_says_nothing_counts_as_hung() -> Non
     assert t.machine.hung == frozenset()
     assert t >> at(10 + HUNG_MS) << anything
     assert t.machine.hung == {B}
+
+
+def test_c1_a_member_is_silent_until_it_is_heard_and_when_it_was_not_for_long() -> None:
+    t = node_a()
+    assert t >> at(0) << anything
+    assert t.machine.silent(0) == {B, C}
+    assert t >> at(10, heard(B, beat())) << anything
+    assert t.machine.silent(10) == t.machine.silent(10 + SILENT_MS - 1) == {C}
+    assert t.machine.silent(10 + SILENT_MS) == {B, C}
 
 
 def test_c1_of_two_that_hang_each_counts_until_it_speaks_again() -> None:

@@ -16,6 +16,7 @@ from skerry.core.group.membership.model import (
     BEAT_PERIOD_MS,
     FRESH_MS,
     HUNG_MS,
+    SILENT_MS,
     STOOD_STILL_MS,
     Contact,
     beat_gap_ms,
@@ -128,6 +129,11 @@ class Membership:
     def strangers(self) -> frozenset[NodeId]:
         """Whom I hear, and am not in contact with."""
         return frozenset(self._hearing.keys() - self.contacts.keys())
+
+    def silent(self, at_ms: int) -> frozenset[NodeId]:
+        """Members of whom no beat has come for long, or none at all."""
+        heard = {node for node, peer in self._peers.items() if peer.number >= 0 and at_ms - peer.heard_ms < SILENT_MS}
+        return self._members - heard
 
     def next_deadline_ms(self) -> int | None:
         """The next beat, or the moment at which a beat of somebody gets old."""

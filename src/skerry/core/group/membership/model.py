@@ -13,6 +13,8 @@ HURRIED_PER_S = 50
 """Between two beats of a small site, however much changes."""
 FRESH_MS = 2_500
 HUNG_MS = 3_500
+SILENT_MS = 10_000
+"""Of a member whose token is there: longer than any start or flood of messages takes."""
 STOOD_STILL_MS = 500
 """An agent that looks so much later than it meant to was not listening."""
 
