@@ -475,6 +475,5 @@ class Agent:
         if manager not in self.picture.managers():
             self.refused += 1
             return NOTHING
-        if exchange is not None and self.picture.take_answer(manager, exchange):
-            self.uplink.ask_now(manager)
-        return self._run("uplink", Answered(manager=manager, answer=said.body), given)
+        lacks = exchange is not None and self.picture.take_answer(manager, exchange)
+        return self._run("uplink", Answered(manager=manager, answer=said.body, lacks=lacks), given)

@@ -46,8 +46,8 @@ def view(**fields) -> UplinkView:
     return UplinkView(**given)
 
 
-def answered(number: int) -> Answered:
-    return Answered(manager=HQ, answer=Answer(number=number, carried=b""))
+def answered(number: int, *, lacks: bool = False) -> Answered:
+    return Answered(manager=HQ, answer=Answer(number=number, carried=b""), lacks=lacks)
 
 
 def leader(**fields) -> Talk:

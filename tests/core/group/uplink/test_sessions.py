@@ -51,12 +51,27 @@ def test_m2_a_session_may_open_and_an_answer_come_before_anything_was_asked_for(
     assert eager >> SessionChanged(manager=HQ, up=True) << does(OpenSession, manager=HQ) << reports(Question)
 
 
-def test_m2_what_there_is_to_say_leaves_at_once_and_the_next_question_a_quarter_later() -> None:
+def test_m2_what_is_lacked_leaves_at_once_and_the_next_question_a_quarter_later() -> None:
     t = leader()
-    t.machine.ask_now(GUEST)  # nobody it knows
-    t.machine.ask_now(HQ)
-    assert t >> at(10) << reports(Question, number=2) >> until(10 + ASK_MS - 1)
+    assert t >> at(10, answered(1, lacks=True)) << reports(Question, number=2) >> until(10 + ASK_MS - 1)
     assert t >> until(10 + ASK_MS) << reports(Question, number=3)
+
+
+def test_m2_a_slow_manager_is_not_told_the_same_again_with_each_of_its_answers() -> None:
+    t = leader()
+    assert t >> until(ASK_MS) << reports(Question, number=2)
+    assert t >> at(ASK_MS + 10, answered(1, lacks=True)), "the second is on its way, with what it lacked"
+    assert t >> at(ASK_MS + 20, answered(2, lacks=True)) << reports(Question, number=3)
+
+
+def test_m2_a_question_that_was_lost_holds_up_nothing_once_a_later_one_is_answered() -> None:
+    t = leader()
+    assert t >> until(ASK_MS) << anything >> at(ASK_MS + 10, answered(2, lacks=True)) << reports(Question, number=3)
+
+
+def test_m2_an_answer_that_was_overtaken_has_nobody_asked_at_once() -> None:
+    t = leader()
+    assert t >> until(ASK_MS) << anything >> at(ASK_MS + 20, answered(2)) >> at(ASK_MS + 30, answered(1, lacks=True))
 
 
 def test_m2_beats_say_when_the_last_answered_question_was_asked_and_since_when_all_were() -> None:

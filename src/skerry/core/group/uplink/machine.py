@@ -62,6 +62,8 @@ class Answered(Value, frozen=True, kw_only=True, tag=True):
 
     manager: ManagerId
     answer: Answer
+    lacks: bool = False
+    """By this answer the manager still lacks something of what is here."""
 
 
 UplinkEvent = SessionChanged | Answered | DeadlinePassed | Reconsider
@@ -162,8 +164,8 @@ class Uplink:
                 line = self._lines.setdefault(manager, _Line())
                 line.session = up
                 line.next_ms = given.at_ms
-            case Answered(manager=manager, answer=answer):
-                self._on_answer(manager, answer)
+            case Answered(manager=manager, answer=answer, lacks=lacks):
+                self._on_answer(manager, answer, lacks=lacks)
             case DeadlinePassed() | Reconsider():
                 pass
         told = {manager: _asked(manager, view) for manager in view.managers}
@@ -205,12 +207,16 @@ class Uplink:
 
     # --- my own line ----------------------------------------------------------------------------------------------
 
-    def _on_answer(self, manager: ManagerId, answer: Answer) -> None:
+    def _on_answer(self, manager: ManagerId, answer: Answer, *, lacks: bool) -> None:
+        """What is lacked leaves at once, unless a later question is on its way: that one carries some of it, and what
+        has been carried is not known to have arrived, so it would be carried again and again to a slow manager."""
         line = self._lines.setdefault(manager, _Line())
         asked_ms = line.asked_ms.pop(answer.number, None)
         if asked_ms is None or (line.answered_ms is not None and asked_ms <= line.answered_ms):
             return
         line.answered_ms = asked_ms
+        if lacks and not any(number > answer.number for number in line.asked_ms):
+            line.next_ms = 0
         if line.up_since_ms is None:
             line.up_since_ms = asked_ms
 
@@ -291,11 +297,6 @@ class Uplink:
         self._wake(line.next_ms)
         question = Question(number=line.number, carried=view.carry(manager))
         return Effects(report=(Report(manager=manager, message=question),))
-
-    def ask_now(self, manager: ManagerId) -> None:
-        """There is something to say: let the next question leave at once."""
-        if manager in self._lines:
-            self._lines[manager].next_ms = 0
 
     # --- what the leader declares ---------------------------------------------------------------------------------
 
