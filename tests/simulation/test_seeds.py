@@ -17,7 +17,8 @@ from skerry.sim.runner import LIVENESS_MS, SAFETY_MS, Verdict, run_many, run_see
 from skerry.sim.twice import run_twice
 from tests.simulation.known import known_seeds
 
-SEEDS = 200
+SEEDS = (*range(200), 659)
+"""In the last somebody says no because a node is drained; in the others that does not happen."""
 
 
 def told(verdict: Verdict) -> str:
@@ -27,14 +28,14 @@ def told(verdict: Verdict) -> str:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_no_seed_breaks_a_property_and_everything_happened(capsys) -> None:
-    tally = run_many(range(SEEDS), example_book, jobs=max(1, min(2, os.cpu_count() or 1)))
+    tally = run_many(SEEDS, example_book, jobs=max(1, min(2, os.cpu_count() or 1)))
     with capsys.disabled():
         table = "".join(f"{times:9d}  {name}\n" for name, times in tally.counts.items())
         sys.stdout.write(
             f"\n{tally.seeds} seeds, {tally.virtual_ms // 1000} virtual s, {tally.speedup} virtual s per CPU s\n{table}"
         )
     assert not tally.violations, "\n\n".join(told(v) for v in tally.violations[:3])
-    assert tally.seeds == SEEDS
+    assert tally.seeds == len(SEEDS)
     assert missing(tally.counts) == [], "these never happened in the whole run"
     assert surprising(tally.counts) == [], "these happened, and are not listed"
 
