@@ -8,13 +8,13 @@ from skerry.core.kernel.values import Value
 
 BEAT_PERIOD_MS = 1_000
 BEAT_GAP_MS = 100
+"""Between two beats of a small site, however much changes."""
 HURRIED_PER_S = 50
 """As many beats a second a member has to read at most because something changes."""
-"""Between two beats of a small site, however much changes."""
 FRESH_MS = 2_500
 HUNG_MS = 3_500
 SILENT_MS = 10_000
-"""Of a member whose token is there: longer than any start or flood of messages takes."""
+"""Ten beats that did not come; a machine that starts, or is flooded, may well be late by some."""
 STOOD_STILL_MS = 500
 """An agent that looks so much later than it meant to was not listening."""
 
