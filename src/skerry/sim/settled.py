@@ -31,8 +31,7 @@ from skerry.core.group.custody.model import Version
 from skerry.core.group.journal.chain import ENTRY_PREFIX
 from skerry.core.kernel.ids import GrantKey, InstanceId, IntentId, ManagerId, NodeId
 from skerry.core.stages.ir.model import owns
-from skerry.core.stages.negotiation.model import SITE, Assignment, Plan
-from skerry.core.stages.negotiation.rounds import PASSING
+from skerry.core.stages.negotiation.model import PASSING, SITE, Assignment, Plan
 from skerry.core.stages.subscription.rules import is_open, paused_by
 from skerry.sim.both_sets import why_apart
 

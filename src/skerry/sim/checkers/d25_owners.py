@@ -22,8 +22,7 @@ from skerry.core.kernel.values import decode
 from skerry.core.stages.capability.model import Resources
 from skerry.core.stages.fit.model import does
 from skerry.core.stages.ir.model import ElementSpec, IntermediateRepresentation, SetName, owns
-from skerry.core.stages.negotiation.model import SITE, Assignment, Plan
-from skerry.core.stages.negotiation.rounds import NEGOTIATED
+from skerry.core.stages.negotiation.model import NEGOTIATED, SITE, Assignment, Plan
 from skerry.sim.checkers.checker import Checker
 
 if TYPE_CHECKING:

@@ -44,6 +44,14 @@ def _restarts_on_isolation(patch: Patch) -> None:
     patch.setattr(Keeper, "_towards", restarting_once)
 
 
+def _silence_stops_work(patch: Patch) -> None:
+    """What a plan leaves open for the moment is stopped, as what it leaves out."""
+    goes_on = Keeper._goes_on
+    patch.setattr(
+        Keeper, "_goes_on", lambda self, name, run, view: not view.my_leaders and goes_on(self, name, run, view)
+    )
+
+
 def _the_dead_stay(patch: Patch) -> None:
     """Neither a token that is gone nor a beat that is old says anything."""
     token = Membership._token
@@ -183,6 +191,13 @@ SABOTAGES = (
     ),
     Sabotage(
         name="U3: work is restarted on isolation", plant=_restarts_on_isolation, noticed_by=("U3",), shape=cut_off
+    ),
+    Sabotage(
+        name="U3, I7: work is stopped because somebody is silent",
+        plant=_silence_stops_work,
+        seeds_known=(1,),
+        noticed_by=("U3",),
+        shape=restarting,
     ),
     Sabotage(
         name="U5: half is a quorum", plant=_half_is_a_quorum, seeds_known=(26,), noticed_by=("U5",), shape=widowed

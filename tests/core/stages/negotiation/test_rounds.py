@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 
 from skerry.core.kernel.ids import NodeId
-from skerry.core.stages.negotiation.model import Section
-from skerry.core.stages.negotiation.rounds import MEASURING, NEGOTIATED, NO_ANSWER, is_news, substance
+from skerry.core.stages.negotiation.model import MEASURING, NEGOTIATED, NO_ANSWER, Section
+from skerry.core.stages.negotiation.rounds import is_news, substance
 from skerry.core.stages.negotiation.survey import Survey
 from skerry.core.stages.proposal.model import NOT_MEASURED
 from tests.core.things import SHOP, A, B, C, assigned, plan, running

@@ -51,7 +51,6 @@ from tests.core.things import (
     mib,
     plan,
     running,
-    slot,
 )
 from tests.support.conversation import Talk, anything, at, does, drops, keeps, notes, sees, talk, until, writes
 
@@ -273,15 +272,6 @@ def test_another_configuration_of_the_same_slot_is_a_stop_and_then_a_start() -> 
     )
 
 
-def test_p4_a_plan_that_found_nobody_for_an_instance_ends_no_healthy_work() -> None:
-    """It was made without this node; what it leaves open goes on here until somebody has it."""
-    nobody = plan(unfilled={str(slot()): "nobody is left to ask"})
-    t = serving()
-    assert t >> sees(plan=nobody, my_leaders=False)
-    assert phase(t) == "active"
-    assert t >> sees(my_leaders=True) << does(AwaitDrained, instance=STORE) << anything
-
-
 def test_i9_a_withdrawn_intents_roles_stop_at_once() -> None:
     t = serving()
     assert t >> sees(plan=None, irs={SHOP: ir(element(), withdrawn=True)}) << does(StopWorkload, instance=STORE)
@@ -363,13 +353,6 @@ def test_x7_when_it_moves_it_stops_first_and_its_key_is_in_use_until_the_disk_sa
     assert t.machine.keys_in_use() == {KEY}
     assert t >> WorkloadStopped(instance=DB) << drops(f"subscription/{DB}") << writes("role.stopped")
     assert t.machine.keys_in_use() == frozenset()
-
-
-def test_x2_the_plan_of_another_part_stops_no_exclusive_work_while_its_grant_lasts() -> None:
-    t = exclusive()
-    assert t >> sees(plan=exclusive_plan(B), my_leaders=False)
-    assert t.machine.wanted_keys() == {KEY: 1}
-    assert t >> sees(my_leaders=True) << does(StopWorkload, instance=DB)
 
 
 def test_x6_what_the_guard_ended_with_its_lease_is_no_failure_and_starts_again_with_the_next_grant() -> None:

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import msgspec
 
-from skerry.core.kernel.ids import IntentId
-from skerry.core.stages.subscription.rules import DRAIN_WITHIN_MS, drain_ms, is_open, named_for, paused_by, spec_of
+from skerry.core.kernel.ids import GrantKey, IntentId
+from skerry.core.stages.negotiation.model import NEGOTIATED
+from skerry.core.stages.subscription.rules import (
+    DRAIN_WITHIN_MS,
+    drain_ms,
+    is_exclusive,
+    is_open,
+    named_for,
+    paused_by,
+    spec_of,
+)
 from tests.core.things import SHOP, A, B, assigned, element, instance, ir, plan, slot
 
 WISH = ir(element(drain_within_ms=7), isolated=(element(drain_within_ms=9), element("cache")))
@@ -44,6 +53,22 @@ def test_a_slot_is_open_if_the_set_in_force_says_so() -> None:
     assert not is_open(left, instance(), SHOP, {SHOP: "isolated"})
     assert not is_open(AGREED, instance(), SHOP, {})
     assert not is_open(None, instance(), SHOP, {})
+
+
+def test_for_the_moment_it_is_open_because_of_the_slow_and_silent() -> None:
+    lasting, passing = (plan(unfilled={str(slot()): why}) for why in ("nobody is able", NEGOTIATED))
+    assert is_open(passing, instance(), SHOP, {}, for_the_moment=True)
+    assert not is_open(lasting, instance(), SHOP, {}, for_the_moment=True)
+    assert not is_open(AGREED, instance(), SHOP, {}, for_the_moment=True)
+
+
+def test_an_instance_is_exclusive_if_either_set_asks_a_grant_of_its_holder() -> None:
+    keyed = assigned(A, key=GrantKey("hq/shop/store"))
+    assert is_exclusive(plan(keyed), instance())
+    assert is_exclusive(plan(assigned(A), isolated=(keyed,)), instance())
+    assert not is_exclusive(AGREED, instance())
+    assert not is_exclusive(plan(keyed), instance("else"))
+    assert not is_exclusive(None, instance())
 
 
 def test_r4_a_hold_on_an_intent_or_on_one_of_its_roles_pauses_each_instance_of_it() -> None:

@@ -76,6 +76,10 @@ class Draft:
         """Take a slot back."""
         self.sections[intent][slot.set].pop(slot.instance, None)
 
+    def given(self, slot: Slot) -> Assignment:
+        """Who has a place that is filled."""
+        return next(sets[slot.set][slot.instance] for sets in self.sections.values() if slot.instance in sets[slot.set])
+
     def leave_open(self, slot: Slot, intent: IntentId, why: str) -> None:
         """Nobody has agreed to fill a slot; whoever fills it now, and was to be relieved, goes on."""
         present = self.present(slot)

@@ -33,11 +33,18 @@ from skerry.core.stages.negotiation.drafting import (
     still_measuring,
     why_unfilled,
 )
-from skerry.core.stages.negotiation.model import NO_PLAN, ROUND_MS, SITE, Assignment, No, Plan, Slot
-from skerry.core.stages.negotiation.rounds import (
+from skerry.core.stages.negotiation.model import (
     MEASURING,
     NEGOTIATED,
     NO_ANSWER,
+    NO_PLAN,
+    ROUND_MS,
+    SITE,
+    Assignment,
+    Plan,
+    Slot,
+)
+from skerry.core.stages.negotiation.rounds import (
     PATIENCE_MS,
     REFUSED_HOLDS_MS,
     Memory,
@@ -46,6 +53,7 @@ from skerry.core.stages.negotiation.rounds import (
     is_news,
     once_filled,
     refusal,
+    who_refused,
 )
 from skerry.core.stages.negotiation.survey import Survey
 from skerry.core.stages.negotiation.wire import Ballot, Proposal, Proposed
@@ -419,7 +427,7 @@ class Chair:
     ) -> list[Note]:
         memory = self._memory.setdefault(slot, Memory(since_ms=at_ms))
         if outcome is Outcome.LOST:
-            who, why = self._refusal(assignment.holder, current.no[slot])
+            who, why = who_refused(assignment.holder, current.no[slot])
             by_vote = assignment.holder not in current.no[slot]
             memory.refused[assignment.holder] = refusal(why, at_ms, by_vote=by_vote)
             memory.silent_rounds = 0
@@ -433,12 +441,6 @@ class Chair:
             if not self._next_clause(slot, intent, memory, view):
                 memory.refused[assignment.holder] = refusal(f"{NO_ANSWER} {', '.join(silent)}", at_ms)
         return [Note(what="assignment.open", about=slot.instance, data={"slot": str(slot), "silent": silent})]
-
-    def _refusal(self, holder: NodeId, no: Mapping[NodeId, No]) -> tuple[str, str]:
-        if holder in no:
-            return holder, no[holder].reason
-        voter, word = min(no.items(), default=(NodeId("nobody"), No(reason="not enough would agree")))
-        return voter, f"{voter} says no: {word.reason}"
 
     def _in_words(self, slot: Slot, current: Round, view: ChairView) -> str:
         """How it was agreed, for people: `unanimous of 3 out of 5`."""
@@ -474,7 +476,7 @@ class Chair:
             isolated_from=view.isolated_from,
             wall_ms=given.wall_ms,
         )
-        filled = {slot: draft.sections[_intent(slot, draft)][slot.set][slot.instance] for slot in won}
+        filled = {slot: draft.given(slot) for slot in won}
         data = {
             "plan": str(plan_id),
             "members": list(view.members),
@@ -494,7 +496,3 @@ class Chair:
 
     def _wake(self, at_ms: int) -> None:
         self._deadline_ms = at_ms if self._deadline_ms is None else min(self._deadline_ms, at_ms)
-
-
-def _intent(slot: Slot, draft: Draft) -> IntentId:
-    return next(i for i, sets in draft.sections.items() if slot.instance in sets[slot.set])

@@ -8,10 +8,17 @@ from skerry.core.kernel.ids import ElementName, GrantKey, InstanceId, IntentId, 
 from skerry.core.kernel.values import Value, Whole, digest
 from skerry.core.stages.capability.model import Resources
 from skerry.core.stages.ir.model import SetName
+from skerry.core.stages.proposal.model import NOT_MEASURED
 
 ROUND_MS = 300
 SITE = IntentId("site")
 """The section of the site's own roles: validator, reporter."""
+MEASURING = "still measuring"
+NEGOTIATED = "being negotiated"
+NO_ANSWER = "no answer from"
+PASSING = (MEASURING, NOT_MEASURED, NEGOTIATED, NO_ANSWER)
+"""Why a slot is open for the moment: whoever is slow or silent may still do it. Any other reason lasts until something
+changes."""
 
 
 class Slot(Value, frozen=True, kw_only=True, array_like=True, order=True):
@@ -75,6 +82,12 @@ class Section(Value, frozen=True, kw_only=True):
     def with_sets(self, connected: dict[InstanceId, Assignment], isolated: dict[InstanceId, Assignment]) -> Section:
         """The same, with other assignments."""
         return msgspec.structs.replace(self, connected=connected, isolated=isolated)
+
+    def is_open(self, slot: Slot, *, for_the_moment: bool = False) -> bool:
+        """Whether it would have a place filled, and found nobody; `for_the_moment`: and only because of who is slow or
+        silent."""
+        why = self.unfilled.get(str(slot))
+        return why is not None and (not for_the_moment or any(reason in why for reason in PASSING))
 
     @property
     def digest(self) -> str:

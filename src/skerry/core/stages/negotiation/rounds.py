@@ -9,9 +9,8 @@ from typing import NamedTuple
 from skerry.core.kernel.ids import InstanceId, IntentId, NodeId, PlanId
 from skerry.core.stages.ir.model import SetName
 from skerry.core.stages.negotiation.drafting import FAILING, SETS, Draft
-from skerry.core.stages.negotiation.model import Assignment, No, Plan, Section, Slot
+from skerry.core.stages.negotiation.model import PASSING, Assignment, No, Plan, Section, Slot
 from skerry.core.stages.negotiation.survey import Survey
-from skerry.core.stages.proposal.model import NOT_MEASURED
 
 REFUSAL_HOLDS_MS = 30_000
 """A node that said no to a slot is not asked for it again for so long."""
@@ -19,12 +18,6 @@ REFUSED_HOLDS_MS = 30_000
 """Between two tries at a section that its manager refuses."""
 PATIENCE_MS = 60_000
 """How long a leader waits for members that are still measuring before it ranks without them."""
-MEASURING = "still measuring"
-NEGOTIATED = "being negotiated"
-NO_ANSWER = "no answer from"
-PASSING = (MEASURING, NOT_MEASURED, NEGOTIATED, NO_ANSWER)
-"""Why a slot is open for the moment: whoever is slow or silent may still do it. Any other reason lasts until something
-changes."""
 
 
 class Refusal(NamedTuple):
@@ -39,6 +32,14 @@ class Refusal(NamedTuple):
 def refusal(why: str, at_ms: int, *, by_vote: bool = False) -> Refusal:
     """One that holds from now on."""
     return Refusal(why, at_ms + REFUSAL_HOLDS_MS, by_vote)
+
+
+def who_refused(holder: NodeId, no: Mapping[NodeId, No]) -> tuple[str, str]:
+    """Of a slot that was voted down, by whom and why: the holder's own word before that of others."""
+    if holder in no:
+        return holder, no[holder].reason
+    voter, word = min(no.items(), default=(NodeId("nobody"), No(reason="not enough would agree")))
+    return voter, f"{voter} says no: {word.reason}"
 
 
 @dataclass

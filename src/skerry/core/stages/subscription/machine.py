@@ -44,7 +44,7 @@ from skerry.core.stages.subscription.events import (
     WorkloadStopped,
 )
 from skerry.core.stages.subscription.model import Instance, Subscription
-from skerry.core.stages.subscription.rules import drain_ms, is_open, named_for, paused_by, spec_of
+from skerry.core.stages.subscription.rules import drain_ms, is_exclusive, is_open, named_for, paused_by, spec_of
 from skerry.core.stages.subscription.runs import Adopted, Run, Wanted, conflicting, taking_room
 
 SUBSCRIPTION_PREFIX = "subscription/"
@@ -226,14 +226,8 @@ class Keeper:
             return NOTHING  # its `WorkloadStopped` is still to come
         ended = Effects(record=(_end(instance, reason),) if run.phase in ("active", "draining") else ())
         if reason == DEADLINE:  # the guard ended it with its lease, as it must: no fault of the program's
-            run.phase, run.reason, run.endpoint, run.pid, run.fence, run.kill_at_ms = (
-                "waiting",
-                reason,
-                "",
-                0,
-                None,
-                None,
-            )
+            run.phase, run.reason, run.endpoint, run.pid = "waiting", reason, "", 0
+            run.fence = run.kill_at_ms = None
             return ended + Effects(note=(Note(what="role.ended", about=instance, data={"reason": reason}),))
         run.failures_ms = [t for t in run.failures_ms if at_ms - t < FAILURES_WITHIN_MS] + [at_ms]
         pause_ms = min(RETRY_MIN_MS * 2 ** (len(run.failures_ms) - 1), RETRY_MAX_MS)
@@ -288,8 +282,7 @@ class Keeper:
             if exclusive.act:
                 return exclusive
         if run.phase == "draining":
-            run.phase, run.drained = "active", False
-            return Effects(note=(Note(what="role.stays", about=instance),))
+            return _stay(instance, run)
         if run.phase in ("waiting", "failed"):
             return self._start(instance, run, want, given.at_ms, view)
         return NOTHING
@@ -371,10 +364,13 @@ class Keeper:
         if held is not None:
             return NOTHING if run.phase == "stopping" else self._stop(instance, run, held)
         if self._goes_on(instance, run, view):
-            return self._hold(instance, run, given.at_ms, view) if run.key is not None else NOTHING
-        if run.phase == "stopping" or run.phase == "starting":
-            return NOTHING if run.phase == "stopping" else self._stop(instance, run, "not wanted any more")
-        if run.key is not None or self._is_exclusive(instance, view):
+            stays = _stay(instance, run) if run.phase == "draining" else NOTHING
+            return stays + (self._hold(instance, run, given.at_ms, view) if run.key is not None else NOTHING)
+        if run.phase == "stopping":
+            return NOTHING
+        if run.phase == "starting":
+            return self._stop(instance, run, "not wanted any more")
+        if run.key is not None or is_exclusive(view.plan, instance):
             return self._stop(instance, run, "the plan names somebody else")
         if ir is None or ir.withdrawn or view.leaving:
             return self._stop(instance, run, "the node leaves" if view.leaving else "its intent was withdrawn")
@@ -390,18 +386,16 @@ class Keeper:
     def _goes_on(self, instance: InstanceId, run: Run, view: KeeperView) -> bool:
         """P1, P4, X2: after a change of leader the old commit counts until the new leader's own plan omits it. A plan
         that was made without me, by another part or while my agent was away, ends no healthy work that it leaves out;
-        and none that is exclusive, which goes over by grants alone."""
+        and none that is exclusive, which goes over by grants alone. Nor does my leader's own end what it leaves open
+        for the moment, until somebody has agreed (I7)."""
         ir = view.irs.get(run.intent)
-        if view.my_leaders or view.leaving or ir is None or ir.withdrawn or run.phase not in ("starting", "active"):
+        if view.leaving or ir is None or ir.withdrawn or run.phase not in ("starting", "active", "draining"):
             return False
-        if run.key is not None and named_for(view.plan, instance, run.intent, view.modes) is not None:
-            return run.key in view.held
-        return is_open(view.plan, instance, run.intent, view.modes) and (run.key is None or run.key in view.held)
-
-    def _is_exclusive(self, instance: InstanceId, view: KeeperView) -> bool:
-        section_of = view.plan.sections.values() if view.plan is not None else ()
-        named = [a for s in section_of for name in (s.connected, s.isolated) if (a := name.get(instance)) is not None]
-        return any(a.key is not None for a in named)
+        if run.key is not None and run.key not in view.held:
+            return False
+        if run.key is not None and not view.my_leaders and named_for(view.plan, instance, run.intent, view.modes):
+            return True
+        return is_open(view.plan, instance, run.intent, view.modes, for_the_moment=view.my_leaders)
 
     def _replaced(self, instance: InstanceId, run: Run, at_ms: int, view: KeeperView) -> bool:
         """Make before break: while the plan in force names another node, it has to answer there first. One that I do
@@ -492,6 +486,11 @@ class Keeper:
 
     def _wake(self, at_ms: int) -> None:
         self._deadline_ms = at_ms if self._deadline_ms is None else min(self._deadline_ms, at_ms)
+
+
+def _stay(instance: InstanceId, run: Run) -> Effects:
+    run.phase, run.drained = "active", False
+    return Effects(note=(Note(what="role.stays", about=instance),))
 
 
 def _end(instance: InstanceId, why: str) -> Record:

@@ -36,10 +36,26 @@ def named_for(
     return section.of(modes.get(intent, "connected")).get(instance) if section is not None else None
 
 
-def is_open(plan: Plan | None, instance: InstanceId, intent: IntentId, modes: Mapping[IntentId, Mode]) -> bool:
-    """Whether a plan would have an instance in the set in force, and found nobody for it."""
+def is_open(
+    plan: Plan | None,
+    instance: InstanceId,
+    intent: IntentId,
+    modes: Mapping[IntentId, Mode],
+    *,
+    for_the_moment: bool = False,
+) -> bool:
+    """Whether a plan would have an instance in the set in force, and found nobody for it; `for_the_moment`: and only
+    because of who is slow or silent."""
     section = plan.sections.get(intent) if plan is not None else None
-    return section is not None and str(Slot(set=modes.get(intent, "connected"), instance=instance)) in section.unfilled
+    slot = Slot(set=modes.get(intent, "connected"), instance=instance)
+    return section is not None and section.is_open(slot, for_the_moment=for_the_moment)
+
+
+def is_exclusive(plan: Plan | None, instance: InstanceId) -> bool:
+    """Whether a plan gives an instance, in either set, to somebody who needs a grant for it."""
+    sections = plan.sections.values() if plan is not None else ()
+    named = (given for s in sections for given in (s.connected.get(instance), s.isolated.get(instance)))
+    return any(given is not None and given.key is not None for given in named)
 
 
 def paused_by(instance: InstanceId, paused: Mapping[str, str]) -> str | None:
