@@ -1,8 +1,8 @@
 """What passes between a manager and its sites: one act at a time, each durable before any of it leaves (J3).
 
 A site whose last act could not be kept, or was broken off, is doubted and loaded again, so that memory never knows more
-than the store. Messages of sites wait in a bounded queue; what does not fit is lost, counted,
-and said again by its sender.
+than the store. Messages of sites wait in a bounded inbox; what does not fit is lost, counted, and said again by its
+sender.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from skerry.adapters.store.store import Applied, Store, StoreError
 from skerry.api.refusing import NotDone, check_speaks
 from skerry.core.actors.handed_in import HandedIn, Translate
 from skerry.core.actors.hearing import opened_events
+from skerry.core.actors.inbox import Inbox
 from skerry.core.actors.manager import Authored, ManagerEvent, ManagerSite, SiteSaid
 from skerry.core.conversation import Refused, kind_of, life_from, stored_documents
 from skerry.core.group.custody.model import Kept
@@ -82,7 +83,8 @@ class Correspondence:
         self._inputs = 0
         self._life = life_from(entropy.draw())
         self._said = 0
-        self._waiting: asyncio.Queue[tuple[str, NodeId, bytes]] = asyncio.Queue(WAITING_MAX)
+        self._waiting: Inbox[tuple[str, NodeId]] = Inbox(WAITING_MAX)
+        self._came = asyncio.Event()
         self._supervisor = Supervisor(asyncio.Event())
 
     async def open(self, failed: asyncio.Event) -> None:
@@ -221,14 +223,18 @@ class Correspondence:
         return self._lost + self._hub.lost
 
     def _on_payload(self, site: str, node: NodeId, payload: bytes) -> None:
-        if self._waiting.full():
-            self._lost += 1
+        if self._waiting.put((site, node), payload):
+            self._came.set()
         else:
-            self._waiting.put_nowait((site, node, payload))
+            self._lost += 1
 
     async def _serve(self) -> None:
         while True:
-            await self._take(*await self._waiting.get())
+            await self._came.wait()
+            self._came.clear()
+            while self._waiting:
+                (site, node), payload = self._waiting.take()
+                await self._take(site, node, payload)
 
     async def _take(self, site: str, node: NodeId, payload: bytes) -> None:
         """A statement of a site's member, with what it carries: verified, kept, then answered."""

@@ -7,7 +7,6 @@ again from its store; a store that takes nothing leaves memory as the store is.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +15,7 @@ import msgspec
 
 from skerry.core.actors.handed_in import HandedIn
 from skerry.core.actors.hearing import opened_events
+from skerry.core.actors.inbox import Inbox
 from skerry.core.actors.manager import Authored, ManagerEvent, ManagerSite, SiteSaid
 from skerry.core.conversation import Refused, kind_of, life_from, stored_documents
 from skerry.core.group.custody.machine import stored_key
@@ -79,7 +79,7 @@ class Manager:
         """The store takes nothing."""
         self.die_after_commit: bool | None = None
         """Die in the next act that is to be kept: before it is, or after that and before anything of it leaves."""
-        self._waiting: deque[tuple[str, bytes]] = deque()
+        self._waiting: Inbox[str] = Inbox(WAITING_MAX)
         self._lives = 0
         self._life = ""
         self._said = 0
@@ -259,10 +259,7 @@ class Manager:
         if self.takes_ms == 0 and not self._waiting:
             self._take(node, payload)
             return
-        if len(self._waiting) >= WAITING_MAX:
-            self.world.coverage.hit("fault.manager.queue_full")
-            return
-        self._waiting.append((node, payload))
+        self._waiting.put(node, payload)
         if len(self._waiting) == 1:
             self._serve_later()
 
@@ -270,12 +267,11 @@ class Manager:
         life = self._life
 
         def serve() -> None:
-            if self._life == life and self._waiting:
-                self._take(*self._waiting[0])
-                if self._waiting:  # else it has died of it
-                    self._waiting.popleft()
-                if self._waiting:
-                    self._serve_later()
+            if self._life != life or not self._waiting:
+                return
+            self._take(*self._waiting.take())
+            if self._waiting:  # else it has died of it, perhaps
+                self._serve_later()
 
         self.world.loop.after(self.takes_ms * 1_000, serve)
 

@@ -51,8 +51,8 @@ ADMIT_AGAIN_US = 500_000
 SETTLED_FOR_US = 4_000_000
 """A site that has been settled for so long without a break stays so."""
 LEFT_ALONE_US = 45_000_000
-"""A healed core comes to rest within so long after whom it hears has changed: a copy that has to go may wait 30 s for
-who takes its place (P4)."""
+"""A healed core comes to rest within so long after what is around it has changed: a copy that has to go may wait 30 s
+for who takes its place (P4)."""
 MEMORY_MAX = 250
 """Of bytes that were opened: as many as are on their way at once."""
 
@@ -220,13 +220,14 @@ class World:
 
     def _settle(self) -> None:
         """Go on until the core has come to rest. Where whom its nodes hear comes and goes all the time, as with one
-        frame in ten lost, there is nothing to be judged: work follows, and each move takes its time (P4)."""
+        frame in ten lost, or somebody outside whom they hear takes the lead and gives it up again, there is nothing to
+        be judged: work follows, and each move takes its time (P4)."""
         until_us = self.loop.now_us + self.options.liveness_ms * 1_000
         settled_since_us: int | None = None
-        why, contacts, since_us, left_alone_us = "not looked at", self._contacts(), self.loop.now_us, 0
+        why, around, since_us, left_alone_us = "not looked at", self._around(), self.loop.now_us, 0
         while self.loop.now_us < until_us:
             self.loop.run(self.loop.now_us + TICK_US)
-            if contacts != (contacts := self._contacts()):
+            if around != (around := self._around()):
                 since_us = self.loop.now_us
             left_alone_us = max(left_alone_us, self.loop.now_us - since_us)
             found = why_unsettled(self)
@@ -241,13 +242,17 @@ class World:
         property_id = "I5" if why.startswith(NOT_ARRIVED) else "I12"
         raise Violation(property_id, f"not settled {self.options.liveness_ms // 1000} s after healing: {why}")
 
-    def _contacts(self) -> dict[str, frozenset[NodeId]]:
-        """Whom each node of the core, and whoever leads one, hears and is heard by."""
+    def _around(self) -> tuple[dict[str, frozenset[NodeId]], dict[str, int]]:
+        """Whom each node of the core, and whoever leads one, hears and is heard by; and of those outside it that any of
+        these hears, and that lead themselves, the terms."""
         core = {name: self.machines[name].shell for name in self.core.nodes}
         followed = {shell.agent.election.leadership.leader for shell in core.values() if shell is not None}
         leading = {str(name): self.machines[name].shell for name in followed if name is not None}
         shells = {**core, **leading}
-        return {n: frozenset(shell.agent.membership.contacts) for n, shell in shells.items() if shell is not None}
+        contacts = {n: frozenset(shell.agent.membership.contacts) for n, shell in shells.items() if shell is not None}
+        outside = {str(node) for heard in contacts.values() for node in heard} - set(core)
+        leaders = {n: shell.agent.election.leadership for n in outside if (shell := self.machines[n].shell) is not None}
+        return contacts, {n: leads.term for n, leads in leaders.items() if leads.leader == n}
 
     def _tick(self) -> None:
         for checker in self._hooks["on_tick"]:

@@ -363,15 +363,17 @@ class Picture:
 
     # --- the manager ----------------------------------------------------------------------------------------------
 
-    def question(self, manager: ManagerId) -> bytes:
-        """What the next question carries: what I hold, and what the manager lacked when it last answered."""
+    def question(self, manager: ManagerId, with_items: bool) -> bytes:
+        """What the next question carries: what I hold and, `with_items`, what the manager lacked when it last
+        answered."""
         dealings = self.dealings.setdefault(manager, Dealings())
         home, relay = self.roster().manager, self.relays.setdefault(manager, Relay())
         versions = {n: v for n, v in self.custody.versions().items() if concerns_manager(n, manager, home)}
         mine = Stock(versions=versions, heads=self._told_heads(dealings))
         relay.look(frozenset(self.contacts()), self.at_ms)
         lost = relay.lost((dealings.theirs or Stock()).heads, self.agent.journal, self.at_ms)
-        return dealings.ask(mine, tuple(self._owed(manager, dealings, CARRY_MAX)), lost)
+        items = self._owed(manager, dealings, CARRY_MAX if with_items or dealings.theirs is None else 0)
+        return dealings.ask(mine, tuple(items), lost)
 
     def take_answer(self, manager: ManagerId, exchange: Exchange) -> bool:
         """Note what the manager holds; whether it still lacks something."""

@@ -27,11 +27,13 @@ class LeftAlone(Checker):
 
     def after_step(self, shell: Shell, given: Input[Any], effects: Effects) -> None:
         """What is stopped was not wanted, or was exclusive, or had ended."""
+        # A leader may commit several plans in one step, and stop something by one of them that counts no more.
+        by_one_plan = sum(note.what == "plan.committed" for note in effects.note) <= 1
         for act in effects.act:
             if isinstance(act, StopWorkload | AwaitDrained):
-                self._judge(shell, act.instance)
+                self._judge(shell, act.instance, by_one_plan=by_one_plan)
 
-    def _judge(self, shell: Shell, instance: InstanceId) -> None:
+    def _judge(self, shell: Shell, instance: InstanceId, *, by_one_plan: bool) -> None:
         picture, name = shell.agent.picture, shell.machine.name
         workload, run = shell.machine.guard.workloads.get(instance), shell.agent.keeper.runs.get(instance)
         if workload is None or workload.ending or not workload.ready:
@@ -46,7 +48,7 @@ class LeftAlone(Checker):
             return
         if paused_by(instance, picture.paused()) is not None:
             return  # an operator's word outranks the plan (R4)
-        if run.key is None or run.key in shell.agent.granting.held:
+        if by_one_plan and (run.key is None or run.key in shell.agent.granting.held):
             self.premise()
             if is_open(plan, instance, intent, picture.modes(), for_the_moment=True):
                 self.broken(f"{name} stops {instance}, which its plan leaves open for the moment only")

@@ -83,8 +83,8 @@ class UplinkView(Value, frozen=True, kw_only=True):
     boot-time is ahead of its, and a beat's way; and what it says."""
     declared: dict[ManagerId, ModeState] | None
     """What my leader's beats say; None: nothing was heard of it."""
-    carry: Callable[[ManagerId], bytes]
-    """Makes what my next question to a manager is to carry."""
+    carry: Callable[[ManagerId, bool], bytes]
+    """Makes what my next question to a manager is to carry; without what the manager lacks, if that is not to go."""
 
 
 @dataclass
@@ -94,9 +94,14 @@ class _Line:
     wanted: bool = False
     session: bool = False
     number: int = 0
+    """Of the last question."""
+    heard_ms: int | None = None
+    """When the last answer came."""
     asked_ms: dict[int, int] = field(default_factory=dict)
     """Open questions: number to when it left. Bounded by forgetting what is older than a grace."""
     next_ms: int = 0
+    waits_until_ms: int = 0
+    """For so long the last question's answer is waited for before another is asked."""
     answered_ms: int | None = None
     """When the last answered question was asked."""
     up_since_ms: int | None = None
@@ -163,9 +168,9 @@ class Uplink:
             case SessionChanged(manager=manager, up=up):
                 line = self._lines.setdefault(manager, _Line())
                 line.session = up
-                line.next_ms = given.at_ms
+                line.next_ms, line.waits_until_ms = given.at_ms, 0
             case Answered(manager=manager, answer=answer, lacks=lacks):
-                self._on_answer(manager, answer, lacks=lacks)
+                self._on_answer(manager, answer, given.at_ms, lacks=lacks)
             case DeadlinePassed() | Reconsider():
                 pass
         told = {manager: _asked(manager, view) for manager in view.managers}
@@ -207,16 +212,19 @@ class Uplink:
 
     # --- my own line ----------------------------------------------------------------------------------------------
 
-    def _on_answer(self, manager: ManagerId, answer: Answer, *, lacks: bool) -> None:
-        """What is lacked leaves at once, unless a later question is on its way: that one carries some of it, and what
-        has been carried is not known to have arrived, so it would be carried again and again to a slow manager."""
+    def _on_answer(self, manager: ManagerId, answer: Answer, at_ms: int, *, lacks: bool) -> None:
+        """What is lacked leaves at once, unless a later question is on its way: that one carries it already."""
         line = self._lines.setdefault(manager, _Line())
+        if answer.number > line.number:
+            return
+        line.heard_ms = at_ms
         asked_ms = line.asked_ms.pop(answer.number, None)
         if asked_ms is None or (line.answered_ms is not None and asked_ms <= line.answered_ms):
             return
         line.answered_ms = asked_ms
-        if lacks and not any(number > answer.number for number in line.asked_ms):
-            line.next_ms = 0
+        if answer.number == line.number:
+            line.waits_until_ms = 0
+            line.next_ms = 0 if lacks else line.next_ms
         if line.up_since_ms is None:
             line.up_since_ms = asked_ms
 
@@ -243,7 +251,7 @@ class Uplink:
         if want == line.wanted:
             return NOTHING
         line.wanted = want
-        line.next_ms = at_ms
+        line.next_ms, line.waits_until_ms = at_ms, 0
         if not want:
             return Effects(act=(CloseSession(manager=manager),))
         return Effects(act=(OpenSession(manager=manager),))
@@ -287,15 +295,17 @@ class Uplink:
         if not line.wanted or not line.session:
             return NOTHING
         grace_ms = view.settings.lost_after_ms
-        if at_ms < line.next_ms:
-            self._wake(line.next_ms)
+        due_ms = max(line.next_ms, line.waits_until_ms)
+        if at_ms < due_ms:
+            self._wake(due_ms)
             return NOTHING
         line.number += 1
+        loads = line.heard_ms is not None and at_ms - line.heard_ms <= grace_ms
+        question = Question(number=line.number, carried=view.carry(manager, loads))
         line.asked_ms = {n: t for n, t in line.asked_ms.items() if at_ms - t <= grace_ms}
         line.asked_ms[line.number] = at_ms
-        line.next_ms = at_ms + grace_ms // GRACE_DIVISOR
-        self._wake(line.next_ms)
-        question = Question(number=line.number, carried=view.carry(manager))
+        line.next_ms, line.waits_until_ms = at_ms + grace_ms // GRACE_DIVISOR, at_ms + grace_ms // 2
+        self._wake(line.waits_until_ms)
         return Effects(report=(Report(manager=manager, message=question),))
 
     # --- what the leader declares ---------------------------------------------------------------------------------
@@ -341,7 +351,7 @@ class Uplink:
         if grace_ms < self._grace_ms:
             self._known_ms = dict.fromkeys(self._known_ms, at_ms)
             for line in self._lines.values():
-                line.next_ms = at_ms
+                line.next_ms, line.waits_until_ms = at_ms, 0
         self._grace_ms = grace_ms
 
     def _due_mode(self, manager: ManagerId, at_ms: int, view: UplinkView) -> ModeName:
