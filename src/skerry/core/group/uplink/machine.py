@@ -4,7 +4,7 @@ The leader holds the session itself. When its questions go unanswered for half o
 with a session of its own, and now and then again; whoever is answered keeps asking, and the others stop. Intents of a
 manager are isolated when no member has been answered within the grace, which runs from the *asking* of the last
 question that was answered; they are connected again after answers have come for the settling time. Both times double
-with each flap.
+with each flap. A manager that is slow to answer is asked less (decision 0031).
 
 Messages from and to the manager go through whoever holds the session, and are acted upon by the leader (M3).
 """

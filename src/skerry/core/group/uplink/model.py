@@ -11,7 +11,7 @@ from skerry.core.kernel.ids import NodeId
 from skerry.core.kernel.values import Value, Whole
 
 GRACE_DIVISOR = 4
-"""Questions are asked every quarter of the grace."""
+"""Questions are asked every quarter of the grace, as long as they are answered."""
 FLAP_MAX = 8
 QUIET_SETTLINGS = 10
 SESSION_TRY_MS = 1_000
