@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args
 
 from skerry.api.exposition import Sample, exposition
+from skerry.core.stages.history.standing import IntentState
 
-STATES = ("satisfied", "degraded", "not provided", "paused")
+STATES = tuple(state for state in get_args(IntentState) if state != "withdrawn")
 _MEANING = {
     "skerry_site_nodes": "Nodes in the site's roster.",
     "skerry_node_contacts": "Other nodes that this node hears.",

@@ -18,6 +18,7 @@ from skerry.core.kernel.ids import GrantKey, InstanceId, IntentId, NodeId
 from skerry.core.kernel.sealing import Sealed, Statement
 from skerry.core.kernel.values import decode
 from skerry.core.stages.fit.model import Measured, RoleFit, fit_permille, summary
+from skerry.core.stages.history.standing import state_of
 from skerry.core.stages.intent.holds import HOLD_PREFIX
 from skerry.core.stages.ir.model import ElementSpec, IntermediateRepresentation
 from skerry.core.stages.negotiation.model import Plan, Section, Slot
@@ -216,7 +217,7 @@ def _functionality(
         "priority": ir.priority,
         "generation": ir.generation,
         "mode": mode,
-        "state": "paused" if ir.intent in paused and not ir.withdrawn else _state(ir, roles),
+        "state": "paused" if ir.intent in paused and not ir.withdrawn else state_of(ir, roles, "verified"),
         "local": ir.local,
         "withdrawn": ir.withdrawn,
         "verdict": _verdict(agent, ir, plan),
@@ -233,18 +234,6 @@ def _verdict(agent: Agent, ir: IntermediateRepresentation, plan: Plan | None) ->
         return None
     verdict = agent.picture.verdicts().get(ir.intent)
     return verdict.word if verdict is not None else "temporary"
-
-
-def _state(ir: IntermediateRepresentation, roles: list[dict[str, Any]]) -> str:
-    """D16, D17: by which elements are essential, and by what answers and was verified by measurement."""
-    if ir.withdrawn:
-        return "withdrawn"
-    missing = [r for r in roles if len(r["verified"]) < r["wanted"]]
-    if not missing:
-        return "satisfied"
-    if any(r["essential"] and not r["active"] for r in missing):
-        return "not provided"
-    return "degraded"
 
 
 def _given_up(agent: Agent, plan: Plan | None, roster: int, here: int) -> list[str]:

@@ -7,13 +7,16 @@ confirmation bears its limitations. A functionality is satisfied only when every
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from skerry.core.kernel.ids import NodeId
 from skerry.core.stages.fit.model import RoleFit
 from skerry.core.stages.history.model import Reading
 from skerry.core.stages.ir.model import IntermediateRepresentation, Mode
 from skerry.core.stages.negotiation.model import Assignment, Section
+
+IntentState = Literal["satisfied", "degraded", "not provided", "paused", "withdrawn"]
+"""What people are told of an intent at a site; `paused`: an operator holds it (R4)."""
 
 
 def standing(
@@ -41,7 +44,7 @@ def standing(
                 "confirmed": confirmed,
             }
         )
-    return {"mode": mode, "state": _state(ir, roles), "roles": roles}
+    return {"mode": mode, "state": state_of(ir, roles, "confirmed"), "roles": roles}
 
 
 def _mode(readings: list[Reading]) -> Mode:
@@ -81,10 +84,12 @@ def _limitations(
     return found
 
 
-def _state(ir: IntermediateRepresentation, roles: list[dict[str, Any]]) -> str:
+def state_of(ir: IntermediateRepresentation, roles: Iterable[dict[str, Any]], confirmed: str) -> IntentState:
+    """D16, D17: by which elements are essential, by what answers, and by what was measured: of each role its instances
+    that stand under the key `confirmed`."""
     if ir.withdrawn:
         return "withdrawn"
-    missing = [role for role in roles if len(role["confirmed"]) < role["wanted"]]
+    missing = [role for role in roles if len(role[confirmed]) < role["wanted"]]
     if not missing:
         return "satisfied"
     return "not provided" if any(role["essential"] and not role["active"] for role in missing) else "degraded"
