@@ -88,6 +88,8 @@ class Skerry:
         until("every node has measured itself", self._measured, within_s, 1.0)
         self._quiet(within_s)
         self._settled_bytes = self._uplink_bytes()
+        until("who holds the roles leads", self._holder_leads, within_s, 1.0)
+        self._quiet(within_s)
 
     def down(self) -> None:
         """Take everything away."""
@@ -112,6 +114,19 @@ class Skerry:
             return boot_ms() - since_ms >= QUIET_S * 1_000 and self._agreed(satisfied=True)
 
         until("the plan stays", stays, within_s, 0.5)
+
+    def _holder_leads(self) -> bool:
+        """Whether one node leads and holds the roles, as the scenario has it; else that one is asked to lead."""
+        status, folder = self._get(self._names[0], "/v1/status"), self._lab.folder
+        roles = {role["element"]: role["assigned"] for one in status["functionalities"] for role in one["roles"]}
+        (holder,) = roles[ROLES[-1]].values()
+        if status["leader"] == holder:
+            return True
+        at = self._lab.state.node(status["leader"]).api
+        words = ("hand-over", holder, "--server", f"https://{at}", "--identity", building.operator(folder))
+        with contextlib.suppress(LabError):  # it could not take over yet, and is asked again
+            asking.skerry(self._lab.state.id, *words, cwd=folder, space=self._lab.state.space(wires.DESK))
+        return False
 
     # ---- asking it ----
 

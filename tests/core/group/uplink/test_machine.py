@@ -266,7 +266,30 @@ def test_m2_after_ten_quiet_settlings_both_are_as_at_first() -> None:
     asked_until(t, t.at_ms + 11 * SETTLE_MS)
     lost_ms, settled_ms = lose_and_regain(t)
     assert round(settled_ms / SETTLE_MS) == 1
-    assert lost_ms >= GRACE_MS
+    assert round(lost_ms / GRACE_MS) == 1
+
+
+def test_m2_also_if_another_led_meanwhile() -> None:
+    t = leader()
+    asked_until(t, 1_000)
+    lose_and_regain(t)
+    lose_and_regain(t)
+    assert t >> sees(leader=B, reports={B: (t.at_ms, {HQ: report(0)})}) << anything
+    assert t >> at(t.at_ms + 11 * SETTLE_MS) << anything
+    assert t >> sees(leader=A, reports={B: (t.at_ms, {HQ: report(0)})}) << anything
+    assert t >> sees(reports={}) << anything
+    assert round(lose_and_regain(t)[0] / GRACE_MS) == 1
+
+
+def test_m2_silence_is_no_quiet() -> None:
+    """Else the longer grace of an uplink that flaps would be over as soon as it is needed."""
+    settings = UplinkSettings(lost_after_ms=GRACE_MS, back_after_ms=100)
+    t = leader(settings=settings)
+    asked_until(t, 1_000)
+    for _ in range(3):
+        lose_and_regain(t)
+    lost_ms, _ = lose_and_regain(t)
+    assert round(lost_ms / GRACE_MS) == 4, "longer than ten settlings"
 
 
 @pytest.mark.parametrize(("part", "leads"), [(frozenset({A}), A)])

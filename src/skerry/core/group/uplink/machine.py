@@ -115,6 +115,8 @@ class _Flap:
 
     factor: int = 1
     changed_ms: int = -(10**9)
+    calm: bool = True
+    """It was answered ten settlings after that."""
 
 
 @dataclass
@@ -356,6 +358,8 @@ class Uplink:
 
     def _due_mode(self, manager: ManagerId, at_ms: int, view: UplinkView) -> ModeName:
         flap = self._flaps.setdefault(manager, _Flap())
+        if self.mode(manager) == "connected":
+            self._calm_down(manager, flap, view)
         grace_ms = view.settings.lost_after_ms * flap.factor
         settle_ms = view.settings.back_after_ms * flap.factor
         # Never answered at all: the grace runs from the start of this node.
@@ -387,12 +391,16 @@ class Uplink:
     def _flapped(self, manager: ManagerId, at_ms: int, view: UplinkView) -> None:
         """M2: both times double with each flap, up to a limit, and go back after ten quiet settlings."""
         flap = self._flaps[manager]
-        quiet_ms = QUIET_SETTLINGS * view.settings.back_after_ms
-        if at_ms - flap.changed_ms > quiet_ms:
-            flap.factor = 1
-        elif self.mode(manager) == "connected":  # it goes, soon after it came
+        if self.mode(manager) == "isolated":
+            self._calm_down(manager, flap, view)
+        elif not flap.calm:  # it goes, soon after it came
             flap.factor = min(flap.factor * 2, FLAP_MAX)
-        flap.changed_ms = at_ms
+        flap.changed_ms, flap.calm = at_ms, False
+
+    def _calm_down(self, manager: ManagerId, flap: _Flap, view: UplinkView) -> None:
+        """Up to the last question that was answered: silence is no quiet."""
+        if self._known_ms[manager] - flap.changed_ms > QUIET_SETTLINGS * view.settings.back_after_ms:
+            flap.factor, flap.calm = 1, True
 
     def _adopt(self, view: UplinkView) -> Effects:
         """C2: my leader's beats carry its modes, and they are mine, also where it never had to declare any."""
