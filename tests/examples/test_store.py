@@ -64,12 +64,12 @@ def test_a_lower_fence_is_refused_counted_and_remembered(shop: Shop) -> None:
     assert store.call("GET", "/o/b").status == 404
 
 
-def test_a_torn_end_of_the_log_is_cut_off_and_a_damaged_middle_left_out(shop: Shop, tmp_path: Path) -> None:
+def test_a_torn_end_of_the_log_is_cut_off_and_a_damaged_middle_left_out(shop: Shop) -> None:
     store = shop.store("n1")
     for number in range(4):
         assert store.put(f"o{number}", bytes([number]) * 1000, version=f"1.{number}").status == 201
     store.kill()
-    log = tmp_path / "n1" / "objects" / "objects.log"
+    log = shop.folder / "n1" / "objects" / "objects.log"
     raw = bytearray(log.read_bytes())
     middle = raw.index(bytes([1]) * 1000)
     raw[middle + 10] ^= 0xFF
@@ -101,11 +101,11 @@ def test_a_log_cut_anywhere_keeps_exactly_the_whole_records(tmp_path: Path) -> N
         cut.close()
 
 
-def test_damaged_bytes_are_never_given_out(shop: Shop, tmp_path: Path) -> None:
+def test_damaged_bytes_are_never_given_out(shop: Shop) -> None:
     for node, engine in (("n1", "log"), ("n2", "files")):
         store = shop.store(node, engine)
         store.put("a", b"precious")
-        file = tmp_path / node / "objects" / ("objects.log" if engine == "log" else "a@1.1")
+        file = shop.folder / node / "objects" / ("objects.log" if engine == "log" else "a@1.1")
         file.write_bytes(file.read_bytes().replace(b"precious", b"precIous"))
         assert store.call("GET", "/o/a").status == 500
 
@@ -129,15 +129,15 @@ def test_bad_requests_are_refused_and_harm_nobody(shop: Shop) -> None:
     assert store.call("GET", "/o/a").body == b"x"
 
 
-def test_a_full_store_says_so_and_still_reads(shop: Shop, tmp_path: Path) -> None:
-    store = shop.start("store", "n1", "--dir", str(tmp_path / "n1"), "--limit-bytes", "3000")
+def test_a_full_store_says_so_and_still_reads(shop: Shop) -> None:
+    store = shop.start("store", "n1", "--dir", str(shop.folder / "n1"), "--limit-bytes", "3000")
     assert store.put("a", b"x" * 2000).status == 201
     refused = store.put("b", b"x" * 2000, version="1.2")
     assert (refused.status, "3000" in refused.error()) == (507, True)
     assert store.call("GET", "/o/a").status == 200
 
 
-def test_a_probe_measures_and_leaves_nothing(shop: Shop, tmp_path: Path) -> None:
+def test_a_probe_measures_and_leaves_nothing(shop: Shop) -> None:
     store = shop.store("n1")
     store.put("a", b"x")
     before = store.stats()
@@ -149,7 +149,7 @@ def test_a_probe_measures_and_leaves_nothing(shop: Shop, tmp_path: Path) -> None
     assert printed["operations"] > 0
     assert printed["seconds"] >= 0.4
     assert store.stats() == before
-    assert list((tmp_path / "n1" / "probe").iterdir()) == []
+    assert list((shop.folder / "n1" / "probe").iterdir()) == []
 
 
 @pytest.mark.parametrize(("role", "metric"), [("intake", "requestRate"), ("placement", "decideRate"),
