@@ -84,7 +84,8 @@ class UplinkView(Value, frozen=True, kw_only=True):
     declared: dict[ManagerId, ModeState] | None
     """What my leader's beats say; None: nothing was heard of it."""
     carry: Callable[[ManagerId, bool], bytes]
-    """Makes what my next question to a manager is to carry; without what the manager lacks, if that is not to go."""
+    """Makes what my next question to a manager is to carry: what is held here and, if asked for, what the manager
+    lacks of it."""
 
 
 @dataclass

@@ -84,8 +84,8 @@ class Section(Value, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, connected=connected, isolated=isolated)
 
     def is_open(self, slot: Slot, *, for_the_moment: bool = False) -> bool:
-        """Whether it would have a place filled, and found nobody; `for_the_moment`: and only because of who is slow or
-        silent."""
+        """Whether it would have a place filled, and found nobody; `for_the_moment`: because somebody is slow or silent
+        who may still do it or agree to it."""
         why = self.unfilled.get(str(slot))
         return why is not None and (not for_the_moment or any(reason in why for reason in PASSING))
 

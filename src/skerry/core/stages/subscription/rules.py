@@ -44,8 +44,8 @@ def is_open(
     *,
     for_the_moment: bool = False,
 ) -> bool:
-    """Whether a plan would have an instance in the set in force, and found nobody for it; `for_the_moment`: and only
-    because of who is slow or silent."""
+    """Whether a plan would have an instance in the set in force, and found nobody for it; `for_the_moment`:
+    because somebody is slow or silent who may still do it or agree to it."""
     section = plan.sections.get(intent) if plan is not None else None
     slot = Slot(set=modes.get(intent, "connected"), instance=instance)
     return section is not None and section.is_open(slot, for_the_moment=for_the_moment)
