@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from skerry.core.group.uplink.machine import Answered, CloseSession, OpenSession, SessionChanged, Uplink
-from skerry.core.group.uplink.model import BEAT_PERIOD_MS, FLAP_MAX, UplinkReport
+from skerry.core.group.uplink.model import BEAT_PERIOD_MS, FLAP_MAX, UplinkReport, UplinkSettings
 from skerry.core.group.uplink.wire import Answer, Question
 from skerry.core.kernel.ids import ManagerId
 from tests.core.group.uplink.test_machine import ASK_MS, GRACE_MS, answered, leader, report, view
@@ -184,3 +186,27 @@ def test_m2_what_a_standby_was_answered_is_no_news_after_the_longest_grace() -> 
     assert t.machine.reports() == {HQ: UplinkReport(answered_ms=asked_ms, up_since_ms=None, session=False)}
     assert t >> at(old_ms + 1) >> sees()
     assert t.machine.reports() == {}
+
+
+def test_m2_an_answer_to_what_was_never_asked_shows_nothing() -> None:
+    t = leader()
+    assert t >> at(20, answered(9)) >> until(HALF_MS) << reports(Question, number=2, carried=b"")
+
+
+@pytest.mark.parametrize(("after_ms", "carried"), [(GRACE_MS, b"laden"), (GRACE_MS + 1, b"")])
+def test_m2_what_was_heard_within_a_grace_is_fresh(after_ms, carried) -> None:
+    t = leader()
+    assert t >> at(20, answered(1)) >> until(20 + after_ms - 1) << anything
+    assert t >> at(20 + after_ms, SessionChanged(manager=HQ, up=True)) << reports(Question, carried=carried) << anything
+
+
+def test_m2_whoever_is_to_ask_again_waits_for_no_answer_from_before() -> None:
+    t = leader()
+    assert t >> at(100) >> sees(reports={B: (100, {HQ: report(0)})}) << does(CloseSession, manager=HQ)
+    assert t >> at(200) >> sees(reports={}) << does(OpenSession, manager=HQ) << reports(Question, number=2)
+
+
+def test_m2_nor_does_who_has_a_shorter_grace_since() -> None:
+    t = leader()
+    shorter = UplinkSettings(lost_after_ms=GRACE_MS // 2, back_after_ms=GRACE_MS)
+    assert t >> at(100) >> sees(settings=shorter) << reports(Question, number=2)
