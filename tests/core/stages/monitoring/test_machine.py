@@ -230,7 +230,7 @@ def test_d24_a_role_that_falls_under_its_floor_is_contradicted_once_and_a_single
     for number in range(1, 6):
         assert t >> at(number * 2_000, measured(2_000)) << anything >> at(number * 2_000 + 1_900) << anything
     told = []
-    for number in range(6, 12):
+    for number in range(6, 13):
         assert t >> at(number * 6_000, measured(500)) << anything
         told += [n.what for n in t.said.note]
         assert t >> at(number * 6_000 + 5_900) << anything
@@ -245,6 +245,19 @@ def test_d24_what_does_well_now_is_not_contradicted_by_what_was_measured_before(
     assert not t.machine.verified[STORE].ok
     assert t >> at(60_000, measured(2_000)) << notes("role.verified", STORE) << anything
     assert t >> at(66_000) << anything >> at(66_001, measured(500)) << notes("role.contradicted", STORE) << anything
+
+
+def test_d24_one_bad_figure_after_one_good_one_takes_nothing_away_and_a_second_does() -> None:
+    """A machine that had other work for a second is measured again at once, and keeps what it does well."""
+    t = validator()
+    assert t >> at(250, measured(8_000)) << writes("validated") << notes("role.verified", STORE)
+    again_ms = 250 + MEASURE_GAP_MS
+    assert t >> at(again_ms) << does(MeasureInstance)
+    assert t >> at(again_ms + 250, measured(850)) << writes("validated", fit_of_floor_permille=850)
+    assert t.machine.verified[STORE].ok
+    again_ms += 250 + MEASURE_GAP_MS
+    assert t >> at(again_ms) << does(MeasureInstance)
+    assert t >> at(again_ms + 250, measured(850)) << notes("role.contradicted", STORE) << anything
 
 
 def test_d24_a_measurement_that_failed_counts_as_none_of_the_service() -> None:

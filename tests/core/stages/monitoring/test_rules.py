@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from statistics import median_low
+from statistics import median_high
 
 import pytest
 from hypothesis import given
@@ -30,8 +30,8 @@ def test_d24_the_validator_measures_and_what_it_holds_itself_the_reporter(holder
 
 
 @given(st.lists(st.integers(0, 10**6), min_size=1))
-def test_of_an_even_number_of_figures_doubt_counts_against(figures) -> None:
-    assert median(figures) == median_low(figures)
+def test_of_an_even_number_of_figures_it_takes_more_than_half_to_count_against(figures) -> None:
+    assert median(figures) == median_high(figures)
 
 
 def test_an_instance_is_named_after_its_intent() -> None:

@@ -19,8 +19,9 @@ def measurer(holder: NodeId, validators: Sequence[NodeId], reporters: Sequence[N
 
 
 def median(figures: Sequence[int]) -> int:
-    """The middle figure; of an even number the lower of the two, so that doubt counts against."""
-    return sorted(figures)[(len(figures) - 1) // 2]
+    """The middle figure; of an even number the higher of the two: it takes more than half to take work away from who
+    does it (U3)."""
+    return sorted(figures)[len(figures) // 2]
 
 
 def intent_of(instance: InstanceId) -> IntentId:
