@@ -281,6 +281,20 @@ def test_m2_also_if_another_led_meanwhile() -> None:
     assert round(lose_and_regain(t)[0] / GRACE_MS) == 1
 
 
+def test_m2_however_long_an_uplink_was_gone_it_settles_for_as_long_as_its_flaps_ask_for() -> None:
+    t = leader()
+    asked_until(t, 1_000)
+    lose_and_regain(t)
+    assert t >> until(t.at_ms + GRACE_MS + 100) << anything
+    assert t.machine.mode(HQ) == "isolated"
+    assert t >> until(t.at_ms + 11 * SETTLE_MS) << anything
+    back_ms = t.at_ms
+    asked_until(t, back_ms + 2 * SETTLE_MS - 500)
+    assert t.machine.mode(HQ) == "isolated"
+    asked_until(t, back_ms + 2 * SETTLE_MS + 1_000)
+    assert t.machine.mode(HQ) == "connected"
+
+
 def test_m2_silence_is_no_quiet() -> None:
     """Else the longer grace of an uplink that flaps would be over as soon as it is needed."""
     settings = UplinkSettings(lost_after_ms=GRACE_MS, back_after_ms=100)

@@ -239,18 +239,18 @@ class Uplink:
         half = grace_ms // 2
         # Whoever is answered says so once a beat: that much silence between two of its beats means nothing.
         since_ms = at_ms - half - BEAT_PERIOD_MS
-        answered = {n: asked_ms for n, asked_ms in told.items() if asked_ms >= since_ms}
+        answered = {n for n, asked_ms in told.items() if asked_ms >= since_ms}
         if answered:
-            self._wake(min(min(answered.values()) + BEAT_PERIOD_MS, at_ms) + half + 1)
+            self._wake(min(min(told[n] for n in answered) + BEAT_PERIOD_MS, at_ms) + half + 1)
         if line.answered_ms is not None and at_ms - line.answered_ms <= half:
-            answered[self.me] = line.answered_ms
+            answered.add(self.me)
         leading = view.leader in (self.me, None)
         if answered:
             line.tried_ms = None  # the next outage is another one
             # One session a site is enough: the leader's, if it is answered, else the one with the least name.
             want = self.me == (view.leader if view.leader in answered else min(answered))
         else:
-            want = leading or self._standby_tries(line, self._silent_ms(manager, told, at_ms), at_ms, half)
+            want = leading or self._standby_tries(line, at_ms - self._known_ms[manager], at_ms, half)
         if want == line.wanted:
             return NOTHING
         line.wanted = want
@@ -258,13 +258,6 @@ class Uplink:
         if not want:
             return Effects(act=(CloseSession(manager=manager),))
         return Effects(act=(OpenSession(manager=manager),))
-
-    def _silent_ms(self, manager: ManagerId, told: dict[NodeId, int], at_ms: int) -> int:
-        """For how long nobody has been answered, as far as I am told."""
-        line = self._lines[manager]
-        ages = [max(at_ms - max(told.values()) - BEAT_PERIOD_MS, 0)] if told else []
-        ages += [at_ms - line.answered_ms] if line.answered_ms is not None else []
-        return min(ages, default=at_ms - self._known_ms[manager])
 
     def _let_go_by(self, line: _Line, at_ms: int, grace_ms: int) -> None:
         """What was answered is good for a grace, and no news any more after the longest that a grace can be."""
