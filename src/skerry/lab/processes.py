@@ -7,6 +7,7 @@ Every process of a lab has `SKERRY_LAB=<id>` in the environment that it was star
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
@@ -160,3 +161,7 @@ def end_all(lab: str, node: str | None = None) -> list[Found]:
 def _take_note() -> None:
     """Of the children that have ended."""
     _children[:] = [child for child in _children if child.poll() is None]
+
+
+# Python warns of each child whose end nobody took note of, also if another verb has ended it since.
+atexit.register(_take_note)
