@@ -31,7 +31,11 @@ PROPERTIES = {
     "U7": "a link that is cut is told from a node that is dead",
     "U12": "an agent restarts or is upgraded, and its workloads do not notice",
     "X5": "who hears that it was taken out stops all in time, and who gave exclusiveness up stops on contact",
+    "D24": "who validates and reports is as the governance says, and nobody measures itself where another does",
+    "L6": "a leader that may not lead any more hands over, if somebody could lead all whom it hears",
+    "L7": "a part that is too small to decide something gives nothing anew",
     "M2": "a part that no manager answers is declared isolated in time",
+    "M5": "a plan says for both modes who does what, before the link drops",
 }
 
 

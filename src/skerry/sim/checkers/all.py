@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from skerry.sim.checkers.checker import Checker
+from skerry.sim.checkers.d24_offices import Offices
 from skerry.sim.checkers.d25_owners import Owners
 from skerry.sim.checkers.i01_one_leader import OneLeader
 from skerry.sim.checkers.i02_run_once import RunOnce
@@ -19,7 +20,10 @@ from skerry.sim.checkers.i12_settles import Settles
 from skerry.sim.checkers.i13_holds_end import HoldsEnd
 from skerry.sim.checkers.j1_forks import ForksEnd
 from skerry.sim.checkers.j4_listens import Listens
+from skerry.sim.checkers.l6_hands_over import HandsOver
+from skerry.sim.checkers.l7_smallest_part import SmallestPart
 from skerry.sim.checkers.m2_isolation import Isolation
+from skerry.sim.checkers.m5_voted_ahead import VotedAhead
 from skerry.sim.checkers.n1_lives import Lives
 from skerry.sim.checkers.r1_verdicts import Verdicts
 from skerry.sim.checkers.r4_holds import Holds
@@ -50,10 +54,14 @@ CHECKERS: tuple[type[Checker], ...] = (
     HoldsEnd,
     ForksEnd,
     Listens,
+    HandsOver,
+    SmallestPart,
     Isolation,
+    VotedAhead,
     Lives,
     Verdicts,
     Holds,
+    Offices,
     Owners,
     PowerCycle,
     Converges,

@@ -24,13 +24,13 @@ from skerry.core.stages.fit.model import does
 from skerry.core.stages.ir.model import ElementSpec, IntermediateRepresentation, SetName, owns
 from skerry.core.stages.negotiation.model import NEGOTIATED, SITE, Assignment, Plan
 from skerry.sim.checkers.checker import Checker
+from skerry.sim.checkers.committed import SETS, committed_plan
 
 if TYPE_CHECKING:
     from skerry.sim.machine import Machine
     from skerry.sim.shell import Shell
     from skerry.sim.world import World
 
-SETS: tuple[SetName, ...] = ("connected", "isolated")
 Claim = tuple[bool, int, int]
 OpenSlot = tuple[IntentId, SetName, ElementSpec]
 LACKS = tuple(f": {kind}: " for kind in ("cpu", "memory", "disk"))
@@ -67,12 +67,21 @@ class Owners(Checker):
 
     def after_step(self, shell: Shell, given: Input[Any], effects: Effects) -> None:
         """Does anything stand that should have yielded?"""
-        for note in effects.note:
-            if note.what == "plan.committed":
-                plan = shell.agent.picture.plan()
-                if plan is not None and str(plan.id) == note.about:
-                    self._judge(shell, plan, _touched(self._before.get(shell.machine.name), plan))
-                    self._before[shell.machine.name] = plan
+        plan = committed_plan(shell, effects)
+        if plan is not None:
+            self._judge(shell, plan, _touched(self._before.get(shell.machine.name), plan))
+            self._before[shell.machine.name] = plan
+
+    def at_end(self) -> None:
+        """Who was dismissed owns nothing here any more."""
+        for name in self.world.core.nodes:
+            shell = self.world.machines[name].shell
+            if shell is None:
+                continue
+            managers = shell.agent.picture.roster().managers
+            left = next((i for i in shell.agent.keeper.runs if not any(owns(m, i) for m in managers)), None)
+            if left is not None:
+                self.broken(f"{name} still has {left}, whose owner is no manager here any more")
 
     def _judge(self, shell: Shell, plan: Plan, touched: set[NodeId]) -> None:
         irs = shell.agent.picture.irs()

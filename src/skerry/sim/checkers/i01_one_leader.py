@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from skerry.core.kernel.ids import NodeId, PlanId
 from skerry.core.kernel.inputs import Input
 from skerry.core.kernel.sealing import Sealed, Statement
 from skerry.core.kernel.values import decode
-from skerry.core.stages.negotiation.model import SITE, Plan, Slot
+from skerry.core.stages.negotiation.model import SITE, Assignment, Plan, Slot
 from skerry.core.stages.negotiation.wire import Ballot
 from skerry.sim.checkers.checker import Checker
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from skerry.sim.machine import Machine
     from skerry.sim.shell import Shell
     from skerry.sim.world import World
+
+AGREED = (re.compile(r"^unanimous of (\d+) "), re.compile(r"\((\d+) needed\)"))
+"""How a plan says how many yeses a place took; else its holder's is enough."""
 
 
 class OneLeader(Checker):
@@ -87,8 +91,20 @@ class OneLeader(Checker):
         for section in plan.sections.values():
             for name in ("connected", "isolated"):
                 for instance, assignment in (section.connected if name == "connected" else section.isolated).items():
-                    if assignment.since != plan.id or assignment.holder == node or section.intent == SITE:
+                    if assignment.since != plan.id or section.intent == SITE:
                         continue
                     slot = Slot(set="connected" if name == "connected" else "isolated", instance=instance)
-                    if slot not in self._assented.get((plan.id, assignment.holder), ()):
+                    asked = assignment.holder != node
+                    if asked and slot not in self._assented.get((plan.id, assignment.holder), ()):
                         self.broken(f"{plan.id} gives {slot} to {assignment.holder}, which did not assent to that plan")
+                    self._as_it_says(node, plan, slot, assignment)
+
+    def _as_it_says(self, leader: str, plan: Plan, slot: Slot, assignment: Assignment) -> None:
+        """As many have assented as the plan says that it took (G1); the leader's own word leaves in no message."""
+        stated = next((int(found[1]) for words in AGREED if (found := words.search(assignment.agreed))), 1)
+        said = {leader, *(n for n in plan.members if slot in self._assented.get((plan.id, n), ()))}
+        if len(said) < stated:
+            self.broken(
+                f"{plan.id} gives {slot} to {assignment.holder} ({assignment.agreed}), to which only "
+                f"{', '.join(sorted(said))} assented"
+            )

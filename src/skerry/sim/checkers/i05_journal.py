@@ -107,12 +107,18 @@ class JournalArrives(Checker):
                 self.broken(f"the manager takes {key} for lost, which nobody can have let go")
 
     def _stays(self, whose: str, held: Mapping[str, bytes], changes: Sequence[Persist]) -> None:
-        new = [kept_piece(c.value) for c in changes if isinstance(c, Put) and c.key.startswith(ENTRY_PREFIX)]
+        new = [
+            (_place(c.key)[0], kept_piece(c.value))
+            for c in changes
+            if isinstance(c, Put) and c.key.startswith(ENTRY_PREFIX)
+        ]
         for change in changes:
             old = held.get(change.key) if change.key.startswith(ENTRY_PREFIX) else None
-            if old is None or (isinstance(change, Put) and change.value == old) or _is_folded(kept_piece(old), new):
+            if old is None or (isinstance(change, Put) and change.value == old):
                 continue
             chain, number = _place(change.key)
+            if _is_folded(kept_piece(old), [piece for of, piece in new if of == chain]):
+                continue
             if isinstance(change, Drop) and whose != "the manager" and number <= self._signed.get(chain, 0):
                 self.world.coverage.hit("state.journal.dropped")
                 continue
@@ -120,8 +126,9 @@ class JournalArrives(Checker):
 
 
 def _is_folded(old: Piece, new: Sequence[Piece]) -> bool:
-    """Whether a sum takes its place in the same act."""
-    return any(sum_.first <= old.first and old.last <= sum_.last for sum_ in new if sum_.last > sum_.first)
+    """Whether a sum takes its place in the same act: of the same chain, and of readings alone (J2)."""
+    readings = old.alone or old.last > old.first
+    return readings and any(s.first <= old.first and old.last <= s.last for s in new if s.last > s.first)
 
 
 def _place(key: str) -> tuple[str, int]:

@@ -57,6 +57,17 @@ class Verdicts(Checker):
                 if isinstance(entry, Entry) and entry.what == "plan.committed":
                     self._committed.add((statement.signer, entry.about))
 
+    def on_tick(self) -> None:
+        """What a node takes for the word on a plan names that plan."""
+        for name, machine in self.world.machines.items():
+            if machine.shell is None or self.manager is not self.world.manager:
+                continue
+            picture = machine.shell.agent.picture
+            plan, verdicts = picture.plan(), picture.verdicts()
+            strange = next((v for v in verdicts.values() if plan is None or v.plan != plan.id), None)
+            if strange is not None:
+                self.broken(f"{name} takes the word on {strange.intent} in {strange.plan} for one on its present plan")
+
     def on_manager_put_back(self) -> None:
         """It knows what its backup holds, and what it finds; what it said and nobody heard, it may say anew."""
         store = self.manager.store

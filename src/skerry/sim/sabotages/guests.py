@@ -6,10 +6,12 @@ from dataclasses import replace
 
 from skerry.core import conversation
 from skerry.core.actors import judging, owners
+from skerry.core.actors.picture import Picture
 from skerry.core.kernel.ids import IntentId
 from skerry.core.stages.ir.model import ElementSpec
 from skerry.core.stages.negotiation.survey import Survey
 from skerry.sim.options import Options
+from skerry.sim.sabotages.holding import dismissing
 from skerry.sim.sabotages.sabotage import Patch, Sabotage
 from skerry.sim.sabotages.shapes import crowded, reconnecting
 
@@ -47,7 +49,13 @@ def _nothing_yields_to_another_intent(patch: Patch) -> None:
     patch.setattr(Survey, "claim", lambda self, intent, spec: (claim(self, intent, spec)[0], 0, 0))
 
 
+def _the_dismissed_stay(patch: Patch) -> None:
+    """What a guest wanted goes on when it was dismissed."""
+    patch.setattr(Picture, "_in_force", lambda self, ir: ir)
+
+
 SABOTAGES = (
+    Sabotage(name="D25: the dismissed stay", plant=_the_dismissed_stay, noticed_by=("D25",), shape=dismissing),
     Sabotage(
         name="D25: a manager's word on another's intent is believed",
         plant=_anybody_ratifies,

@@ -14,11 +14,15 @@ from skerry.core.actors.remembered import pieces
 from skerry.core.actors.restored import Restored
 from skerry.core.group.election.machine import Election
 from skerry.core.group.election.model import ElectionView
+from skerry.core.group.journal.chain import body_of
 from skerry.core.group.journal.forks import Forks
 from skerry.core.group.journal.machine import Journal
+from skerry.core.group.journal.model import Entry
 from skerry.core.group.journal.retention import Retaining
 from skerry.core.kernel.effects import Effects
 from skerry.core.kernel.ids import NodeId
+from skerry.core.kernel.sealing import Statement
+from skerry.core.kernel.values import decode
 from skerry.core.stages.history import folding
 from skerry.sim.sabotages.sabotage import Patch, Sabotage
 from skerry.sim.sabotages.shapes import cloned, folding_much, forgetful, overseen, put_back
@@ -102,6 +106,21 @@ def _its_own_word_of_before_is_refused(patch: Patch) -> None:
     patch.setattr(ManagerSite, "_take_over", lambda self, document: Effects())
 
 
+def _sums_take_decisions_with_them(patch: Patch) -> None:
+    """All but commits is folded."""
+
+    def trailing(self: Journal, name: str, *, sums: bool = True) -> list[Any]:
+        found: list[Any] = []
+        for piece in reversed(self.chains[name].recent if name in self.chains else []):
+            body = body_of(decode(piece.sealed.statement, Statement))
+            if isinstance(body, Entry) and body.what == "plan.committed":
+                break
+            found.append((piece, body))
+        return found[::-1]
+
+    patch.setattr(Journal, "trailing", trailing)
+
+
 SABOTAGES = (
     Sabotage(
         name="J1: two of one number are not noticed",
@@ -126,6 +145,12 @@ SABOTAGES = (
         name="J2: a sum says what its first reading said",
         plant=_a_sum_says_what_its_first_reading_said,
         noticed_by=("I6",),
+        shape=folding_much,
+    ),
+    Sabotage(
+        name="J2: sums take decisions with them",
+        plant=_sums_take_decisions_with_them,
+        noticed_by=("I5",),
         shape=folding_much,
     ),
     Sabotage(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -9,8 +10,10 @@ import msgspec
 from skerry.core.group.election.machine import Election
 from skerry.core.group.membership.machine import Membership, _Peer
 from skerry.core.group.uplink.machine import Uplink
+from skerry.core.kernel.effects import NOTHING
+from skerry.sim.options import Options
 from skerry.sim.sabotages.sabotage import Patch, Sabotage
-from skerry.sim.sabotages.shapes import cut_off, halves, haunted, restarting
+from skerry.sim.sabotages.shapes import cut_off, halves, haunted, quiet, restarting
 
 
 def _vote_is_not_persisted(patch: Patch) -> None:
@@ -49,6 +52,25 @@ def _isolation_is_never_declared(patch: Patch) -> None:
     patch.setattr(Uplink, "_due_mode", lambda self, manager, at_ms, view: "connected")
 
 
+def drained(options: Options) -> Options:
+    """An operator drains one node after the other, for longer than a hand-over takes."""
+    nodes = ("n1", "n2", "n3")
+    return replace(
+        quiet(options),
+        nodes=nodes,
+        tie_breaker=None,
+        drift_ppm=dict.fromkeys(nodes, 0),
+        faults=("operator.drains",),
+        fault_gap_max_ms=25_000,
+        fault_lengths_ms=((60_000, 90_000),),
+        safety_ms=50_000,
+    )
+
+
+def _nobody_hands_over(patch: Patch) -> None:
+    patch.setattr(Election, "_maybe_hand_over", lambda self, at_ms, view: NOTHING)
+
+
 SABOTAGES = (
     Sabotage(name="L1: a vote is not persisted", plant=_vote_is_not_persisted, noticed_by=("I1",)),
     Sabotage(name="L1: a vote is forgotten", plant=_vote_is_forgotten, noticed_by=("I1", "I10"), shape=restarting),
@@ -59,6 +81,7 @@ SABOTAGES = (
         noticed_by=("I12", "I11"),
         shape=halves,
     ),
+    Sabotage(name="L6: nobody hands over", plant=_nobody_hands_over, noticed_by=("L6",), shape=drained),
     Sabotage(
         name="C1: old lives are believed",
         plant=_old_lives_are_believed,
