@@ -80,7 +80,7 @@ SABOTAGES = (
     Sabotage(
         name="C2: what is lacked is not sent",
         plant=_what_is_lacked_is_not_sent,
-        seeds_known=(64,),
+        seeds_known=(28, 12),
         noticed_by=("I12", "U2"),
         shape=lossy,
     ),

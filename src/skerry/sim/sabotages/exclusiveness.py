@@ -74,7 +74,7 @@ SABOTAGES = (
     Sabotage(
         name="X2: lease counted from the answer",
         plant=_lease_from_the_answer,
-        seeds_known=(16,),
+        seeds_known=(18, 4),
         noticed_by=("I2",),
         shape=apart,
     ),

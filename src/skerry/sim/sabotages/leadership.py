@@ -85,7 +85,7 @@ SABOTAGES = (
     Sabotage(
         name="C1: old lives are believed",
         plant=_old_lives_are_believed,
-        seeds_known=(62,),
+        seeds_known=(125, 122),
         noticed_by=("U7", "I12"),  # whom a replay is taken for is lost to its peers at once
         shape=haunted,
     ),
