@@ -15,6 +15,7 @@ from skerry.core.kernel.ids import IntentId
 from skerry.core.kernel.inputs import Input
 from skerry.core.stages.ir.model import AssentClause, Governance, ManagementRole, ManagementRow, SiteDocument
 from skerry.core.stages.monitoring import experience
+from skerry.core.stages.monitoring.model import EXPERIENCE_NEEDED
 from skerry.core.stages.negotiation.wire import Ballot
 from tests.core.things import STACK, element, ir
 from tests.scenarios.world import Node, World
@@ -90,3 +91,22 @@ def test_who_did_badly_for_a_while_is_refused_for_a_while(monkeypatch, after_ms:
     world, noes = noes_when_the_holder_serves(FLOOR_OPS // 2, after_ms)
     assert bool(noes) == refused
     assert (holder_of(world, NOTES) != "c") == refused
+
+
+def test_nobody_is_refused_for_old_figures_who_does_well_now_by_those_of_whoever_measures_it() -> None:
+    """A member whose own link was slow for a while found all others slow."""
+    listener = Listener()
+    world = World("abc", ir(element("store"), governance=GOVERNANCE), watch=listener)
+    world.issue(SiteDocument(name="shop", generation=2, governance=GOVERNANCE))
+    world.start("a", "b", "c")
+    world.run(10_000)
+    assert holder_of(world, "hq/shop") == "c"
+    agent = world.nodes["a"].agent
+    assert agent is not None
+    for number in range(EXPERIENCE_NEEDED):
+        agent.monitoring._experience.add(f"c {STACK.digest}", 100, f"a/1#{number}", world.now_ms)
+    assert agent.monitoring.experience(world.now_ms)
+    world.issue(ir(element("store"), intent=NOTES, governance=GOVERNANCE))
+    world.run(10_000)
+    assert listener.noes == []
+    assert holder_of(world, NOTES) == "c"

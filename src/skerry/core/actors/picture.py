@@ -36,7 +36,7 @@ from skerry.core.stages.fit.model import RoleFit
 from skerry.core.stages.intent.holds import in_words
 from skerry.core.stages.ir.model import READING_EVERY_MS, IntermediateRepresentation, Mode, Roster, SiteDocument
 from skerry.core.stages.monitoring.model import Verification
-from skerry.core.stages.negotiation.model import Plan
+from skerry.core.stages.negotiation.model import No, Plan
 from skerry.core.stages.ratification.model import Verdict
 from skerry.core.stages.subscription.model import Instance
 
@@ -272,6 +272,19 @@ class Picture:
         """What validators and reporters found of the instances that run now, as their latest beats say."""
         found = {v.instance: v for node in self.contacts() for v in self.carried(node).verified}
         return {**found, **self.agent.monitoring.verified}
+
+    def noes(self) -> dict[str, No]:
+        """What this node would say against others from experience, by `<node> <digest>` (P5); nothing against who does
+        the same well now by the figures of whoever measures it, which are newer (decision 0032)."""
+        verified = self.verifications()
+        well = {
+            f"{node} {one.digest}"
+            for node, running in self.everywhere().items()
+            for one in running
+            if (found := verified.get(one.instance)) is not None and found.ok and found.holder == node
+        }
+        noes = self.agent.monitoring.experience(self.at_ms)
+        return {key: no for key, no in noes.items() if key not in well}
 
     def plan_held_by(self, node: NodeId) -> Any:
         """The id of the plan that a node in contact holds, or None."""

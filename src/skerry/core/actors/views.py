@@ -300,7 +300,7 @@ def voter_view(picture: Picture) -> VoterView:
         plan=picture.plan(),
         caps=picture.facts.caps if picture.facts is not None else Resources(),
         usage=picture.usage,
-        experience=picture.agent.monitoring.experience(picture.at_ms),
+        experience=picture.noes(),
         able=picture.agent.fitting.able(fitting_view(picture)),
         drained=picture.drained().get(picture.me),
     )
