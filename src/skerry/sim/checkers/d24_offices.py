@@ -1,12 +1,12 @@
 """D24, L6: who validates and who reports is as the governance says, and nobody measures itself where another does.
 
-No management role is open for long where some member meets its criteria and holds nothing that it is to be apart from.
-Who meets the criteria is taken from the leader's own picture.
+No management role is open for long where some member meets its criteria and holds nothing that it is to be apart from,
+and none is held for long by anybody else. Who meets the criteria is taken from the leader's own picture.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from skerry.core.actors.views import chair_view
@@ -29,7 +29,7 @@ Held = Sequence[tuple[str, NodeId]]
 
 
 class Offices(Checker):
-    """Looks at each measurement that is begun, and at the leaders' plans at the end."""
+    """Looks at each measurement that is begun, and now and then at the plan of each leader."""
 
     property_id = "D24"
     looks_at = ("effects",)
@@ -37,8 +37,8 @@ class Offices(Checker):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self._ticks = 0
-        self._open: dict[str, dict[str, int]] = {}
-        """By leader: the duties that nobody has, and for how many looks in a row."""
+        self._wrong: dict[str, dict[str, int]] = {}
+        """By leader: what is wrong with its plan, and for how many looks in a row."""
 
     def after_step(self, shell: Shell, given: Input[Any], effects: Effects) -> None:
         """Who holds something is measured by somebody else, if anybody else is there to do it."""
@@ -56,36 +56,42 @@ class Offices(Checker):
         if self._ticks % LOOK_TICKS:
             return
         for name, machine in self.world.machines.items():
-            missing = self._missing(machine.shell) if machine.shell is not None else set()
-            known = self._open.pop(name, {})
-            if missing:
-                self._open[name] = {duty: known.get(duty, 0) + 1 for duty in missing}
-            for duty, looks in self._open.get(name, {}).items():
+            known = self._wrong.pop(name, {})
+            for wrong in _wrong_with(machine.shell) if machine.shell is not None else ():
+                looks = known.get(wrong, 0) + 1
+                self._wrong.setdefault(name, {})[wrong] = looks
                 if looks > LOOKS_MAX:
-                    self.broken(f"nobody is {duty} for {looks} looks of {name}, which leads, and somebody could be")
-
-    def _missing(self, shell: Shell) -> set[str]:
-        """What nobody does that somebody could."""
-        view = chair_view(shell.agent.picture)
-        if view.survey is None or view.plan is None or view.plan.id.leader != shell.machine.name:
-            return set()
-        site = view.plan.sections[SITE].connected if SITE in view.plan.sections else {}
-        held = [(given.element, given.holder) for given in site.values()]
-        roles = view.survey.management.items()
-        return {duty for name, role in roles for duty in _unheld(view.survey, name, role, held)}
+                    self.broken(f"{wrong}, for {looks} looks of {name}, which leads")
 
 
-def _unheld(survey: Survey, role_name: str, role: ManagementRole, held: Held) -> set[str]:
-    """The duties of a role that nobody has, though somebody could."""
-    able = survey.offices.get(role_name, {})
-    free = [n for n in able if n in survey.members and n not in _taken(survey, role_name, role, held)]
-    if not free or "leader" in role.does:
+def _wrong_with(shell: Shell) -> set[str]:
+    """Of a plan of its own what a leader should change."""
+    view = chair_view(shell.agent.picture)
+    if view.survey is None or view.plan is None or view.plan.id.leader != shell.machine.name:
         return set()
-    return {duty for duty in role.does if not any(element == duty for element, _ in held)}
+    site = view.plan.sections[SITE].connected if SITE in view.plan.sections else {}
+    held = [(given.element, given.holder) for given in site.values()]
+    roles = view.survey.management.items()
+    return {wrong for name, role in roles for wrong in _wrong_in(view.survey, name, role, held)}
 
 
-def _taken(survey: Survey, role_name: str, role: ManagementRole, held: Held) -> set[NodeId]:
-    """Who has something that keeps it from a role, by either's word."""
+def _wrong_in(survey: Survey, role_name: str, role: ManagementRole, held: Held) -> Iterator[str]:
+    """Of one role: who has it and may not, and what nobody has though somebody could."""
+    if "leader" in role.does:
+        return
+    may = {n for n in survey.offices.get(role_name, {}) if n in survey.members}
+    apart = _apart(survey, role_name, role, held)
+    for duty in role.does:
+        holders = {holder for element, holder in held if element == duty}
+        for holder in sorted(holders - (may - apart)):
+            yield f"{holder} is {duty}, and does not meet the criteria or is to be apart"
+        free = may - apart - {holder for element, holder in held if element in role.does}
+        if not holders and free:
+            yield f"nobody is {duty}, and {', '.join(sorted(free))} could be"
+
+
+def _apart(survey: Survey, role_name: str, role: ManagementRole, held: Held) -> set[NodeId]:
+    """Who has something that a role is to be apart from, by either's word."""
     against = {duty for other in survey.management.values() if role_name in other.apart_from for duty in other.does}
-    taken = {holder for element, holder in held if element in {*role.apart_from, *role.does, *against}}
-    return taken | ({survey.leader} if "leader" in role.apart_from else set())
+    apart = {holder for element, holder in held if element in {*role.apart_from, *against}}
+    return apart | ({survey.leader} if "leader" in role.apart_from else set())

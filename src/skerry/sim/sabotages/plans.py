@@ -130,6 +130,11 @@ def _nobody_has_an_office(patch: Patch) -> None:
     patch.setattr(drafting, "_keep_offices", lambda draft, plan: None)
 
 
+def _the_leader_takes_all_offices(patch: Patch) -> None:
+    for module in (drafting, negotiation):
+        patch.setattr(module, "candidates_for", lambda draft, *of: [draft.survey.leader])
+
+
 def _holders_measure_themselves(patch: Patch) -> None:
     patch.setattr(monitoring, "measurer", lambda holder, validators, reporters: holder)
 
@@ -198,6 +203,12 @@ SABOTAGES = (
     Sabotage(name="M5: the isolated set waits for the cut", plant=_isolated_set_waits_for_the_cut, noticed_by=("M5",)),
     Sabotage(name="L7: a part of any size decides", plant=_any_part_decides, noticed_by=("L7",), shape=by_majority),
     Sabotage(name="L6: nobody has an office", plant=_nobody_has_an_office, noticed_by=("D24",), shape=undisturbed),
+    Sabotage(
+        name="D24: the leader takes all offices",
+        plant=_the_leader_takes_all_offices,
+        noticed_by=("D24",),
+        shape=undisturbed,
+    ),
     Sabotage(name="D24: holders measure themselves", plant=_holders_measure_themselves, noticed_by=("D24",)),
     Sabotage(name="I10: plans go back", plant=_plans_go_back, noticed_by=("I10",), shape=spied_on),
 )
