@@ -49,7 +49,7 @@ def test_a_person_is_told_it_in_words() -> None:
 
 
 def test_a_seed_that_fails_is_told_with_its_code_its_property_and_the_smallest_world_in_which_it_fails() -> None:
-    words = ["run", "--seeds", "1", "--twice", "0", "--shrink-seconds", "3"]
+    words = ["run", "--seeds", "1", "--twice", "0", "--shrink-seconds", "60"]
     (sabotage,) = chosen("L1: a vote is not persisted", None)
     with Patch() as patch:
         sabotage.plant(patch)
