@@ -97,6 +97,17 @@ def test_i4_what_needs_a_quorum_outlives_it(apart: tuple[str, tuple[str, ...]]) 
     assert moves.verdict("I4").said == "held"
 
 
+def test_i4_who_is_put_back_before_all_are_may_have_a_quorum_again() -> None:
+    """A cable after the other is put back, which takes a busy machine of many nodes its time."""
+    apart = Watched().fault(10, "link", "n1").runs(13, without("1")).runs(33, QUIET)
+    assert apart.healed(40, mending_s=31).verdict("I4").said == "held"
+
+
+def test_i4_nobody_has_it_again_before_any_cable_is_back() -> None:
+    apart = Watched().fault(10, "link", "n1").runs(13, without("1")).runs(33, QUIET)
+    assert "outlived its grants" in apart.healed(40, mending_s=35).verdict("I4").violations[0]
+
+
 # ---- time to run ----
 
 

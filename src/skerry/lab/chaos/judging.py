@@ -103,7 +103,7 @@ def i4(seen: Seen, case: Case) -> Findings:
             yield f"at rest, at {span.from_ms}: {double or dict(more)} too many" if double or more else None
     for round_ in seen.rounds:
         over_ms = round_.began_ms + PROMISE_MS + STOPPING_MS + LATE_MS
-        for span in seen.between(over_ms, round_.healed_ms) if _parted_for_good(round_) else ():
+        for span in seen.between(over_ms, round_.mending_ms) if _parted_for_good(round_) else ():
             late = {w for w in span.there if w.element == case.once and w.node in _without_quorum(round_, case)}
             yield f"{_named(late)} outlived its grants, at {span.from_ms}" if late else None
 
