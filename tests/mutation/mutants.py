@@ -72,6 +72,9 @@ def main() -> int:
     untried = any(code is NOT_TRIED for file in codes.values() for code in file.values())
     stale = [where for where, change in reasons if (where, change) not in known and not untried and not options.only]
     _tell(codes, open_ones, stale, options.json)
+    if not codes:
+        sys.stderr.write(f"no mutant's name contains {' or '.join(options.only)}\n")
+        return 1
     if all(code is NOT_TRIED for file in codes.values() for code in file.values()):
         sys.stderr.write(f"none was tried: {options.minutes:g} minutes were over before; give more, with --minutes\n")
         return 1

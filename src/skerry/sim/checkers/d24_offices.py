@@ -85,9 +85,8 @@ def _wrong_in(survey: Survey, role_name: str, role: ManagementRole, held: Held) 
         holders = {holder for element, holder in held if element == duty}
         for holder in sorted(holders - (may - apart)):
             yield f"{holder} is {duty}, and does not meet the criteria or is to be apart"
-        free = may - apart - {holder for element, holder in held if element in role.does}
-        if not holders and free:
-            yield f"nobody is {duty}, and {', '.join(sorted(free))} could be"
+        if not holders and may - apart - {holder for element, holder in held if element in role.does}:
+            yield f"nobody is {duty}, and somebody could be"
 
 
 def _apart(survey: Survey, role_name: str, role: ManagementRole, held: Held) -> set[NodeId]:

@@ -22,9 +22,10 @@ from skerry.core.kernel.values import decode
 from skerry.core.stages.capability.model import Resources
 from skerry.core.stages.fit.model import does
 from skerry.core.stages.ir.model import ElementSpec, IntermediateRepresentation, SetName, owns
+from skerry.core.stages.negotiation.drafting import SETS
 from skerry.core.stages.negotiation.model import NEGOTIATED, SITE, Assignment, Plan
 from skerry.sim.checkers.checker import Checker
-from skerry.sim.checkers.committed import SETS, committed_plan
+from skerry.sim.checkers.committed import committed_plan
 
 if TYPE_CHECKING:
     from skerry.sim.machine import Machine

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from skerry.sim.world import World
 
 AGREED = (re.compile(r"^unanimous of (\d+) "), re.compile(r"\((\d+) needed\)"))
-"""How a plan says how many yeses a place took; else its holder's is enough."""
+"""How a plan says, in words for people, how many yeses a place took; else its holder's is enough. If the words change,
+the sabotage of G1 is not noticed any more."""
 
 
 class OneLeader(Checker):

@@ -14,9 +14,9 @@ from skerry.core.kernel.effects import Effects
 from skerry.core.kernel.inputs import Input
 from skerry.core.stages.capability.model import Resources
 from skerry.core.stages.monitoring.rules import intent_of
+from skerry.core.stages.negotiation.drafting import SETS
 from skerry.core.stages.negotiation.model import Assignment, Plan, Slot
 from skerry.sim.checkers.checker import Checker
-from skerry.sim.checkers.committed import SETS
 
 if TYPE_CHECKING:
     from skerry.sim.shell import Shell

@@ -9,9 +9,10 @@ from skerry.core.kernel.inputs import Input
 from skerry.core.stages.intent.model import site_facts
 from skerry.core.stages.ir.model import IntermediateRepresentation
 from skerry.core.stages.ir.rules import assent_clauses
+from skerry.core.stages.negotiation.drafting import SETS
 from skerry.core.stages.negotiation.model import Plan, Section
 from skerry.sim.checkers.checker import Checker
-from skerry.sim.checkers.committed import SETS, committed_plan
+from skerry.sim.checkers.committed import committed_sections
 
 if TYPE_CHECKING:
     from skerry.sim.shell import Shell
@@ -25,14 +26,8 @@ class SmallestPart(Checker):
 
     def after_step(self, shell: Shell, given: Input[Any], effects: Effects) -> None:
         """The least that any clause asks for is what may be judged: which of them counted shows in no plan."""
-        plan = committed_plan(shell, effects)
-        if plan is None:
-            return
-        irs = shell.agent.picture.irs()
-        for intent, section in plan.sections.items():
-            ir = irs.get(intent)
-            if ir is not None and ir.generation == section.generation:
-                self._judge(plan, ir, section, isolated=shell.agent.uplink.mode(ir.owner) == "isolated")
+        for plan, ir, section in committed_sections(shell, effects):
+            self._judge(plan, ir, section, isolated=shell.agent.uplink.mode(ir.owner) == "isolated")
 
     def _judge(self, plan: Plan, ir: IntermediateRepresentation, section: Section, *, isolated: bool) -> None:
         for name in SETS:

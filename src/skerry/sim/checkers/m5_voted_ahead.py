@@ -11,9 +11,10 @@ from skerry.core.kernel.effects import Effects
 from skerry.core.kernel.ids import instance_id
 from skerry.core.kernel.inputs import Input
 from skerry.core.stages.ir.model import IntermediateRepresentation
+from skerry.core.stages.negotiation.drafting import SETS
 from skerry.core.stages.negotiation.model import Section, Slot
 from skerry.sim.checkers.checker import Checker
-from skerry.sim.checkers.committed import SETS, committed_plan
+from skerry.sim.checkers.committed import committed_sections
 
 if TYPE_CHECKING:
     from skerry.sim.shell import Shell
@@ -26,17 +27,11 @@ class VotedAhead(Checker):
     looks_at = ("effects",)
 
     def after_step(self, shell: Shell, given: Input[Any], effects: Effects) -> None:
-        """A section of another generation than is known now is of what the next plan replaces."""
-        plan = committed_plan(shell, effects)
-        irs = shell.agent.picture.irs()
-        if plan is None:
-            return
-        for intent, section in plan.sections.items():
-            ir = irs.get(intent)
-            if ir is not None and ir.generation == section.generation:
-                self.premise()
-                if missing := _unsaid(ir, section):
-                    self.broken(f"{plan.id} of {shell.machine.name} says nothing of {', '.join(map(str, missing))}")
+        """Nothing may be left unsaid."""
+        for plan, ir, section in committed_sections(shell, effects):
+            self.premise()
+            if missing := _unsaid(ir, section):
+                self.broken(f"{plan.id} of {shell.machine.name} says nothing of {', '.join(map(str, missing))}")
 
 
 def _unsaid(ir: IntermediateRepresentation, section: Section) -> list[Slot]:

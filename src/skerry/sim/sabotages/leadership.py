@@ -13,7 +13,7 @@ from skerry.core.group.uplink.machine import Uplink
 from skerry.core.kernel.effects import NOTHING
 from skerry.sim.options import Options
 from skerry.sim.sabotages.sabotage import Patch, Sabotage
-from skerry.sim.sabotages.shapes import cut_off, halves, haunted, quiet, restarting
+from skerry.sim.sabotages.shapes import cut_off, halves, haunted, reconnecting, restarting
 
 
 def _vote_is_not_persisted(patch: Patch) -> None:
@@ -54,12 +54,8 @@ def _isolation_is_never_declared(patch: Patch) -> None:
 
 def drained(options: Options) -> Options:
     """An operator drains one node after the other, for longer than a hand-over takes."""
-    nodes = ("n1", "n2", "n3")
     return replace(
-        quiet(options),
-        nodes=nodes,
-        tie_breaker=None,
-        drift_ppm=dict.fromkeys(nodes, 0),
+        reconnecting(options),
         faults=("operator.drains",),
         fault_gap_max_ms=25_000,
         fault_lengths_ms=((60_000, 90_000),),
